@@ -1,0 +1,1 @@
+"""The command line tool: runs the embedded mesh and talks to any mesh."""

@@ -1,0 +1,1 @@
+"""The example domains: data only, one folder each."""
