@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mesh.errors import MeshError
 from voicemesh.common.v1.audio_pb2 import AudioEncoding, AudioFormat
 from voicemesh.common.v1.error_pb2 import ErrorReason
 
 from mesh import audio
+from mesh.errors import MeshError
 
 PCM16 = AudioEncoding.AUDIO_ENCODING_PCM16
 MULAW = AudioEncoding.AUDIO_ENCODING_MULAW
@@ -137,8 +137,9 @@ def test_encoder_and_decoder_are_twins(encoding: AudioEncoding.ValueType, rate: 
     data = encoder.feed(tone[:10_000]) + encoder.feed(tone[10_000:]) + encoder.flush()
     back = np.concatenate([decoder.feed(data), decoder.flush()])
     assert len(data) / audio.bytes_per_second(form) == pytest.approx(1.0, abs=0.001)
-    middle = slice(3_000, 19_000)
-    assert np.corrcoef(tone[middle], back[middle])[0, 1] > 0.99
+    # The resampler may move all by a sample or so of the slower rate, a quarter of a millisecond.
+    shifted = [np.corrcoef(tone[3_000:19_000], back[3_000 + by : 19_000 + by])[0, 1] for by in range(-6, 7)]
+    assert max(shifted) > 0.995
 
 
 def test_a_decoder_starts_afresh_after_a_flush() -> None:
