@@ -1,0 +1,295 @@
+"""What decides the agent's next words: the vendor-neutral `Policy` and the plain values it speaks in.
+
+A policy is pure and synchronous. It reads no clock (the time comes in `CallInfo.now`), does no input or
+output, and never changes what it was given: the same state, understanding and call give the same new state
+and reply. So a turn can be speculated and thrown away, and a state can be stored and resumed elsewhere.
+Side effects are named in `Reply.outcomes`; the caller of the policy carries them out once the turn is
+delivered. The flow engine is the default policy; a language model can stand behind the same Protocol.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+DISPOSITIONS: Final = (
+    "appointment_booked",
+    "appointment_rescheduled",
+    "appointment_cancelled",
+    "complaint_logged",
+    "return_requested",
+    "order_status_given",
+    "information_given",
+    "handed_over",
+    "opted_out",
+    "no_action",
+    "caller_hung_up",
+)
+"""The codes a call can end with. Flows may add their own."""
+
+
+class UnknownDomainError(LookupError):
+    """The call names a domain, a language or a flow that this policy does not have."""
+
+
+class StateError(ValueError):
+    """A stored state cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A piece of information the caller named; `value` is in its normal form (ISO 8601, E.164, ...)."""
+
+    type: str
+    value: str
+    raw: str = ""
+    start_char: int = 0
+    end_char: int = 0
+    confidence: float | None = None
+    """The probability that it is right, 0 to 1; None: unknown."""
+    alternatives: tuple[str, ...] = ()
+    """Other readings of the same words, the likeliest first: the agent asks rather than guesses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """What a caller's turn means. `intent` is empty when nothing fits; `confidence` None when unknown."""
+
+    text: str
+    intent: str = ""
+    confidence: float | None = None
+    out_of_scope: bool = False
+    entities: tuple[Entity, ...] = ()
+    sentiment: float | None = None
+    """From -1 (bad) to 1 (good); None: unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenItem:
+    """An open appointment, order or ticket of the caller, in a line."""
+
+    record_id: str
+    kind: str
+    title: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """What is known of the call. It may grow while the call runs: the caller's context can arrive late."""
+
+    domain: str
+    language: str
+    time_zone: str
+    """IANA name; dates and times in slots are local to it."""
+    now: dt.datetime
+    """The moment of this turn, with its time zone."""
+    direction: str = "inbound"
+    """"inbound" or "outbound"."""
+    contact_name: str = ""
+    """The caller's name as the records have it; empty: not known."""
+    open_items: tuple[OpenItem, ...] = ()
+    flow: str = ""
+    """The flow to begin with; empty: the caller is asked what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the agent waits for, so that the answer is read in its light; the likeliest first."""
+
+    intents: tuple[str, ...] = ()
+    entity_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A value the conversation has collected."""
+
+    name: str
+    value: str
+    raw: str = ""
+    type: str = ""
+    """The entity type it was filled from; "text" for a whole sentence."""
+    confidence: float | None = None
+    confirmed: bool = False
+    """Whether the caller said yes to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A side effect: one business event, to be published once the turn that carries it is delivered."""
+
+    event: str
+    """Name of a message in `voicemesh.events.v1`, for example "AppointmentRequested"."""
+    fields: dict[str, str] = field(default_factory=dict)
+    """Values of the message's own text fields."""
+    confidence: float | None = None
+    """The probability that it is what the caller wants, 0 to 1; None: unknown."""
+    slots: tuple[Slot, ...] = ()
+    intent: str = ""
+    """The intent it serves; empty: none in particular."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the agent says and does next."""
+
+    sentences: tuple[str, ...]
+    expectation: Expectation = Expectation()
+    outcomes: tuple[Outcome, ...] = ()
+    end: bool = False
+    """Whether the call is over once this is said."""
+    disposition: str = ""
+    """How the call ended; set exactly when `end` is."""
+    hand_over: bool = False
+    """Whether a person takes the call over; `end` is set too."""
+    uninterruptible: bool = False
+    """Whether the caller must hear it to its end."""
+
+    @property
+    def text(self) -> str:
+        """All sentences in one line."""
+        return " ".join(self.sentences)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One flow on the stack: its name, the step it stands at, and whether it has caused an outcome."""
+
+    flow: str
+    step: int = 0
+    acted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a conversation stands. Everything a policy needs for the next turn; JSON-serialisable."""
+
+    domain: str
+    language: str
+    version: str = ""
+    """Version of the script the state was made with."""
+    frames: tuple[Frame, ...] = ()
+    """The stack of flows, the running one last; empty: between two tasks."""
+    mode: str = ""
+    """What the running step waits for, where the step alone does not say it."""
+    target: str = ""
+    """What `mode` is about: a slot or a flow."""
+    choices: tuple[str, ...] = ()
+    """The values the caller chooses between."""
+    slots: tuple[Slot, ...] = ()
+    spent: tuple[str, ...] = ()
+    """Names of slots that served a finished flow."""
+    question: tuple[str, ...] = ()
+    """The agent's last question, as it was said."""
+    last: tuple[str, ...] = ()
+    """All of the agent's last reply, for "could you repeat that?"."""
+    said: tuple[tuple[str, int], ...] = ()
+    """How often each text was said, so that wordings vary."""
+    attempts: int = 0
+    """Turns in a row that were not understood."""
+    stalls: int = 0
+    """Turns in a row that led no further."""
+    turns: int = 0
+    """The caller's turns."""
+    served: tuple[str, ...] = ()
+    """Intents that were served, in order, each once."""
+    dispositions: tuple[str, ...] = ()
+    """What was achieved so far, in order."""
+    summary: tuple[str, ...] = ()
+    """What happened so far, a sentence each."""
+    intent_confidence: float | None = None
+    """Confidence in the intent of the running task."""
+    last_flow: str = ""
+    """The task that was finished last."""
+    ended: bool = False
+
+    def slot(self, name: str) -> Slot | None:
+        """The slot of that name, or None while it is empty."""
+        return next((slot for slot in self.slots if slot.name == name), None)
+
+    def to_json(self) -> str:
+        """The state as a JSON document; `from_json` reads it back to an equal state."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, document: str) -> State:
+        """Read what `to_json` wrote. Keys of newer versions are left out.
+
+        Raises:
+            StateError: The document is not a state.
+
+        """
+        try:
+            raw = json.loads(document)
+            known = {item.name for item in dataclasses.fields(cls)}
+            values: dict[str, Any] = {key: _freeze(value) for key, value in raw.items() if key in known}
+            values["frames"] = tuple(Frame(**item) for item in raw.get("frames", ()))
+            values["slots"] = tuple(Slot(**item) for item in raw.get("slots", ()))
+            return cls(**values)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise StateError(f"a stored conversation state cannot be read: {error}") from error
+
+
+def _freeze(value: Any) -> Any:
+    """Lists as tuples, at every depth: JSON has no tuples and a state has no lists."""
+    return tuple(_freeze(item) for item in value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class DomainInfo:
+    """A domain a policy can hold conversations in."""
+
+    name: str
+    description: str
+    languages: tuple[str, ...]
+    flows: tuple[str, ...]
+
+
+class Policy(Protocol):
+    """Decides what the agent says. Every method is pure; none blocks, none keeps anything."""
+
+    def domains(self) -> tuple[DomainInfo, ...]:
+        """The domains that can be conversed in, by name."""
+        ...
+
+    def start(self, call: CallInfo) -> tuple[State, Reply]:
+        """Begin a conversation with the greeting.
+
+        Raises:
+            UnknownDomainError: There is no such domain, language or flow.
+
+        """
+        ...
+
+    def respond(self, state: State, understanding: Understanding, call: CallInfo) -> tuple[State, Reply]:
+        """Answer a caller's turn.
+
+        The result may be thrown away and asked for again. Nothing the caller says raises; only a state or a
+        call of an unknown domain does.
+
+        Raises:
+            UnknownDomainError: The state's domain or language is not there (any more).
+
+        """
+        ...
+
+    def on_silence(self, state: State, count: int) -> tuple[State, Reply]:
+        """React when the caller has said nothing for the `count`-th time in a row, counted from 1.
+
+        It prompts twice, then says goodbye and ends the call.
+        """
+        ...
+
+    def abandon(self, state: State) -> str:
+        """Disposition of a call whose caller vanished: what was achieved, else "caller_hung_up"."""
+        ...
+
+    def summarise(self, state: State, disposition: str) -> str:
+        """What happened in the call, in at most two sentences."""
+        ...
