@@ -64,7 +64,7 @@ def describe(error: BaseException) -> Failure | None:
 
 
 def _of_reason(error: BaseException) -> Failure | None:
-    """MeshError and the SDK's errors carry `reason`, an ErrorReason or its name: known by it, not by class."""
+    """MeshError and the SDK's errors: known by their `reason`, an ErrorReason or its name."""
     reason = getattr(error, "reason", None)
     if reason is None or not type(error).__module__.startswith(("mesh.", "voicemesh_client")):
         return None
