@@ -1,0 +1,1 @@
+"""What surrounds every call: one concern a file, put together in `mesh.server`."""

@@ -1,0 +1,66 @@
+"""`run(settings_class, build)`: the whole `__main__` of every service."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from mesh import logs, telemetry
+from mesh.config import ConfigError, ServiceSettings, load
+from mesh.serving import Runtime, Serving, serving
+
+__all__ = ["Runtime", "run"]
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+_log = logs.get_logger(__name__)
+_WRONG_CONFIG = 2
+
+
+def run(
+    settings_class: type[SettingsT], build: Callable[[SettingsT, Runtime], Awaitable[None]], *, service: str
+) -> None:
+    """Serve until a signal comes: the first drains, the second ends the process at once.
+
+    Exits with 2 and a sentence on stderr when the configuration is refused.
+    """
+    try:
+        settings = load(settings_class)
+        logs.configure(service, settings.log_level, settings.log_format)
+        instance = settings.instance or f"{service}-{os.getpid()}"
+        with telemetry.exporting(service, instance, settings.region, settings.otlp_endpoint):
+            asyncio.run(_serve(settings, build, service))
+    except ConfigError as error:
+        sys.exit(_refused(service, error))
+    except BaseExceptionGroup as group:
+        refused, others = group.split(ConfigError)
+        if others is not None or refused is None:
+            raise
+        sys.exit(_refused(service, refused.exceptions[0]))
+
+
+def _refused(service: str, error: BaseException) -> int:
+    sys.stderr.write(f"{service}: {error}\n")
+    return _WRONG_CONFIG
+
+
+async def _serve(settings: SettingsT, build: Callable[[SettingsT, Runtime], Awaitable[None]], service: str) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _on_signal, stop)
+    async with serving(settings, build, service) as ready:
+        await _until_stopped(ready, stop)
+
+
+async def _until_stopped(ready: Serving, stop: asyncio.Event) -> None:
+    await stop.wait()
+    _log.info("service.draining", address=ready.address)
+
+
+def _on_signal(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        _log.warning("service.ended_at_once")
+        os._exit(1)
+    stop.set()
