@@ -1,0 +1,54 @@
+# Every target does its own set-up: a Python from 3.11 on and make are all that must be there.
+# ARGS go to the program behind a target:  make demo ARGS="--domain shop"   make test ARGS="tests/unit -x"
+
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check bench setup models format stubs lock recordings clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: models ## Play one spoken call through all six services and show what happens
+	@voicemesh demo $(ARGS)
+
+up: models ## Keep the mesh running until Ctrl-C
+	@voicemesh up $(ARGS)
+
+test: models ## Run the whole test suite
+	@pytest $(ARGS)
+
+check: setup ## Format, lint, types, contracts, import arrows, stubs
+	@sh tools/check.sh
+
+bench: models ## Measure the latency of the demo's turns
+	@python bench/turns.py $(ARGS)
+
+setup: ## Make .venv and install what requirements.lock names
+	@sh tools/setup.sh
+
+models: setup ## Prepare the models (done once, then found in the cache)
+	@sh tools/models.sh
+
+format: setup ## Put code and contracts into form
+	@ruff format .
+	@ruff check --fix .
+	@buf format --write
+
+stubs: setup ## Generate stubs/ from proto/
+	@buf generate
+
+lock: setup ## Choose the dependencies' versions anew
+	@uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url \
+	  --python-version 3.11 --override tools/lock-overrides.txt --custom-compile-command "make lock" \
+	  --quiet --output-file requirements.lock
+
+recordings: setup ## Speak the callers' recordings of the demo anew (needs flite)
+	@python tools/make_recordings.py
+
+clean: ## Delete what running and testing left here (not .venv)
+	@rm -rf var bench/results dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find mesh services stubs tests bench tools voicemesh_client voicemesh_cli voicemesh_domains \
+	  -name __pycache__ -type d -prune -exec rm -rf {} +
