@@ -1,0 +1,1 @@
+"""Text to speech: text pieces in, audio and word times out."""

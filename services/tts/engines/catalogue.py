@@ -1,0 +1,83 @@
+"""espeak-ng's voices by name and language."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.tts.engines.espeak_library import EspeakLibrary, EspeakVoice
+from services.tts.model import Voice
+
+NAME = "espeak"
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """How a voice is set where the client asks for its own rate and pitch."""
+
+    voice: str
+    words_per_minute: int = 170
+    pitch: int = 50
+
+
+_PRESETS = {
+    "en-us": Preset("en-us"),
+    "en-gb": Preset("en-gb"),
+}
+
+# For a bare "en", and for English of places the library has no voice for, American English is taken.
+_PREFERRED = {"en": "en-us"}
+
+
+def preset(name: str) -> Preset:
+    """Return how the voice of that name is set."""
+    return _PRESETS.get(name, Preset(name))
+
+
+def catalogue(library: EspeakLibrary) -> tuple[Voice, ...]:
+    """Return the library's voices, each with the languages it is the default for, by name."""
+    found: dict[str, EspeakVoice] = {}
+    for voice in library.voices():
+        found.setdefault(voice.name, voice)
+    defaults = _defaults(found.values())
+    return tuple(
+        Voice(
+            name=voice.name,
+            engine=NAME,
+            languages=tuple(_tag(language) for language, _ in voice.languages),
+            sample_rate_hz=library.sample_rate_hz,
+            default_for=tuple(_tag(tag) for tag, name in defaults.items() if name == voice.name),
+        )
+        for voice in sorted(found.values(), key=lambda voice: voice.name)
+    )
+
+
+def find_voice(name: str, voices: Sequence[Voice], variants: frozenset[str]) -> Voice | None:
+    """Return the voice of that name; `NAME+VARIANT` is the voice NAME in one of the library's variants."""
+    base, plus, variant = name.partition("+")
+    voice = next((voice for voice in voices if voice.name == base), None)
+    if voice is None or not plus:
+        return voice
+    if variant not in variants:
+        return None
+    return Voice(name, voice.engine, voice.languages, voice.sample_rate_hz)
+
+
+def _defaults(voices: Sequence[EspeakVoice] | object) -> dict[str, str]:
+    """Return for each language tag the voice of the best priority."""
+    best: dict[str, tuple[int, str]] = {}
+    for voice in voices:  # type: ignore[attr-defined]
+        for language, priority in voice.languages:
+            best[language] = min(best.get(language, (priority, voice.name)), (priority, voice.name))
+    return {language: name for language, (_, name) in best.items()} | _PREFERRED
+
+
+def _tag(language: str) -> str:
+    """Write a tag as BCP 47 recommends (RFC 5646, 2.1.1): en-us -> en-US, fa-latn -> fa-Latn."""
+    first, *rest = language.split("-")
+    parts = [first.lower()]
+    for part in rest:
+        private = "x" in parts
+        if len(part) == 2 and not private:
+            parts.append(part.upper())
+        else:
+            parts.append(part.title() if len(part) == 4 and not private else part.lower())
+    return "-".join(parts)
