@@ -70,9 +70,9 @@ def _of_reason(error: BaseException) -> Failure | None:
         return None
     from voicemesh.common.v1.error_pb2 import ErrorReason  # noqa: PLC0415 - only when something went wrong
 
-    name = ErrorReason.Name(reason) if isinstance(reason, int) else str(reason)
+    name = ErrorReason.DESCRIPTOR.values_by_number[reason].name if isinstance(reason, int) else str(reason)
     return Failure(
-        message=str(error),
+        message=str(getattr(error, "message", error)),
         exit_code=_exit_code(name.removeprefix("ERROR_REASON_")),
         reason=name.removeprefix("ERROR_REASON_"),
         metadata=dict(getattr(error, "metadata", None) or {}),
@@ -86,11 +86,11 @@ def _exit_code(reason: str) -> int:
 
 def _of_rpc(error: grpc.RpcError) -> Failure:
     """A gRPC error with the google.rpc.ErrorInfo and RetryInfo it may carry."""
-    if not isinstance(error, grpc.Call):
+    if not isinstance(error, (grpc.Call, grpc.aio.AioRpcError)):
         return Failure(message=f"the call failed: {error!r}")
     code, text = error.code(), error.details() or "no details"
     exit_code = 2 if code in _INPUT_CODES else 1
-    status = rpc_status.from_call(error)
+    status = rpc_status.from_call(error)  # type: ignore[arg-type] # it reads what AioRpcError has too
     info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
     for detail in status.details if status is not None else ():
         if not detail.Unpack(info):
@@ -102,7 +102,5 @@ def _of_rpc(error: grpc.RpcError) -> Failure:
         exit_code=exit_code,
         reason=info.reason or code.name,
         metadata=dict(info.metadata),
-        retry_after_s=retry.retry_delay.ToTimedelta().total_seconds()
-        if retry.HasField("retry_delay")
-        else None,
+        retry_after_s=retry.retry_delay.ToTimedelta().total_seconds() if retry.HasField("retry_delay") else None,
     )
