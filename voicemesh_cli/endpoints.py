@@ -41,9 +41,7 @@ def running_mesh() -> MeshState | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise CliError(
-            f"{state_file()} is no state of a mesh ({error!r}): delete it and run `make up`."
-        ) from error
+        raise CliError(f"{state_file()} is no state of a mesh ({error!r}): delete it and run `make up`.") from error
     return state if alive else None
 
 
@@ -60,11 +58,7 @@ def resolve_target(option: str | None, service: str = "dialogue") -> str:
         return _first(named)
     state = running_mesh()
     if state is None:
-        gone = (
-            f"the mesh of {state_file()} is gone"
-            if state_file().exists()
-            else f"no mesh runs ({state_file()})"
-        )
+        gone = f"the mesh of {state_file()} is gone" if state_file().exists() else f"no mesh runs ({state_file()})"
         raise CliError(
             f"{gone}: start one with `make up` (or `voicemesh up`) in another terminal, or name the "
             f"{service} service with --target HOST:PORT or VOICEMESH_{service.upper()}_TARGET."

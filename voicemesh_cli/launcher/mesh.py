@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from voicemesh_cli.launcher.broker import broker
-from voicemesh_cli.launcher.process import LaunchError, Process, started
+from voicemesh_cli.launcher.process import Process, started
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
