@@ -50,6 +50,13 @@ def bytes_per_second(fmt: AudioFormat) -> int:
     return _SAMPLE_BYTES[fmt.encoding] * channels(fmt) * fmt.sample_rate_hz
 
 
+def encoding_name(fmt: AudioFormat) -> str:
+    """Return the encoding's name for messages to people, for example "PCM16"; a number when it is unknown."""
+    if fmt.encoding not in AudioEncoding.values():
+        return str(fmt.encoding)
+    return AudioEncoding.Name(fmt.encoding).removeprefix("AUDIO_ENCODING_")
+
+
 def check_format(fmt: AudioFormat) -> None:
     """Raise ``MeshError(INVALID_AUDIO)`` unless the encoding is known, 8 to 48 kHz, one or two channels."""
     if fmt.encoding not in _SAMPLE_BYTES:
@@ -93,12 +100,22 @@ def encode(samples: FloatArray, fmt: AudioFormat) -> bytes:
     rate already. Raises ``MeshError(INVALID_AUDIO)`` when the format is not supported.
     """
     check_format(fmt)
-    scaled = np.clip(np.rint(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
+    rounded = np.clip(np.rint(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
+    scaled: IntArray = rounded.astype("<i2")
     if channels(fmt) > 1:
         scaled = np.repeat(scaled, channels(fmt))
     if fmt.encoding == AudioEncoding.AUDIO_ENCODING_PCM16:
         return scaled.tobytes()
     return _compression(fmt.encoding)[scaled.view(np.uint16)].tobytes()
+
+
+def resample(data: bytes, fmt: AudioFormat, target_rate_hz: int) -> FloatArray:
+    """Return a whole recording as mono float32 at ``target_rate_hz``, shape ``(samples,)``; raises like ``decode``."""
+    samples = decode(data, fmt)
+    if fmt.sample_rate_hz == target_rate_hz:
+        return samples
+    resampled: FloatArray = soxr.resample(samples, fmt.sample_rate_hz, target_rate_hz, quality="HQ")
+    return resampled
 
 
 class StreamDecoder:
@@ -153,14 +170,12 @@ class _Resampler:
         self._stream = self._open()
 
     def feed(self, samples: FloatArray) -> FloatArray:
-        if self._stream is None:
-            return samples
-        return self._run(samples, last=False)
+        return samples if self._stream is None else _resample(self._stream, samples)
 
     def flush(self) -> FloatArray:
         if self._stream is None:
             return np.zeros(0, np.float32)
-        rest = self._run(np.zeros(0, np.float32), last=True)
+        rest = _resample(self._stream, np.zeros(0, np.float32), last=True)
         self._stream = self._open()
         return rest
 
@@ -170,11 +185,10 @@ class _Resampler:
             return None
         return soxr.ResampleStream(source_hz, target_hz, 1, dtype="float32", quality="HQ", vr=True)
 
-    def _run(self, samples: FloatArray, *, last: bool) -> FloatArray:
-        resampled: FloatArray = self._stream.resample_chunk(
-            np.ascontiguousarray(samples, np.float32), last=last
-        )
-        return resampled
+
+def _resample(stream: soxr.ResampleStream, samples: FloatArray, *, last: bool = False) -> FloatArray:
+    resampled: FloatArray = stream.resample_chunk(np.ascontiguousarray(samples, np.float32), last=last)
+    return resampled
 
 
 @functools.cache
@@ -212,7 +226,8 @@ def _to_mulaw(samples: NDArray[np.int32]) -> ByteArray:
     segment = np.floor(np.log2(biased)).astype(np.int32) - 7
     step = (biased >> (segment + 3)) & 0x0F
     code = np.where(samples < 0, 0x80, 0) | (segment << 4) | step
-    return (~code & 0xFF).astype(np.uint8)
+    inverted: ByteArray = (~code & 0xFF).astype(np.uint8)
+    return inverted
 
 
 def _to_alaw(samples: NDArray[np.int32]) -> ByteArray:
@@ -221,13 +236,13 @@ def _to_alaw(samples: NDArray[np.int32]) -> ByteArray:
     segment = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int32) - 7, 0)
     step = (magnitude >> np.where(segment == 0, 4, segment + 3)) & 0x0F
     code = np.where(samples < 0, 0, 0x80) | (segment << 4) | step
-    return (code ^ 0x55).astype(np.uint8)
+    inverted: ByteArray = (code ^ 0x55).astype(np.uint8)
+    return inverted
 
 
 def _invalid(fmt: AudioFormat, what: str, advice: str) -> MeshError:
-    name = AudioEncoding.Name(fmt.encoding) if fmt.encoding in AudioEncoding.values() else str(fmt.encoding)
     return MeshError(
         ErrorReason.ERROR_REASON_INVALID_AUDIO,
         f"{what[0].upper()}{what[1:]}. {advice}",
-        metadata={"encoding": name, "sample_rate_hz": str(fmt.sample_rate_hz), "detail": what},
+        metadata={"encoding": encoding_name(fmt), "sample_rate_hz": str(fmt.sample_rate_hz), "detail": what},
     )

@@ -1,0 +1,1 @@
+"""Speech to text: streaming recognition with endpointing, partial, speculative and final transcripts."""

@@ -1,0 +1,1 @@
+"""The engines: one vendor a file, each with `create(settings)`."""

@@ -1,0 +1,102 @@
+"""Voice activity by Silero on onnxruntime: one probability for every 32 ms of 16 kHz audio.
+
+The network takes 512 new samples behind 64 of the chunk before, and a recurrent state. Both travel beside the
+call (``VadState``), so that chunks of many streams can share one run: ``VadModel.run`` takes a batch.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnxruntime
+
+from mesh.config import ConfigError
+from services.asr.model import SAMPLE_RATE_HZ
+from services.asr.segmenter import CHUNK
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from services.asr.model import Samples
+
+_CONTEXT = 64
+_STATE = (2, 1, 128)
+_MODEL_FILE = "data/silero_vad_16k_op15.onnx"
+
+
+@dataclass(slots=True)
+class VadState:
+    """What the network remembers of one stream."""
+
+    memory: NDArray[np.float32] = field(default_factory=lambda: np.zeros(_STATE, np.float32))
+    context: NDArray[np.float32] = field(default_factory=lambda: np.zeros(_CONTEXT, np.float32))
+
+
+class VadModel:
+    """The loaded network; safe for use by many threads."""
+
+    def __init__(self, threads: int = 1) -> None:
+        self._session = onnxruntime.InferenceSession(str(model_path()), session_options(threads))
+
+    def run(self, states: Sequence[VadState], chunks: Sequence[Samples]) -> NDArray[np.float32]:
+        """Return the voice probability of each stream's next chunk, shape ``(streams,)``; moves the states on.
+
+        Each chunk has the shape ``(512,)``.
+        """
+        rows = np.stack([np.concatenate((s.context, chunk)) for s, chunk in zip(states, chunks, strict=True)])
+        memory = np.concatenate([s.memory for s in states], axis=1)
+        probabilities, memory = self._session.run(
+            None, {"input": rows, "state": memory, "sr": np.array(SAMPLE_RATE_HZ, np.int64)}
+        )
+        for index, state in enumerate(states):
+            state.memory = memory[:, index : index + 1]
+            state.context = rows[index, -_CONTEXT:]
+        result: NDArray[np.float32] = probabilities[:, 0]
+        return result
+
+
+class VadStream:
+    """One stream's audio, cut into chunks; what does not fill a chunk waits for more. For one thread at a time."""
+
+    def __init__(self, model: VadModel) -> None:
+        self._model = model
+        self._state = VadState()
+        self._rest: Samples = np.zeros(0, np.float32)
+
+    def feed(self, samples: Samples) -> list[float]:
+        """Return the probability of each chunk that is now full. Blocks: about 0.3 ms a chunk."""
+        pending = np.concatenate((self._rest, samples))
+        whole = len(pending) // CHUNK * CHUNK
+        self._rest = pending[whole:]
+        return [float(self._model.run([self._state], [chunk])[0]) for chunk in pending[:whole].reshape(-1, CHUNK)]
+
+    def flush(self) -> list[float]:
+        """Return the probability of the last, unfilled chunk, filled up with silence; none if there is none."""
+        return self.feed(np.zeros(CHUNK - len(self._rest), np.float32)) if len(self._rest) else []
+
+
+def model_path() -> Path:
+    """Return the network's file in the package that carries it.
+
+    Raises ``ConfigError`` when the package is not installed.
+    """
+    # Found, not imported: the package's own code asks for torch.
+    spec = importlib.util.find_spec("silero_vad")
+    if spec is None or spec.origin is None:
+        raise ConfigError("the package silero-vad is not installed; install the extra voicemesh[asr]")
+    return Path(spec.origin).parent / _MODEL_FILE
+
+
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Return options for ``threads`` threads that sleep while they wait, since the cores are shared."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
