@@ -1,0 +1,1 @@
+"""The consent service: may this customer be spoken to, for this, now?"""

@@ -1,0 +1,1 @@
+"""The consent store's Alembic revisions, the oldest first."""
