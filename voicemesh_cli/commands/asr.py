@@ -1,0 +1,160 @@
+"""`voicemesh asr`: what recordings say, word by word."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import grpc
+import typer
+from rich.markup import escape
+from rich.padding import Padding
+from rich.text import Text
+from voicemesh.asr.v1 import asr_pb2, asr_service_pb2, asr_service_pb2_grpc
+from voicemesh.common.v1.audio_pb2 import AudioEncoding, AudioFormat
+
+from mesh.durations import seconds
+from voicemesh_cli import endpoints, output, recording
+from voicemesh_cli.launcher import SERVICES, LaunchOptions, launch
+from voicemesh_cli.launcher.view import starting
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+# RecognizeRequest.audio takes this many bytes; what is longer is streamed.
+_UNARY_BYTES = 3_145_728
+_FRAME_BYTES = 32_000
+_TIMEOUT_S = 600.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog=output.example("voicemesh asr examples/recordings/clinic-booking.wav --json"))
+    def asr(
+        files: Annotated[list[Path], typer.Argument(help="WAV or FLAC, any rate, mono or stereo.")],
+        target: Annotated[
+            str | None, typer.Option(help="HOST:PORT of a recogniser; else the running mesh's, else one is started.")
+        ] = None,
+        language: Annotated[str, typer.Option(help="BCP 47 tag of the language that is spoken.")] = "en-US",
+        json: output.JsonOption = False,
+    ) -> None:
+        """Transcribe recordings: sentences, words, times and confidences."""
+        with output.command(json) as out:
+            recordings = [recording.read(path) for path in files]
+            asyncio.run(_run(out, recordings, target, language))
+
+
+async def _run(
+    out: output.Output, recordings: Sequence[recording.Recording], target: str | None, language: str
+) -> None:
+    documents = []
+    async with _recogniser(out, target) as address, grpc.aio.insecure_channel(address) as channel:
+        stub = asr_service_pb2_grpc.AsrServiceStub(channel)
+        for each in recordings:
+            with out.console.status(f"listening to {each.path.name}"):
+                transcripts = await _transcribe(stub, each, language)
+            _print_transcripts(out, each, transcripts)
+            documents.append(_document(each, transcripts))
+    out.document({"files": documents})
+
+
+@contextlib.asynccontextmanager
+async def _recogniser(out: output.Output, target: str | None) -> AsyncIterator[str]:
+    """The address of a recogniser: a named or running one, else one started for the length of the block."""
+    if target or os.environ.get("VOICEMESH_ASR_TARGET") or endpoints.running_mesh():
+        yield endpoints.resolve_target(target, "asr")
+        return
+    async with contextlib.AsyncExitStack() as stack:
+        with starting(out.console, "starting a recogniser") as progress:
+            options = LaunchOptions(
+                state_dir=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voicemesh-"))),
+                services=tuple(spec for spec in SERVICES if spec.name == "asr"),
+                with_broker=False,
+                on_progress=progress,
+            )
+            mesh = await stack.enter_async_context(launch(options))
+        yield mesh.addresses["asr"]
+
+
+async def _transcribe(
+    stub: asr_service_pb2_grpc.AsrServiceAsyncStub, each: recording.Recording, language: str
+) -> list[asr_pb2.Transcript]:
+    """The final transcripts of a recording: by one request where it is short enough, else by a stream."""
+    context = endpoints.context(language=language)
+    audio_format = AudioFormat(
+        encoding=AudioEncoding.AUDIO_ENCODING_PCM16, sample_rate_hz=recording.RATE_HZ, channels=1
+    )
+    if len(each.samples) <= _UNARY_BYTES:
+        request = asr_service_pb2.RecognizeRequest(context=context, audio_format=audio_format, audio=each.samples)
+        return list((await stub.Recognize(request, timeout=_TIMEOUT_S)).transcripts)
+
+    async def requests() -> AsyncIterator[asr_service_pb2.StreamingRecognizeRequest]:
+        config = asr_pb2.RecognitionConfig(context=context, audio_format=audio_format)
+        # A recording may be silent for as long as it likes.
+        config.silence_timeout.FromSeconds(int(each.duration_s) + 60)
+        yield asr_service_pb2.StreamingRecognizeRequest(config=config)
+        for sequence, start in enumerate(range(0, len(each.samples), _FRAME_BYTES)):
+            frame = asr_pb2.AudioFrame(data=each.samples[start : start + _FRAME_BYTES], sequence=sequence)
+            yield asr_service_pb2.StreamingRecognizeRequest(audio=frame)
+        yield asr_service_pb2.StreamingRecognizeRequest(end=asr_pb2.EndOfAudio())
+
+    responses = stub.StreamingRecognize(requests(), timeout=_TIMEOUT_S + each.duration_s)
+    return [response.transcript async for response in responses if response.transcript.is_final]
+
+
+def _print_transcripts(
+    out: output.Output, each: recording.Recording, transcripts: Sequence[asr_pb2.Transcript]
+) -> None:
+    out.console.print(f"[bold]{escape(str(each.path))}[/] [dim]{each.duration_s:.1f} s[/]")
+    if not transcripts:
+        out.console.print("  [dim](no speech)[/]")
+    for transcript in transcripts:
+        place = f"{seconds(transcript.start):7.2f} - {seconds(transcript.end):.2f} s"
+        sure = f"  {transcript.confidence:.0%}" if transcript.HasField("confidence") else ""
+        out.console.print(f"[dim]{place}[/]  [bold]{escape(transcript.text)}[/][dim]{sure}[/]")
+        words = Text()
+        for word in transcript.words:
+            known = word.HasField("confidence")
+            words.append(word.text, style=_style(word.confidence) if known else "")
+            words.append(f" {seconds(word.start):.2f}", style="dim")
+            words.append(f" {word.confidence:.0%}   " if known else "   ", style="dim")
+        if transcript.words:
+            out.console.print(Padding(words, (0, 0, 0, 18)), soft_wrap=False)
+
+
+def _style(confidence: float) -> str:
+    """Words the recogniser is not sure of stand out."""
+    if confidence < 0.5:
+        return "red"
+    return "yellow" if confidence < 0.8 else "green"
+
+
+def _document(each: recording.Recording, transcripts: Sequence[asr_pb2.Transcript]) -> dict[str, Any]:
+    return {
+        "file": str(each.path),
+        "duration_s": round(each.duration_s, 3),
+        "text": " ".join(transcript.text for transcript in transcripts),
+        "transcripts": [
+            {
+                **_place(transcript),
+                "language": transcript.language,
+                "words": [_place(word) for word in transcript.words],
+            }
+            for transcript in transcripts
+        ],
+    }
+
+
+def _place(said: Any) -> dict[str, Any]:
+    """The text, place and confidence of a transcript or a word; the confidence is null where unknown."""
+    return {
+        "text": said.text,
+        "start_s": round(seconds(said.start), 3),
+        "end_s": round(seconds(said.end), 3),
+        "confidence": round(said.confidence, 4) if said.HasField("confidence") else None,
+    }
