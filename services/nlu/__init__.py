@@ -1,0 +1,1 @@
+"""Natural language understanding: text to intents, entities and sentiment."""

@@ -1,0 +1,243 @@
+"""The domains' data: read from YAML, checked, merged; an error names file, key and remedy."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from zoneinfo import available_timezones
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from mesh.config import ConfigError
+from services.nlu.model import DomainInfo
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+BUILT_IN_TYPES = ("date", "time", "phone", "email", "money", "order_number", "person_name", "number")
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is no name: use lower-case letters, digits and underscores")
+    return value
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is no regular expression ({error}); correct it") from error
+    return value
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError(f"{value!r} is no IANA time zone; write one such as America/New_York")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class PhoneData(_File):
+    """How local phone numbers are completed: ISO country, and the area code of seven-digit ones."""
+
+    region: str = Field("US", pattern=r"^[A-Z]{2}$")
+    area_code: str = Field("", pattern=r"^\d*$")
+
+
+class DomainFile(_File):
+    """`<domain>/domain.yaml`."""
+
+    name: Name
+    description: str
+    languages: list[str] = Field(min_length=1)
+    includes: list[Name] = []
+    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
+    phone: PhoneData = PhoneData()
+    entity_types: list[Name] = Field(min_length=1)
+    facts: dict[str, Any] = {}
+
+
+class IntentData(_File):
+    """One intent of `<domain>/<language>/intents.yaml`."""
+
+    keywords: list[str] = []
+    patterns: list[Pattern] = []
+    examples: list[str] = Field(min_length=1)
+
+
+class IntentsFile(_File):
+    """`<domain>/<language>/intents.yaml`."""
+
+    intents: dict[Name, IntentData] = Field(min_length=1)
+    out_of_scope: list[str] = []
+
+
+class OrderNumberData(_File):
+    """The form of order numbers, as a regular expression over their letters and digits."""
+
+    pattern: Pattern = "[A-Z]?[0-9]{3,10}"
+
+
+class PersonNameData(_File):
+    """First names that count as names in lower case too."""
+
+    first_names: list[str] = []
+
+
+class EntitiesFile(_File):
+    """`<domain>/<language>/entities.yaml`."""
+
+    order_number: OrderNumberData | None = None
+    person_name: PersonNameData = PersonNameData()
+    gazetteers: dict[Name, dict[Name, list[str]]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageData:
+    """What a domain knows in one language, its included folders merged in."""
+
+    intents: Mapping[str, IntentData]
+    out_of_scope: tuple[str, ...]
+    order_number_pattern: str
+    first_names: frozenset[str]
+    gazetteers: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    @property
+    def labelled(self) -> list[tuple[str, str]]:
+        """The training examples as (text, intent), in the files' order."""
+        return [(text, name) for name, intent in self.intents.items() for text in intent.examples]
+
+
+@dataclass(frozen=True, slots=True)
+class DomainData:
+    """A domain with all its languages."""
+
+    file: DomainFile
+    folder: Path
+    languages: Mapping[str, LanguageData]
+
+    @property
+    def info(self) -> DomainInfo:
+        """The domain as the outside sees it."""
+        names = dict.fromkeys(name for data in self.languages.values() for name in data.intents)
+        return DomainInfo(
+            name=self.file.name,
+            languages=tuple(self.languages),
+            intents=tuple(names),
+            entity_types=tuple(self.file.entity_types),
+            time_zone=self.file.time_zone,
+            facts=self.file.facts,
+        )
+
+
+def bundled_domains() -> Path:
+    """Return the folder of the domains that come with the project."""
+    return Path(str(resources.files("voicemesh_domains")))
+
+
+def load_domains(folder: Path) -> dict[str, DomainData]:
+    """Read every domain under `folder`: each sub-folder that has a domain.yaml.
+
+    Raises:
+        ConfigError: naming file, key and remedy of everything that is wrong.
+    """
+    found = sorted(path.parent for path in folder.glob("*/domain.yaml"))
+    if not found:
+        raise ConfigError(f"{folder}: no domain found; VOICEMESH_DOMAINS_DIR must hold <domain>/domain.yaml")
+    return {path.name: load_domain(path) for path in found}
+
+
+def load_domain(folder: Path) -> DomainData:
+    """Read one domain's folder.
+
+    Raises:
+        ConfigError: naming file, key and remedy of everything that is wrong.
+    """
+    path = folder / "domain.yaml"
+    file = _read(path, DomainFile)
+    if file.name != folder.name:
+        raise ConfigError(f"{path}: name: is {file.name!r}, but the folder is {folder.name!r}; make them the same")
+    languages = {language: _language(folder, file, language) for language in file.languages}
+    return DomainData(file=file, folder=folder, languages=languages)
+
+
+def _language(folder: Path, file: DomainFile, language: str) -> LanguageData:
+    folders = [*(folder.parent / name for name in file.includes), folder]
+    intents_files = [_read(path / language / "intents.yaml", IntentsFile) for path in folders]
+    entity_paths = [path / language / "entities.yaml" for path in folders]
+    entity_files = [_read(path, EntitiesFile) for path in entity_paths if path.exists()]
+    gazetteers = {
+        kind: {value: tuple(words) for value, words in values.items()}
+        for entities in entity_files
+        for kind, values in entities.gazetteers.items()
+    }
+    for kind in file.entity_types:
+        if kind not in BUILT_IN_TYPES and kind not in gazetteers:
+            raise ConfigError(
+                f"{folder / 'domain.yaml'}: entity_types: {kind!r} is neither built in ({', '.join(BUILT_IN_TYPES)}) "
+                f"nor a gazetteer; add it to {folder / language / 'entities.yaml'} or remove it"
+            )
+    orders = [entities.order_number for entities in entity_files if entities.order_number is not None]
+    return LanguageData(
+        intents=_merged(intents_files),
+        out_of_scope=tuple(text for part in intents_files for text in part.out_of_scope),
+        order_number_pattern=orders[-1].pattern if orders else OrderNumberData().pattern,
+        first_names=frozenset(name for entities in entity_files for name in entities.person_name.first_names),
+        gazetteers=gazetteers,
+    )
+
+
+def _merged(files: Iterable[IntentsFile]) -> dict[str, IntentData]:
+    merged: dict[str, IntentData] = {}
+    for part in files:
+        for name, intent in part.intents.items():
+            before = merged.get(name)
+            merged[name] = intent if before is None else _joined(before, intent)
+    return merged
+
+
+def _joined(one: IntentData, other: IntentData) -> IntentData:
+    return IntentData(
+        keywords=list(dict.fromkeys([*one.keywords, *other.keywords])),
+        patterns=list(dict.fromkeys([*one.patterns, *other.patterns])),
+        examples=list(dict.fromkeys([*one.examples, *other.examples])),
+    )
+
+
+FileT = TypeVar("FileT", bound=_File)
+
+
+def _read(path: Path, kind: type[FileT]) -> FileT:
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); create it") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: is no YAML in UTF-8 ({error}); correct it") from error
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        lines = [
+            f"{path}: {'.'.join(str(part) for part in e['loc']) or 'the file'}: {_remedy(e['type'], e['msg'])}"
+            for e in error.errors(include_url=False)
+        ]
+        raise ConfigError("\n".join(lines)) from None
+
+
+def _remedy(kind: str, message: str) -> str:
+    remedies = {
+        "extra_forbidden": "no such key is known; remove it or correct its spelling",
+        "missing": "is missing; add it",
+        "string_type": "must be a text; put it in quotes (YAML reads yes, no and numbers as other things)",
+    }
+    return remedies.get(kind, message.removeprefix("Value error, "))

@@ -1,0 +1,1 @@
+"""The sentence encoder: MiniLM, converted once to CTranslate2 and cached."""

@@ -1,0 +1,95 @@
+"""The prepared encoder on disk: built once, checked before use, safe when several processes build it."""
+
+import errno
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from services.nlu.encoder import source
+from services.nlu.encoder.convert import convert
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+"""Raised when the conversion changes, so that older caches are left alone."""
+
+Progress = Callable[[str], None]
+
+
+def prepared_folder(cache_dir: Path) -> Path:
+    """Return where the prepared encoder of this format lives."""
+    return cache_dir / "nlu" / f"minilm-l6-v2-int8-{FORMAT}"
+
+
+def prepare(cache_dir: Path, progress: Progress = lambda _: None) -> Path:
+    """Return the folder of the prepared encoder, building it when it is missing or broken.
+
+    The folder holds `model.bin`, `config.json`, `vocabulary.json`, `tokenizer.json` and a manifest with the
+    sha256 of each. It is built in a folder of its own and renamed into place; of several processes that
+    build at once, one wins and all use the winner's.
+
+    Raises:
+        ConfigError: when the weights' package is missing or its weights are not the published ones.
+        OSError: when `cache_dir` cannot be written.
+    """
+    target = prepared_folder(cache_dir)
+    if is_whole(target):
+        progress(f"sentence encoder: ready in {target}")
+        return target
+    folder = source.installed_folder()
+    progress("sentence encoder: checking the published weights")
+    source.check_weights(folder)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        progress("sentence encoder: converting to CTranslate2 int8")
+        convert(folder, work)
+        shutil.copyfile(folder / source.TOKENIZER, work / source.TOKENIZER)
+        _write_manifest(work)
+        _move_into_place(work, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    progress(f"sentence encoder: ready in {target}")
+    return target
+
+
+def is_whole(folder: Path) -> bool:
+    """Say whether every file is there and as it was when it was built (reads them all: about 25 MB)."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        digests: dict[str, str] = manifest["files"]
+        return manifest["source_sha256"] == source.WEIGHTS_SHA256 and all(
+            source.file_sha256(folder / name) == digest for name, digest in digests.items()
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _write_manifest(folder: Path) -> None:
+    files = {path.name: source.file_sha256(path) for path in sorted(folder.iterdir())}
+    manifest = {"source_sha256": source.WEIGHTS_SHA256, "files": files}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+
+
+def _move_into_place(work: Path, target: Path) -> None:
+    """Rename `work` to `target`; a broken folder there is set aside first, a whole one is left."""
+    while not is_whole(target):
+        try:
+            work.rename(target)
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
+                raise
+            _set_aside(target)
+        else:
+            return
+
+
+def _set_aside(broken: Path) -> None:
+    aside = Path(tempfile.mkdtemp(prefix=f".{broken.name}-broken-", dir=broken.parent))
+    try:
+        broken.rename(aside / "it")
+    except FileNotFoundError:
+        return  # another process was quicker
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Engines of understanding, one a file."""

@@ -1,0 +1,55 @@
+"""The default engine: MiniLM sentence vectors under a trained linear head."""
+
+from mesh.config import ConfigError
+from services.nlu.config import NluSettings
+from services.nlu.domains import DomainData, bundled_domains, load_domains
+from services.nlu.encoder.cache import prepare
+from services.nlu.encoder.encoder import SentenceEncoder
+from services.nlu.encoder.source import WEIGHTS_SHA256
+from services.nlu.engines.shared import Scorer, Scores, ScoringEngine
+from services.nlu.head import HEAD_FILE, Head, load_head, plain
+
+
+class HeadScorer:
+    """Scores the intents of one domain in one language."""
+
+    def __init__(self, encoder: SentenceEncoder, head: Head) -> None:
+        self._encoder = encoder
+        self._head = head
+
+    def __call__(self, text: str) -> Scores:
+        """Return what the words alone say."""
+        vector = self._encoder.encode([plain(text)])[0]
+        logs = self._head.log_probabilities(vector)
+        return Scores(
+            log_probabilities=dict(zip(self._head.labels, logs.tolist(), strict=True)),
+            scope_margin=self._head.scope_margin(vector, logs),
+        )
+
+
+def create(settings: NluSettings) -> ScoringEngine:
+    """Return the engine; prepares the sentence encoder where it is not in the cache yet (seconds).
+
+    Raises:
+        ConfigError: when a domain's files, its head or the encoder cannot be used.
+    """
+    domains = load_domains(settings.domains_dir or bundled_domains())
+    encoder = SentenceEncoder(prepare(settings.cache_dir), parallel=settings.nlu_workers)
+    scorers: dict[tuple[str, str], Scorer] = {
+        (name, language): HeadScorer(encoder, _checked_head(domain, language))
+        for name, domain in domains.items()
+        for language in domain.languages
+    }
+    return ScoringEngine("minilm", domains, scorers)
+
+
+def _checked_head(domain: DomainData, language: str) -> Head:
+    path = domain.folder / language / HEAD_FILE
+    head = load_head(path)
+    intents = set(domain.languages[language].intents)
+    if head.encoder_sha256 != WEIGHTS_SHA256 or set(head.labels) != intents:
+        raise ConfigError(
+            f"{path} was trained for another encoder or other intents; "
+            f"run `python -m services.nlu.train {domain.file.name}`"
+        )
+    return head

@@ -1,0 +1,127 @@
+"""What our engines share: everything but the scores of the intents."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.nlu.domains import DomainData, LanguageData
+from services.nlu.entities.extract import extract
+from services.nlu.entities.found import Context
+from services.nlu.entities.text import SpokenText
+from services.nlu.model import (
+    DomainInfo,
+    Entity,
+    Parse,
+    ParseRequest,
+    UnknownDomainError,
+    UnknownLanguageError,
+)
+from services.nlu.scoring import expected_share, scope_bonus, shift
+from services.nlu.sentiment import sentiment
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the words alone say.
+
+    Attributes:
+        log_probabilities: by intent.
+        scope_margin: log-odds of being in scope less the threshold; negative means out of scope.
+    """
+
+    log_probabilities: Mapping[str, float]
+    scope_margin: float
+
+
+class Scorer(Protocol):
+    """Scores the intents of one domain in one language; called from several threads at once."""
+
+    def __call__(self, text: str) -> Scores: ...
+
+
+class ScoringEngine:
+    """An engine made of a scorer for each domain and language."""
+
+    def __init__(self, name: str, domains: Mapping[str, DomainData], scorers: Mapping[tuple[str, str], Scorer]) -> None:
+        self._name = name
+        self._domains = domains
+        self._scorers = scorers
+        self._infos = {key: domain.info for key, domain in domains.items()}
+        self._vocabularies = {
+            (key, language): _vocabulary(data)
+            for key, domain in domains.items()
+            for language, data in domain.languages.items()
+        }
+
+    @property
+    def name(self) -> str:
+        """The engine's name."""
+        return self._name
+
+    def domains(self) -> Mapping[str, DomainInfo]:
+        """Return the domains it can parse, by name."""
+        return self._infos
+
+    def close(self) -> None:
+        """Nothing to free: models go with the engine."""
+
+    def parse(self, request: ParseRequest) -> Parse:
+        """Return what a text means.
+
+        Raises:
+            UnknownDomainError: for a domain that `domains` does not list.
+            UnknownLanguageError: for a language that the domain does not list.
+        """
+        domain = self._domains.get(request.domain)
+        if domain is None:
+            raise UnknownDomainError(request.domain)
+        language = spoken_language(request.language, domain)
+        entities, share = self._entities(request, domain, language)
+        scores = self._scorers[request.domain, language](request.text)
+        intents = shift(scores.log_probabilities, share, request.expectation)
+        margin = scores.scope_margin + scope_bonus(share, intents[0].name, request.expectation)
+        return Parse(
+            intents=intents if margin >= 0 else (),
+            out_of_scope=margin < 0,
+            entities=entities,
+            sentiment=sentiment(request.text),
+            engine=self._name,
+        )
+
+    def _entities(self, request: ParseRequest, domain: DomainData, language: str) -> tuple[tuple[Entity, ...], float]:
+        data = domain.languages[language]
+        text = SpokenText(request.text)
+        context = Context(
+            reference=request.reference,
+            expected=request.expectation.entity_types,
+            currency=domain.file.currency,
+            phone_region=domain.file.phone.region,
+            area_code=domain.file.phone.area_code,
+            order_number_pattern=data.order_number_pattern,
+            first_names=data.first_names,
+            gazetteers=data.gazetteers,
+            vocabulary=self._vocabularies[request.domain, language],
+        )
+        entities = extract(text, context, domain.file.entity_types, request.words)
+        return entities, expected_share(text, entities, request.expectation)
+
+
+def spoken_language(tag: str, domain: DomainData) -> str:
+    """Return the domain's language that a BCP 47 tag asks for: the tag itself, else its primary language.
+
+    Raises:
+        UnknownLanguageError: when the domain has neither.
+    """
+    by_tag = {language.lower(): language for language in domain.languages}
+    for wanted in (tag.lower(), tag.lower().split("-")[0]):
+        if wanted in by_tag:
+            return by_tag[wanted]
+    raise UnknownLanguageError(tag, tuple(domain.languages))
+
+
+def _vocabulary(data: LanguageData) -> frozenset[str]:
+    """Return the words that examples write in lower case: they are no people's names."""
+    texts = [*(text for text, _ in data.labelled), *data.out_of_scope]
+    words = frozenset(word for text in texts for word in re.findall(r"\b[a-z]+(?:'[a-z]+)?\b", text))
+    return words - data.first_names

@@ -1,0 +1,1 @@
+"""Pieces of information in spoken text, one type a file."""

@@ -1,0 +1,117 @@
+"""All entity types together: read, judged against each other, placed in the text and on the audio clock."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from services.nlu.entities.dates import read_dates
+from services.nlu.entities.found import Context, Found, Reader
+from services.nlu.entities.gazetteers import read_gazetteers
+from services.nlu.entities.text import SpokenText
+from services.nlu.entities.times import read_times
+from services.nlu.model import Entity, TimedWord
+
+READERS: tuple[Reader, ...] = (
+    read_dates,
+    read_times,
+    read_gazetteers,
+)
+
+_EXPECTED_BONUS = 0.25
+_NEGATION = re.compile(r"\b(?:not|instead of|rather than|isn't|never)(?: (?:on|at|the|a|for|in|my))*[ ]$")
+_REPAIR = re.compile(
+    r"^[\s,.!-]*(?:(?:no|nope|sorry|wait|actually|oops|i mean|i meant|make that|scratch that|correction|or rather"
+    r"|rather|i should say|excuse me|that is|uh|um|er)[\s,.!-]*)+(?:(?:on|at|the|it's|a)\s)*$"
+)
+_REPAIR_WORD = re.compile(r"\b(?:no|sorry|wait|actually|mean|meant|make|scratch|correction|rather|say|oops)\b")
+_FROM = re.compile(r"\bfrom (?:the )?$")
+_TO = re.compile(r"^ to (?:the )?$")
+_OLD_VALUE = 0.4
+"""Confidence of X in "from X to Y": it was said, but Y is what is wanted."""
+
+
+def extract(
+    text: SpokenText, context: Context, types: Iterable[str], words: Sequence[TimedWord] = ()
+) -> tuple[Entity, ...]:
+    """Return the entities of a text in their order; no two of them overlap.
+
+    What is negated ("not Tuesday") and what is taken back ("Tuesday, no, Thursday") is left out.
+
+    Args:
+        text: the text.
+        context: what its meaning depends on.
+        types: the entity types of the domain; others are left out.
+        words: the text's words with their times, where it was spoken.
+    """
+    wanted = frozenset(types)
+    found = [f for reader in READERS for f in reader(text, context) if f.type in wanted]
+    kept = _weighed(_without_retracted(_without_overlaps(found, context.expected), text.canonical), text.canonical)
+    entities = [_placed(f, text) for f in kept]
+    return tuple(_timed(entities, text.raw, words) if words else entities)
+
+
+def _without_overlaps(found: Iterable[Found], expected: Sequence[str]) -> list[Found]:
+    """Keep the likeliest of those that overlap; what is expected is likelier, of equals the longer wins."""
+
+    def rank(f: Found) -> tuple[float, int]:
+        return (f.confidence + (_EXPECTED_BONUS if f.type in expected else 0.0), f.end - f.start)
+
+    kept: list[Found] = []
+    for candidate in sorted(found, key=rank, reverse=True):
+        if all(candidate.end <= other.start or other.end <= candidate.start for other in kept):
+            kept.append(candidate)
+    return sorted(kept, key=lambda f: f.start)
+
+
+def _without_retracted(found: list[Found], canonical: str) -> list[Found]:
+    positive = [f for f in found if not _NEGATION.search(canonical[: f.start])]
+    return [f for f in positive if not any(_replaces(later, f, canonical) for later in positive)]
+
+
+def _replaces(later: Found, earlier: Found, canonical: str) -> bool:
+    if later.type != earlier.type or later.start < earlier.end:
+        return False
+    between = canonical[earlier.end : later.start]
+    return bool(_REPAIR.search(between) and _REPAIR_WORD.search(between))
+
+
+def _weighed(found: list[Found], canonical: str) -> list[Found]:
+    weighed = list(found)
+    for index, (one, other) in enumerate(zip(found, found[1:], strict=False)):
+        moved = _FROM.search(canonical[: one.start]) and _TO.search(canonical[one.end : other.start])
+        if one.type == other.type and moved:
+            weighed[index] = replace(one, confidence=min(one.confidence, _OLD_VALUE))
+    return weighed
+
+
+def _placed(f: Found, text: SpokenText) -> Entity:
+    start, end = text.source(f.start, f.end)
+    return Entity(
+        type=f.type,
+        raw=text.raw[start:end],
+        value=f.value,
+        start_char=start,
+        end_char=end,
+        confidence=f.confidence,
+        alternatives=f.alternatives,
+    )
+
+
+def _timed(entities: list[Entity], raw: str, words: Sequence[TimedWord]) -> list[Entity]:
+    """Give entities the times of the words they overlap; words are looked up in the text in their order."""
+    places: list[tuple[int, int, TimedWord]] = []
+    lowered, at = raw.lower(), 0
+    for word in words:
+        needle = word.text.strip().lower()
+        start = lowered.find(needle, at) if needle else -1
+        if start >= 0:
+            at = start + len(needle)
+            places.append((start, at, word))
+    return [_with_times(entity, places) for entity in entities]
+
+
+def _with_times(entity: Entity, places: list[tuple[int, int, TimedWord]]) -> Entity:
+    own = [word for start, end, word in places if start < entity.end_char and entity.start_char < end]
+    if not own:
+        return entity
+    return replace(entity, start_s=own[0].start_s, end_s=own[-1].end_s)

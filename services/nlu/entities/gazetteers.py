@@ -1,0 +1,34 @@
+"""Words of the domain's own lists: services, products, kinds of issues."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from services.nlu.entities.found import Context, Found
+from services.nlu.entities.text import SpokenText
+
+Lists = Mapping[str, tuple[str, ...]]
+
+
+def read_gazetteers(text: SpokenText, context: Context) -> Iterator[Found]:
+    """Find the words of the domain's lists; the longest words win, plurals count."""
+    for kind, values in context.gazetteers.items():
+        pattern, meaning = _compiled(tuple((value, tuple(words)) for value, words in values.items()))
+        for match in pattern.finditer(text.canonical):
+            value = meaning[_key(match["word"])]
+            yield Found(kind, match.start(), match.end(), value, 0.95)
+
+
+@lru_cache(maxsize=256)
+def _compiled(values: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[re.Pattern[str], dict[str, str]]:
+    meaning = {_key(word): value for value, words in values for word in (*words, value.replace("_", " "))}
+    alternatives = sorted(
+        (key.replace(" ", r"[\s-]+") for key in map(re.escape, meaning) for key in [key.replace(r"\ ", " ")]),
+        key=len,
+        reverse=True,
+    )
+    return re.compile(rf"\b(?P<word>{'|'.join(alternatives)})(?:s|es)?\b"), meaning
+
+
+def _key(word: str) -> str:
+    return re.sub(r"[\s-]+", " ", word.lower())

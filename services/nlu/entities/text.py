@@ -1,0 +1,105 @@
+"""Spoken text made regular: lower case, number words as digits, every character traceable to the original."""
+
+import bisect
+import re
+from dataclasses import dataclass
+
+from text_to_num import find_numbers
+
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:st|nd|rd|th)?|\s+|.", re.IGNORECASE | re.DOTALL)
+_NO_NUMBERS = frozenset({"second", "seconds"})
+"""Words that text2num takes for numbers, and people seldom mean so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of the original text, in lower case, with its place there."""
+
+    text: str
+    start: int
+    end: int
+
+    @property
+    def spoken(self) -> str:
+        """The word as a number reader wants it."""
+        return self.text.replace("’", "'")
+
+
+class _NumberToken:
+    """A token for text2num."""
+
+    def __init__(self, text: str, *, apart: bool) -> None:
+        self._text = text
+        self._apart = apart
+
+    def text(self) -> str:
+        return self._text
+
+    def nt_separated(self, _: object) -> bool:
+        return self._apart
+
+    def not_a_number_part(self) -> bool:
+        return self._text in _NO_NUMBERS
+
+
+class SpokenText:
+    """A text and its canonical form.
+
+    Attributes:
+        raw: the text as it came.
+        canonical: in lower case, number words written as digits ("twenty fourth" is "24th"), straight quotes.
+        words: the words of the text.
+    """
+
+    def __init__(self, raw: str) -> None:
+        self.raw = raw
+        tokens = [(m.group(), m.start(), m.end()) for m in _TOKEN.finditer(raw)]
+        self.words = tuple(Word(t.lower(), a, b) for t, a, b in tokens if t[0].isalnum())
+        numbers = self._numbers()
+        pieces: list[str] = []
+        self._starts: list[int] = []
+        self._sources: list[tuple[int, int]] = []
+        length = at = 0
+        for token, start, end in tokens:
+            if start < at:
+                continue
+            piece, at = numbers.get(start, (token.lower().replace("’", "'"), end))
+            if len(piece) == 0:
+                continue
+            self._starts.append(length)
+            self._sources.append((start, at))
+            pieces.append(piece)
+            length += len(piece)
+        self.canonical = "".join(pieces)
+
+    def source(self, start: int, end: int) -> tuple[int, int]:
+        """Return the place in the original of a stretch of the canonical text; a number counts as a whole."""
+        first = bisect.bisect_right(self._starts, start) - 1
+        last = bisect.bisect_right(self._starts, max(end - 1, start)) - 1
+        return self._place(first, start)[0], self._place(last, end)[1]
+
+    def _place(self, index: int, at: int) -> tuple[int, int]:
+        start, end = self._sources[index]
+        length = (self._starts[index + 1] if index + 1 < len(self._starts) else len(self.canonical)) - self._starts[
+            index
+        ]
+        if length != end - start:  # a number: its digits have no places of their own
+            return start, end
+        offset = at - self._starts[index]
+        return start + offset, start + offset
+
+    def _numbers(self) -> dict[int, tuple[str, int]]:
+        tokens = [
+            _NumberToken(word.spoken, apart=index > 0 and self._broken(self.words[index - 1].end, word.start))
+            for index, word in enumerate(self.words)
+        ]
+        found = find_numbers(tokens, "en", threshold=0)
+        return {
+            self.words[n.start].start: (n.text, self.words[n.end - 1].end)
+            for n in found
+            if any(word.text[0].isalpha() for word in self.words[n.start : n.end])
+        }
+
+    def _broken(self, start: int, end: int) -> bool:
+        """Say whether more than a space or hyphen stands between two words: then they are no one number."""
+        return self.raw[start:end].strip(" -‐‑") != ""

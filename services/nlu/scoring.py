@@ -1,0 +1,68 @@
+"""From what an engine makes of the words alone to what they mean in the conversation."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from services.nlu.entities.text import SpokenText
+from services.nlu.model import Entity, Expectation, IntentCandidate
+
+INFORM = "inform"
+MAX_CANDIDATES = 5
+
+_EXPECTED_INTENT = math.log(3.0)
+_EXPECTED_ENTITY = math.log(4.0)
+_NOTHING_ELSE = math.log(20.0)
+_SCOPE_FOR_INTENT = 1.0
+_SCOPE_FOR_ENTITY = 1.5
+_SCOPE_FOR_NOTHING_ELSE = 6.0
+_FILLERS = frozenset(
+    ["a", "an", "and", "at", "by", "er", "erm", "for", "from", "i", "i'd", "i'm", "i'll", "in", "is", "it", "it's", "its", "just", "like", "maybe", "me", "my", "of", "oh", "ok", "okay", "on", "or", "please", "prefer", "so", "sure", "that", "that's", "the", "this", "to", "uh", "uhm", "um", "under", "well", "with", "would", "yeah", "yes", "name", "number", "be", "best", "fine", "good", "email", "address", "phone", "order", "day", "time", "am"]
+)
+
+
+def expected_share(text: SpokenText, entities: Sequence[Entity], expectation: Expectation) -> float:
+    """Return which share of the words that matter the expected pieces of information take, 0 to 1."""
+    wanted = [entity for entity in entities if entity.type in expectation.entity_types]
+    if not wanted:
+        return 0.0
+    covered = others = 0
+    for word in text.words:
+        if any(e.start_char <= word.start and word.end <= e.end_char for e in entities):
+            covered += 1
+        elif word.text not in _FILLERS:
+            others += 1
+    return covered / (covered + others) if covered else 0.0
+
+
+def shift(
+    log_probabilities: Mapping[str, float], share: float, expectation: Expectation
+) -> tuple[IntentCandidate, ...]:
+    """Return the intents, the likeliest first, once the conversation's expectation has had its say.
+
+    Expected intents count three times as likely. A text that holds an expected piece of information is four times
+    as likely to just inform, twenty times if it holds little else: Bayes' rule with these prior odds.
+
+    Args:
+        log_probabilities: of the words alone, by intent.
+        share: what `expected_share` returned.
+        expectation: what the conversation waits for.
+    """
+    scores = dict(log_probabilities)
+    for name in expectation.intents:
+        if name in scores:
+            scores[name] += _EXPECTED_INTENT
+    if share and INFORM in scores:
+        scores[INFORM] += _NOTHING_ELSE if share >= 1.0 else _EXPECTED_ENTITY
+    highest = max(scores.values())
+    weights = {name: math.exp(score - highest) for name, score in scores.items()}
+    total = sum(weights.values())
+    ranked = sorted(weights.items(), key=lambda item: -item[1])[:MAX_CANDIDATES]
+    return tuple(IntentCandidate(name, weight / total) for name, weight in ranked)
+
+
+def scope_bonus(share: float, likeliest: str, expectation: Expectation) -> float:
+    """Return by how much the log-odds of being in scope rise: what was asked for is in scope."""
+    bonus = _SCOPE_FOR_INTENT if likeliest in expectation.intents else 0.0
+    if share:
+        bonus += _SCOPE_FOR_NOTHING_ELSE if share >= 1.0 else _SCOPE_FOR_ENTITY
+    return bonus

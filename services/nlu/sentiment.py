@@ -1,0 +1,17 @@
+"""How the speaker feels, from the words alone."""
+
+from functools import cache
+
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+from services.nlu.model import Sentiment
+
+
+@cache
+def _analyzer() -> SentimentIntensityAnalyzer:
+    return SentimentIntensityAnalyzer()
+
+
+def sentiment(text: str) -> Sentiment:
+    """Return VADER's compound score of a text (Hutto and Gilbert 2014); it has no confidence of its own."""
+    return Sentiment(score=float(_analyzer().polarity_scores(text)["compound"]))
