@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from services.tts.sentences import speakable
+
 _EDGES = ".,;:!?…\"'“”‘’«»()[]{}<>*_–—-"  # noqa: RUF001 - typographic marks are meant
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -79,7 +81,7 @@ def _words(text: str, changes: list[_Change]) -> tuple[list[int], list[str]]:
     words: list[str] = []
     for match in re.finditer(r"\S+", "".join(joined)):
         written = text[match.start() : match.end()].strip(_EDGES)
-        if any(character.isalnum() for character in written) or any(c in "$€£%&+#@=" for c in written):
+        if speakable(written):
             owners[match.start() : match.end()] = [len(words)] * (match.end() - match.start())
             words.append(written)
     return owners, words

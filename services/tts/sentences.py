@@ -5,6 +5,7 @@ added: what the splitter gives out, joined, is what it was fed.
 """
 
 import re
+import unicodedata
 
 MAX_CHARACTERS = 300
 """Longest sentence given out; a longer one is cut at its last white space, or anywhere if it has none."""
@@ -33,6 +34,23 @@ _PERHAPS = frozenset(
 _DOTTED_ORDINALS = frozenset(
     {*("de", "da", "nb", "nn", "no", "fi", "is", "cs", "sk", "sl", "hr", "sr", "bs", "hu", "et", "lv", "tr")}
 )
+
+
+def speakable(text: str) -> bool:
+    """Return whether there is anything to say in a text: a letter, a digit, a currency or another sign with a name."""
+    return any(c.isalnum() or c in "&%@#" or unicodedata.category(c) in {"Sc", "Sm"} for c in text)
+
+
+def pause_after(sentence: str) -> float:
+    """Return the seconds of silence that belong between a sentence and the next, by what it ends with.
+
+    An engine that is given sentences one by one cannot make it. The lengths are those that espeak-ng itself
+    makes within a text: 0.3 s at a sentence's end, half of it at a clause's.
+    """
+    end = sentence.rstrip().rstrip(_CLOSERS)[-1:]
+    if end and end in _ENDS + _WIDE_ENDS:
+        return 0.3
+    return 0.15 if end and end in _CLAUSE_ENDS else 0.0
 
 
 class SentenceSplitter:

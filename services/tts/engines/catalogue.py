@@ -1,6 +1,6 @@
 """espeak-ng's voices by name and language."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from services.tts.engines.espeak_library import EspeakLibrary, EspeakVoice
@@ -61,10 +61,10 @@ def find_voice(name: str, voices: Sequence[Voice], variants: frozenset[str]) -> 
     return Voice(name, voice.engine, voice.languages, voice.sample_rate_hz)
 
 
-def _defaults(voices: Sequence[EspeakVoice] | object) -> dict[str, str]:
+def _defaults(voices: Iterable[EspeakVoice]) -> dict[str, str]:
     """Return for each language tag the voice of the best priority."""
     best: dict[str, tuple[int, str]] = {}
-    for voice in voices:  # type: ignore[attr-defined]
+    for voice in voices:
         for language, priority in voice.languages:
             best[language] = min(best.get(language, (priority, voice.name)), (priority, voice.name))
     return {language: name for language, (_, name) in best.items()} | _PREFERRED

@@ -69,8 +69,7 @@ def _speak(text: str, delivery: Delivery, emit: Emit[SpeechChunk]) -> None:
 
     def on_audio(samples: NDArray[np.int16], marks: Sequence[Mark]) -> bool:
         places = [(mark.sample, None if mark.character is None else spoken.word_at(mark.character)) for mark in marks]
-        chunk = tracker.feed(samples.astype(np.float32) / 32_768, places)
-        return emit(chunk) if chunk else emit(_NOTHING)
+        return emit(tracker.feed(samples.astype(np.float32) / np.float32(32_768), places))
 
     library.speak(
         spoken.text,
@@ -80,11 +79,7 @@ def _speak(text: str, delivery: Delivery, emit: Emit[SpeechChunk]) -> None:
         pitch=_clamp(chosen.pitch + delivery.pitch_semitones * 50 / 12, PITCH),
         on_audio=on_audio,
     )
-    if (rest := tracker.finish()) is not None:
-        emit(rest)
-
-
-_NOTHING = SpeechChunk(np.zeros(0, np.float32))
+    emit(tracker.finish())
 
 
 def _clamp(value: float, limits: tuple[int, int]) -> int:

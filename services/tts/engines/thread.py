@@ -10,8 +10,8 @@ from mesh.errors import ErrorReason, MeshError
 
 T = TypeVar("T")
 
-Emit = Callable[[T], bool]
-"""Hands an item over, from the thread; answers whether anybody still wants more."""
+Emit = Callable[[T | None], bool]
+"""Hands an item over, from the thread (None: nothing yet); answers whether anybody still wants more."""
 
 
 class StreamingThreads(Generic[T]):
@@ -39,8 +39,8 @@ class StreamingThreads(Generic[T]):
         items: asyncio.Queue[T | None] = asyncio.Queue()  # holds one computation's output at most
         closed = threading.Event()
 
-        def emit(item: T) -> bool:
-            if not closed.is_set():
+        def emit(item: T | None) -> bool:
+            if item is not None and not closed.is_set():
                 loop.call_soon_threadsafe(items.put_nowait, item)
             return not closed.is_set()
 
