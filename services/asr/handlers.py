@@ -85,8 +85,8 @@ class Recognition:
                 elif event.kind is ActivityKind.ENDED:
                     found.append(Stretch(segmenter.onset, event.at, audio_from))
 
-        for probability in [*vad.feed(samples), *vad.flush()]:
-            follow(segmenter.feed(probability))
+        for heard in [*vad.feed(samples), *vad.flush()]:
+            follow(segmenter.feed(heard.probability, heard.level_db))
         follow(segmenter.finalize())
         return samples, found
 

@@ -1,7 +1,8 @@
-"""From voice probabilities to utterances: pure, fed one probability a chunk, on a clock of samples."""
+"""From voice probabilities to utterances: pure, fed a probability and a level a chunk, on a clock of samples."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,6 +20,9 @@ _ONSET = 0.5
 _OFFSET = 0.35
 # A click is shorter than this.
 _MIN_SPEECH = 2 * CHUNK
+# The detector's answer lags some 100 ms behind the voice's end. A chunk this far under the utterance's loudest is
+# silence whatever it says; on a noisy line none is, and the detector alone decides.
+_FADED_DB = 35.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Segmenter:
         self._onset: int | None = None
         self._start = 0
         self._last_voiced = 0
+        self._loudest_db = -math.inf
         self._previous_end = 0
         self._quiet_since = 0
 
@@ -103,13 +108,13 @@ class Segmenter:
         """Use another policy from here on."""
         self._policy = policy
 
-    def feed(self, probability: float) -> list[SpeechEvent]:
-        """Take in the voice probability of the next chunk; return what it shows, in order."""
+    def feed(self, probability: float, level_db: float) -> list[SpeechEvent]:
+        """Take in the next chunk's voice probability and level (RMS in dB); return what it shows, in order."""
         chunk_start = self._now
         self._now += CHUNK
         if self._state is _State.IDLE:
-            return self._listen(probability, chunk_start)
-        events = self._follow(probability, chunk_start)
+            return self._listen(probability, level_db, chunk_start)
+        events = self._follow(probability, level_db, chunk_start)
         if self.in_utterance and self._now - self._start >= _samples(self._policy.max_utterance_s):
             events.extend(self.finalize())
             # What comes next belongs to the next utterance, even in mid-word.
@@ -128,12 +133,14 @@ class Segmenter:
         self._utterance += 1
         return [ended]
 
-    def _listen(self, probability: float, chunk_start: int) -> list[SpeechEvent]:
+    def _listen(self, probability: float, level_db: float, chunk_start: int) -> list[SpeechEvent]:
         if probability < (_ONSET if self._onset is None else _OFFSET):
             self._onset = None
             return []
         if self._onset is None:
             self._onset = chunk_start
+            self._loudest_db = -math.inf
+        self._loudest_db = max(self._loudest_db, level_db)
         if self._now - self._onset < _MIN_SPEECH:
             return []
         self._state = _State.SPEAKING
@@ -141,9 +148,11 @@ class Segmenter:
         self._last_voiced = self._now
         return [SpeechEvent(ActivityKind.STARTED, self._start, self._utterance)]
 
-    def _follow(self, probability: float, chunk_start: int) -> list[SpeechEvent]:
+    def _follow(self, probability: float, level_db: float, chunk_start: int) -> list[SpeechEvent]:
         # Going on after a pause takes as clear a voice as beginning does.
-        if probability >= (_ONSET if self._state is _State.PAUSED else _OFFSET):
+        sounds = probability >= (_ONSET if self._state is _State.PAUSED else _OFFSET)
+        if sounds and level_db > self._loudest_db - _FADED_DB:
+            self._loudest_db = max(self._loudest_db, level_db)
             self._last_voiced = self._now
             if self._state is _State.SPEAKING:
                 return []

@@ -52,7 +52,9 @@ class AsrServicer(asr_service_pb2_grpc.AsrServiceServicer):
         self._settings = settings
 
     async def StreamingRecognize(  # noqa: N802 - the contract's name
-        self, request_iterator: AsyncIterator[asr_service_pb2.StreamingRecognizeRequest], context: Rpc
+        self,
+        request_iterator: AsyncIterator[asr_service_pb2.StreamingRecognizeRequest],
+        context: Rpc,  # noqa: ARG002 - gRPC hands it in
     ) -> AsyncIterator[asr_service_pb2.StreamingRecognizeResponse]:
         """Recognise speech while it is spoken."""
         requests = self._requests(request_iterator)
@@ -62,7 +64,9 @@ class AsrServicer(asr_service_pb2_grpc.AsrServiceServicer):
                 yield _response(response)
 
     async def Recognize(  # noqa: N802
-        self, request: asr_service_pb2.RecognizeRequest, context: Rpc
+        self,
+        request: asr_service_pb2.RecognizeRequest,
+        context: Rpc,  # noqa: ARG002
     ) -> asr_service_pb2.RecognizeResponse:
         """Recognise a recording."""
         config = Configure(
@@ -79,7 +83,9 @@ class AsrServicer(asr_service_pb2_grpc.AsrServiceServicer):
         )
 
     async def ListEngines(  # noqa: N802
-        self, request: asr_service_pb2.ListEnginesRequest, context: Rpc
+        self,
+        request: asr_service_pb2.ListEnginesRequest,  # noqa: ARG002
+        context: Rpc,  # noqa: ARG002
     ) -> asr_service_pb2.ListEnginesResponse:
         """Say which engines answer here."""
         return asr_service_pb2.ListEnginesResponse(

@@ -23,7 +23,7 @@ from services.asr.model import (
     Transcript,
 )
 from services.asr.segmenter import Segmenter, SpeechEvent
-from services.asr.vad import VadStream
+from services.asr.vad import Heard, VadStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -134,11 +134,11 @@ class RecognitionStream:
     async def _listen(self, samples: Samples, *, last: bool = False) -> None:
         """Take in samples, find the voice in them and act on it."""
         self._history.append(samples)
-        for probability in await self._room.vad_executor.run(self._detect, samples, last=last):
-            await self._react(self._segmenter.feed(probability))
+        for heard in await self._room.vad_executor.run(self._detect, samples, last=last):
+            await self._react(self._segmenter.feed(heard.probability, heard.level_db))
         self._history.forget_before(self._segmenter.audio_from)
 
-    def _detect(self, samples: Samples, *, last: bool) -> list[float]:
+    def _detect(self, samples: Samples, *, last: bool) -> list[Heard]:
         found = self._vad.feed(samples)
         return found + self._vad.flush() if last else found
 

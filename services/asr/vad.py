@@ -7,6 +7,7 @@ call (``VadState``), so that chunks of many streams can share one run: ``VadMode
 from __future__ import annotations
 
 import importlib.util
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +62,14 @@ class VadModel:
         return result
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a chunk is like: the probability of a voice in it, 0 to 1, and its RMS level in dB of full scale."""
+
+    probability: float
+    level_db: float
+
+
 class VadStream:
     """One stream's audio, cut into chunks; what does not fill a chunk waits for more. For one thread at a time."""
 
@@ -69,16 +78,20 @@ class VadStream:
         self._state = VadState()
         self._rest: Samples = np.zeros(0, np.float32)
 
-    def feed(self, samples: Samples) -> list[float]:
-        """Return the probability of each chunk that is now full. Blocks: about 0.3 ms a chunk."""
+    def feed(self, samples: Samples) -> list[Heard]:
+        """Return what each chunk that is now full is like. Blocks: about 0.3 ms a chunk."""
         pending = np.concatenate((self._rest, samples))
         whole = len(pending) // CHUNK * CHUNK
         self._rest = pending[whole:]
-        return [float(self._model.run([self._state], [chunk])[0]) for chunk in pending[:whole].reshape(-1, CHUNK)]
+        return [self._hear(chunk) for chunk in pending[:whole].reshape(-1, CHUNK)]
 
-    def flush(self) -> list[float]:
-        """Return the probability of the last, unfilled chunk, filled up with silence; none if there is none."""
+    def flush(self) -> list[Heard]:
+        """Return what the last, unfilled chunk is like, filled up with silence; nothing if there is none."""
         return self.feed(np.zeros(CHUNK - len(self._rest), np.float32)) if len(self._rest) else []
+
+    def _hear(self, chunk: Samples) -> Heard:
+        power = float(np.square(chunk).mean())
+        return Heard(float(self._model.run([self._state], [chunk])[0]), 10 * math.log10(power + 1e-10))
 
 
 def model_path() -> Path:
