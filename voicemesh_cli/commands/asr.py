@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import grpc
 import typer
+from rich.columns import Columns
 from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 from voicemesh.asr.v1 import asr_pb2, asr_service_pb2, asr_service_pb2_grpc
-from voicemesh.common.v1.audio_pb2 import AudioEncoding, AudioFormat
+from voicemesh.common.v1.audio_pb2 import AudioEncoding, AudioFormat, Word
 
 from mesh.durations import seconds
 from voicemesh_cli import endpoints, output, recording
@@ -117,14 +118,16 @@ def _print_transcripts(
         place = f"{seconds(transcript.start):7.2f} - {seconds(transcript.end):.2f} s"
         sure = f"  {transcript.confidence:.0%}" if transcript.HasField("confidence") else ""
         out.console.print(f"[dim]{place}[/]  [bold]{escape(transcript.text)}[/][dim]{sure}[/]")
-        words = Text()
-        for word in transcript.words:
-            known = word.HasField("confidence")
-            words.append(word.text, style=_style(word.confidence) if known else "")
-            words.append(f" {seconds(word.start):.2f}", style="dim")
-            words.append(f" {word.confidence:.0%}   " if known else "   ", style="dim")
-        if transcript.words:
-            out.console.print(Padding(words, (0, 0, 0, 18)), soft_wrap=False)
+        words = Columns([_word(word) for word in transcript.words], padding=(0, 2))
+        out.console.print(Padding(words, (0, 0, 0, 18)), soft_wrap=False)
+
+
+def _word(word: Word) -> Text:
+    """A word with the second it begins at and how sure the recogniser is of it."""
+    known = word.HasField("confidence")
+    text = Text(word.text, style=_style(word.confidence) if known else "", no_wrap=True)
+    text.append(f" {seconds(word.start):.2f}", style="dim")
+    return text.append(f" {word.confidence:.0%}", style="dim") if known else text
 
 
 def _style(confidence: float) -> str:

@@ -21,7 +21,14 @@ _LOG_LINES = 12
 
 
 class LaunchError(CliError):
-    """A process of the mesh died or never got ready; names it, its last log lines and its log file."""
+    """A process of the mesh died or never got ready; names it, its last log lines and its log file.
+
+    `last_words` is what it printed last, for places where there is no room for more.
+    """
+
+    def __init__(self, message: str, last_words: str = "") -> None:
+        super().__init__(message)
+        self.last_words = last_words
 
 
 class Process:
@@ -53,7 +60,8 @@ class Process:
         """An error about this process with the end of its log."""
         lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
         said = "\n".join(f"    {line}" for line in lines) or "    (nothing)"
-        return LaunchError(f"{self.name} {what}. Its last words:\n{said}\n  All of them: {self.log_file}")
+        message = f"{self.name} {what}. Its last words:\n{said}\n  All of them: {self.log_file}"
+        return LaunchError(message, lines[-1].strip() if lines else what)
 
     async def wait_until(self, probe: Callable[[], str | None], limit_s: float) -> str:
         """Wait for the probe to give something.
