@@ -123,10 +123,17 @@ class ConsentRecord:
     expires_at: datetime | None = None
 
     @property
-    def said_at(self) -> datetime:
-        """When the customer said it; an entry can't be of later than when it was written down."""
+    def counts_from(self) -> datetime:
+        """Its place in the order of what the customer said: a yes when it was said, a no when it was written.
+
+        So a yes of last year that is imported today doesn't undo a revocation in between, and a no whose
+        evidence carries an old or wrong time still ends every yes that was written before it. Nothing is of
+        later than when it was written down.
+        """
         captured = self.evidence.captured_at
-        return self.recorded_at if captured is None else min(captured, self.recorded_at)
+        if self.state is not State.GRANTED or captured is None:
+            return self.recorded_at
+        return min(captured, self.recorded_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +218,9 @@ def decide(
        someone on the suppression list too: suppression forbids *reaching* a person, and one who calls is not
        being reached. It never covers marketing or recording.
     2. A suppression in force for the channel: denied.
-    3. The latest of the customer's records for this channel and purpose, by when the customer said it: a yes
+    3. The latest of the customer's records for this channel and purpose (`ConsentRecord.counts_from`): a yes
        allows, a refusal or a revocation denies, and one whose time is over says nothing (an older yes doesn't
-       come back to life). Of two said at the same moment the no counts.
+       come back to life). Of two of the same moment the no counts.
     4. Nothing: unknown.
 
     A no is found by any name of the person; a yes counts only if it contradicts the check in no name
@@ -247,7 +254,7 @@ def _relevant(records: Iterable[ConsentRecord], check: Check, keys: frozenset[st
 
 
 def _seniority(record: ConsentRecord) -> tuple[datetime, bool, int]:
-    return record.said_at, record.state is not State.GRANTED, record.sequence
+    return record.counts_from, record.state is not State.GRANTED, record.sequence
 
 
 def _earliest(limit: datetime, other: datetime | None) -> datetime:

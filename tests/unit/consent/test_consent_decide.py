@@ -81,6 +81,10 @@ CASES = {
         [record(minutes=9, evidence=Evidence("x", captured_at=ago(-99_999))), record(REVOKED, 8)],
         [], check(), NO, Reason.REVOKED,
     ),
+    "a no whose evidence is older than the yes": (
+        [record(minutes=9), record(REVOKED, 8, evidence=Evidence("letter", captured_at=ago(99)))],
+        [], check(), NO, Reason.REVOKED,
+    ),
     "yes and no at the same moment": ([record(minutes=9), record(REVOKED, 9)], [], check(), NO, Reason.REVOKED),
     "a yes whose time is over": ([record(expires_at=ago(0))], [], check(), UNKNOWN, Reason.EXPIRED),
     "an expired yes does not revive an older one": (
