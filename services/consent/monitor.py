@@ -57,11 +57,20 @@ class Monitor:
         watcher = Watcher()
         with self._joined(scope.tenant_id, watcher):
             stream = _Stream(self._consent, scope, watcher, send)
-            async with _cancelled_at_end(stream.push_revocations()):
-                async for question in asked:
-                    if question.check_id not in watcher and len(watcher) >= self._watch_limit:
-                        raise self._too_many(len(watcher))
-                    await stream.answer(question)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    pushing = tasks.create_task(stream.push_revocations())
+                    await self._answer(stream, watcher, asked)
+                    pushing.cancel()
+            except BaseExceptionGroup as group:
+                # The caller knows errors by their own type, not wrapped in a group.
+                raise group.exceptions[0] from group
+
+    async def _answer(self, stream: "_Stream", watcher: Watcher, asked: AsyncIterator[Asked]) -> None:
+        async for question in asked:
+            if question.check_id not in watcher and len(watcher) >= self._watch_limit:
+                raise self._too_many(len(watcher))
+            await stream.answer(question)
 
     @contextlib.contextmanager
     def _joined(self, tenant_id: str, watcher: Watcher) -> Iterator[None]:
@@ -122,20 +131,3 @@ class _Stream:
             self._watcher.watch(check_id, keys)
 
         return await self._consent.check(self._scope, self._checks[check_id], watch)
-
-
-@contextlib.asynccontextmanager
-async def _cancelled_at_end(work: Awaitable[None]) -> AsyncIterator[None]:
-    """Run `work`, which never ends by itself, beside the block. What either raises ends both."""
-
-    async def carry_on() -> None:
-        await work
-
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            background = tasks.create_task(carry_on())
-            yield
-            background.cancel()
-    except BaseExceptionGroup as group:
-        # The caller knows errors by their own type, not wrapped in a group.
-        raise group.exceptions[0] from group
