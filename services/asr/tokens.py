@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SPACE = "\N{LOWER ONE EIGHTH BLOCK}".encode()
+_FIRST_BYTE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,40 @@ class ScoredWord:
     confidence: float
 
 
-def load_vocabulary(data: bytes) -> list[bytes]:
-    """Return the pieces of a Moonshine `tokenizer.bin`: byte strings, each behind its length.
+class Vocabulary:
+    """A model's pieces of text by number, read from a Moonshine `tokenizer.bin`.
 
-    A length under 128 takes one byte; else two, ``second * 128 + first - 128``. Raises ``ValueError`` when the
-    data ends within a piece.
+    The file is a row of byte strings, each behind its length: one byte under 128, else two, where the length is
+    ``second * 128 + first - 128``. Numbers 3 to 258 are the single bytes, for what no piece covers.
     """
+
+    def __init__(self, data: bytes) -> None:
+        """Raises ``ValueError`` when the data ends within a piece."""
+        self.pieces = _read_pieces(data)
+        # Where a piece stands twice, as a byte and as a letter, the letter is the one that is used.
+        self._ids = {piece: number for number, piece in enumerate(self.pieces)}
+
+    def encode(self, text: str) -> list[int]:
+        """Return the numbers of a text's pieces, merged as in training: the lowest number first."""
+        parts = [c.encode() for c in (" " + text).replace(" ", _SPACE.decode())]
+        while (best := self._best_merge(parts)) is not None:
+            parts[best : best + 2] = [parts[best] + parts[best + 1]]
+        return [number for part in parts for number in self._numbers(part)]
+
+    def _best_merge(self, parts: Sequence[bytes]) -> int | None:
+        merges = [
+            (number, place)
+            for place, (left, right) in enumerate(itertools.pairwise(parts))
+            if (number := self._ids.get(left + right)) is not None
+        ]
+        return min(merges)[1] if merges else None
+
+    def _numbers(self, part: bytes) -> list[int]:
+        number = self._ids.get(part)
+        return [number] if number is not None else [_FIRST_BYTE + byte for byte in part]
+
+
+def _read_pieces(data: bytes) -> list[bytes]:
     pieces: list[bytes] = []
     at = 0
     while at < len(data):
@@ -47,11 +77,6 @@ def load_vocabulary(data: bytes) -> list[bytes]:
     if at != len(data):
         raise ValueError("the vocabulary ends within a piece; the file is damaged, install its package again")
     return pieces
-
-
-def spell(tokens: Sequence[Token]) -> str:
-    """Return the tokens as a sentence."""
-    return _text(b"".join(token.piece for token in tokens))
 
 
 def split_words(tokens: Sequence[Token]) -> list[ScoredWord]:
