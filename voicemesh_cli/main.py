@@ -31,17 +31,23 @@ def build_app(commands: Sequence[str] = COMMANDS) -> typer.Typer:
 
     @app.callback()
     def root(
-        version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+        version: bool = typer.Option(
+            False, "--version", help="Print the version and exit.", is_eager=True, callback=_print_version
+        ),
     ) -> None:
-        if version:
-            typer.echo(importlib.metadata.version("voicemesh"))
-            raise typer.Exit
+        del version  # its callback has done everything
 
     for name in commands:
         module = f"voicemesh_cli.commands.{name}"
         if importlib.util.find_spec(module) is not None:
             importlib.import_module(module).register(app)
     return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(importlib.metadata.version("voicemesh"))
+        raise typer.Exit
 
 
 def main() -> None:

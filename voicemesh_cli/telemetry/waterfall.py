@@ -5,6 +5,7 @@ Spans of the same name under one parent share a row where that keeps the picture
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_c
 MAX_ROWS = 56
 _SERVICE_WIDTH, _NAME_WIDTH, _DURATION_WIDTH = 12, 36, 13
 _MIN_BAR_WIDTH = 20
+_TURNS_SHARE = 0.7
+_TURN_NAMES = ("turn", "dialogue.turn")
 # From the gentlest to the harshest: (spans of one name from which on they share a row, deepest level shown).
 _COLLAPSING = ((3, 9), (2, 7), (2, 6), (2, 5), (2, 4), (2, 3), (2, 2))
 
@@ -34,7 +37,7 @@ class Row:
     @property
     def label(self) -> str:
         """The span's name with its number, where there are several."""
-        name = self.spans[0].name.rsplit("/", 1)[-1]
+        name = _name(self.spans[0])
         return name if len(self.spans) == 1 else f"{name} x{len(self.spans)}"
 
     @property
@@ -61,12 +64,15 @@ def waterfall(trace: Trace, width: int = 110, max_rows: int = MAX_ROWS) -> Table
     bar_width = max(_MIN_BAR_WIDTH, width - _SERVICE_WIDTH - _NAME_WIDTH - _DURATION_WIDTH - 4)
     table.add_column("service", width=_SERVICE_WIDTH, no_wrap=True, overflow="ellipsis")
     table.add_column("span", width=_NAME_WIDTH, no_wrap=True, overflow="ellipsis")
-    table.add_column(_ruler(trace, bar_width), width=bar_width, no_wrap=True)
+    axis = _Axis(trace.spans, bar_width) if trace.spans else None
+    table.add_column(axis.ruler() if axis else "", width=bar_width, no_wrap=True)
     table.add_column("time", width=_DURATION_WIDTH, justify="right", no_wrap=True)
-    if not trace.spans:
+    if axis is None:
         return table
+    if axis.stretched:
+        table.caption = "one axis for all, stretched where a turn is answered"
+        table.caption_justify = "left"
     colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(sorted(trace.services))}
-    axis = _Axis(trace.spans, bar_width)
     for row in rows(trace, max_rows):
         first = row.spans[0]
         colour = "bold red" if any(span.failed for span in row.spans) else colours[first.service]
@@ -91,35 +97,77 @@ def _walk(trace: Trace, siblings: Sequence[Span], depth: int, share_from: int, m
             yield from _walk(trace, below, depth + 1, share_from, max_depth)
 
 
-def _is_turn(span: Span) -> bool:
-    return "turn" in span.name.rsplit("/", 1)[-1].lower()
-
-
 class _Axis:
-    """Maps time to columns of a bar that is `width` characters wide."""
+    """Maps time to columns of a bar that is `width` characters wide.
+
+    A call is mostly the caller speaking; what one wants to see happens in the fraction of a second behind it. So
+    the axis is stretched where a turn is answered: those stretches share _TURNS_SHARE of the width, unless they
+    fill as much of the time anyway.
+    """
 
     def __init__(self, spans: Sequence[Span], width: int) -> None:
-        self._start = min(span.start_ns for span in spans)
-        self._length = max(1, max(span.end_ns for span in spans) - self._start)
         self._width = width
+        start, end = min(span.start_ns for span in spans), max(span.end_ns for span in spans)
+        self.turns = _merged([(span.start_ns, span.end_ns) for span in spans if _name(span) in _TURN_NAMES])
+        in_turns = sum(turn_end - turn_start for turn_start, turn_end in self.turns)
+        outside = max(1, end - start) - in_turns
+        self.stretched = 0 < in_turns < _TURNS_SHARE * (end - start)
+        share = _TURNS_SHARE if self.stretched else in_turns / (in_turns + outside)
+        # Knots of a piecewise linear map: (time, column).
+        self._knots = [(float(start), 0.0)]
+        for turn_start, turn_end in self.turns:
+            self._knot(turn_start, (1 - share) / outside)
+            self._knot(turn_end, share / in_turns if in_turns else 0.0)
+        self._knot(end, (1 - share) / outside)
+
+    def _knot(self, time_ns: int, share_per_ns: float) -> None:
+        before, column = self._knots[-1]
+        self._knots.append((float(time_ns), column + (time_ns - before) * share_per_ns * self._width))
 
     def bar(self, spans: Sequence[Span]) -> str:
         """A line with a bar for each of the spans, one character at least."""
         cells = [" "] * self._width
         for span in spans:
-            first = min(self._column(span.start_ns), self._width - 1)
-            last = max(first + 1, self._column(span.end_ns))
+            first = min(self.column(span.start_ns), self._width - 1)
+            last = max(first + 1, self.column(span.end_ns))
             cells[first:last] = "━" * (last - first) if last - first > 1 else "╸"
         return "".join(cells)
 
-    def _column(self, time_ns: int) -> int:
-        return round((time_ns - self._start) * self._width / self._length)
+    def ruler(self) -> str:
+        """Seconds since the beginning, where the axis and its turns begin and at the axis's end."""
+        start, end = self._knots[0][0], self._knots[-1][0]
+        last = f"{(end - start) / 1e9:.1f} s"
+        line = "0"
+        for turn_start, _ in self.turns:
+            mark, column = f"{(turn_start - start) / 1e9:.1f}", self.column(turn_start)
+            if len(line) < column and column + len(mark) < self._width - len(last):
+                line = line.ljust(column) + mark
+        return line.ljust(self._width - len(last)) + last
+
+    def column(self, time_ns: int) -> int:
+        """The column of a moment."""
+        times = [time for time, _ in self._knots]
+        place = min(max(bisect.bisect_right(times, time_ns), 1), len(times) - 1)
+        (before, first), (after, last) = self._knots[place - 1], self._knots[place]
+        part = (time_ns - before) / (after - before) if after > before else 0.0
+        return round(first + part * (last - first))
 
 
-def _ruler(trace: Trace, width: int) -> Text:
-    """The axis's ends: 0 and the length of the trace."""
-    if not trace.spans:
-        return Text()
-    start = min(span.start_ns for span in trace.spans)
-    end = f"{(max(span.end_ns for span in trace.spans) - start) / 1e9:.1f} s"
-    return Text("0" + end.rjust(width - 1))
+def _merged(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The intervals in order, those that touch made one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _name(span: Span) -> str:
+    """The span's name; of an RPC the method alone."""
+    return span.name.rsplit("/", 1)[-1]
+
+
+def _is_turn(span: Span) -> bool:
+    return "turn" in _name(span).lower()

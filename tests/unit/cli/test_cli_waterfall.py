@@ -37,16 +37,27 @@ TURN = span("dialogue.turn", 105, 107.5, CONVERSE.span_id, service="dialogue")
 
 
 def test_the_tree_is_indented_and_the_bars_share_an_axis() -> None:
-    header, call, converse, turn = picture([TURN, CALL, CONVERSE])
-    assert header.split() == ["service", "span", "0", "10.0", "s", "time"]
+    header, call, converse, turn, caption = picture([TURN, CALL, CONVERSE])
+    assert header.split() == ["service", "span", "0", "5.0", "10.0", "s", "time"]
+    assert "stretched" in caption
     assert call.split()[:2] == ["client", "call"]
     assert call.endswith("10.00 s")
     assert "  Converse" in converse
     assert "    dialogue.turn" in turn
     assert turn.endswith("2.50 s")
     whole, part = call.count("━"), turn.count("━")
-    assert part == pytest.approx(whole / 4, abs=1)
-    assert turn.index("━") - call.index("━") == pytest.approx(whole / 2, abs=1)
+    # A quarter of the time, yet 70 % of the width; the rest is shared by the 5 s before and the 2.5 s behind.
+    assert part == pytest.approx(whole * 0.7, abs=1)
+    assert turn.index("━") - call.index("━") == pytest.approx(whole * 0.3 * 5 / 7.5, abs=1)
+    assert header.index("5.0") == turn.index("━")
+
+
+def test_without_turns_the_axis_is_even() -> None:
+    half = span("asr.decode", 105, 107.5, CALL.span_id)
+    header, call, line = picture([CALL, half])
+    assert header.split() == ["service", "span", "0", "10.0", "s", "time"]
+    assert line.count("━") == pytest.approx(call.count("━") / 4, abs=1)
+    assert line.index("━") - call.index("━") == pytest.approx(call.count("━") / 2, abs=1)
 
 
 def test_a_short_span_still_has_a_mark() -> None:
