@@ -1,0 +1,86 @@
+"""What a session is started with."""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from voicemesh.common.v1.context_pb2 import RequestContext
+from voicemesh.dialogue.v1 import dialogue_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from voicemesh_client.audio import AudioFormat
+
+# The contract's limit for the data of one message of audio.
+MAX_FRAME_BYTES = 65_536
+
+
+class Direction(enum.Enum):
+    """Who called whom."""
+
+    INBOUND = dialogue_pb2.DIRECTION_INBOUND
+    """The customer called."""
+    OUTBOUND = dialogue_pb2.DIRECTION_OUTBOUND
+    """The mesh calls the customer: nothing is said before consent says yes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionConfig:
+    """What a session is about and how its client behaves; see `Mesh.session` for the fields.
+
+    Raises ValueError when a frame would be empty or larger than the contract permits.
+    """
+
+    domain: str
+    language: str = "en-US"
+    region: str = "local"
+    tenant_id: str = "default"
+    customer_id: str = ""
+    phone: str | None = field(default=None, repr=False)
+    device: str = ""
+    direction: Direction = Direction.INBOUND
+    flow: str = ""
+    time_zone: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    correlation_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    input_audio: AudioFormat | None = None
+    output_audio: AudioFormat | None = None
+    frame_ms: int = 20
+    outbox_frames: int = 100
+    max_events: int = 1_000
+    open_timeout_s: float = 10.0
+    close_timeout_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.input_audio is not None and not 0 < self.frame_size <= MAX_FRAME_BYTES:
+            raise ValueError(f"frames of {self.frame_ms} ms hold {self.frame_size} bytes: use 1 to 65,536")
+
+    @property
+    def frame_size(self) -> int:
+        """Bytes of one frame of the caller's audio; 0 where the caller types."""
+        return 0 if self.input_audio is None else self.input_audio.size(self.frame_ms / 1_000)
+
+    def start_message(self) -> dialogue_pb2.StartSession:
+        """The first message of the session."""
+        return dialogue_pb2.StartSession(
+            context=RequestContext(
+                tenant_id=self.tenant_id,
+                region=self.region,
+                correlation_id=self.correlation_id,
+                language=self.language,
+                time_zone=self.time_zone,
+            ),
+            domain=self.domain,
+            input_audio=None if self.input_audio is None else self.input_audio.to_proto(),
+            output_audio=None if self.output_audio is None else self.output_audio.to_proto(),
+            direction=self.direction.value,
+            customer=dialogue_pb2.Customer(id=self.customer_id, phone=self.phone or ""),
+            device=self.device,
+            flow=self.flow,
+            labels=dict(self.labels),
+            acknowledges_playback=self.output_audio is not None,
+        )

@@ -1,0 +1,224 @@
+"""Plays the agent's audio on a clock and tells the mesh what the caller has heard."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from voicemesh_client.clock import Pacer
+from voicemesh_client.events import AgentAudio, AgentTurn, AgentTurnEnded, StopPlayback
+
+if TYPE_CHECKING:
+    from voicemesh_client.audio import AudioFormat
+    from voicemesh_client.clock import Clock
+    from voicemesh_client.events import SessionEvent
+
+_log = logging.getLogger(__name__)
+# How many finished turns are remembered, so that audio of theirs that comes late is not played.
+_REMEMBERED_TURNS = 64
+
+
+@dataclass(frozen=True)
+class PlayedAudio:
+    """A piece of the agent's speech at the moment it is played.
+
+    `data` is in the session's output format, `offset` counts from the beginning of the turn in seconds, `at`
+    is when its first sample is played, on the session's clock.
+    """
+
+    turn_id: str
+    data: bytes = field(repr=False)
+    offset: float
+    at: float
+
+
+Sink: TypeAlias = Callable[[PlayedAudio], Awaitable[None] | None]
+"""What the agent's audio is played by: called with each piece when its time has come, in order."""
+
+Acknowledge: TypeAlias = Callable[[str, float, bool], Awaitable[None]]
+"""Tells the mesh of playback: the turn's id, seconds of it that were played, whether nothing is left."""
+
+
+@dataclass
+class _Turn:
+    """An agent's turn that is not finished."""
+
+    turn_id: str
+    played: float = 0.0
+    reported: float = 0.0
+
+
+@dataclass
+class _Chunk:
+    """Audio that waits to be played."""
+
+    turn_id: str
+    offset: float
+    data: bytes
+
+
+@dataclass
+class _Mark:
+    """The place in the audio where the mesh is told how far the turn was played."""
+
+    turn_id: str
+    finished: bool
+
+
+class Speaker:
+    """A player of the agent's audio: in real time on a clock, into a sink or into nothing.
+
+    It begins with audio as it comes, plays turns one behind the other, and drops what a StopPlayback makes
+    void within one piece (20 ms). It acknowledges about every 100 ms and at the end of each turn.
+
+    It holds at most `max_buffer_s` seconds of audio that was not played yet. What comes beyond that is not
+    played and a warning is logged: to stop reading instead would hold back a StopPlayback as well.
+    """
+
+    def __init__(
+        self,
+        form: AudioFormat | None,
+        clock: Clock,
+        acknowledge: Acknowledge,
+        *,
+        sink: Sink | None = None,
+        max_buffer_s: float = 120.0,
+        piece_s: float = 0.02,
+        report_every_s: float = 0.1,
+    ) -> None:
+        self._form = form
+        self._pacer = Pacer(clock)
+        self._acknowledge = acknowledge
+        self._sink = sink
+        self._max_buffer_s = max_buffer_s
+        self._piece_s = piece_s
+        self._report_every_s = report_every_s
+        self._items: deque[_Chunk | _Mark] = deque()
+        self._buffered_s = 0.0
+        self._turns: dict[str, _Turn] = {}
+        self._finished: deque[str] = deque(maxlen=_REMEMBERED_TURNS)
+        self._playing = False
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the agent has nothing more to say: no turn is open and nothing waits to be played."""
+        return not (self._turns or self._items or self._playing)
+
+    @property
+    def buffered_s(self) -> float:
+        """Seconds of audio that wait to be played."""
+        return self._buffered_s
+
+    async def wait_idle(self) -> None:
+        """Waits until the agent has finished speaking."""
+        await self._idle.wait()
+
+    def take(self, event: SessionEvent) -> None:
+        """Takes note of an event of the session; never waits."""
+        match event:
+            case AgentTurn():
+                self._turn(event.turn_id)
+            case AgentAudio():
+                self._take_audio(event)
+            case AgentTurnEnded():
+                if self._turn(event.turn_id) is not None:
+                    self._items.append(_Mark(event.turn_id, finished=True))
+            case StopPlayback():
+                self._stop(event)
+            case _:
+                return
+        self._changed()
+
+    def end_of_stream(self) -> None:
+        """No more audio comes: what is there is played to its end."""
+        self._items.extend(_Mark(turn_id, finished=True) for turn_id in self._turns)
+        self._changed()
+
+    async def run(self) -> None:
+        """Plays until it is cancelled. What the sink raises passes through."""
+        while True:
+            if not self._items:
+                # After a gap, the next audio is played when it comes, not when it would have been due.
+                self._pacer.restart()
+                await self._work.wait()
+            item = self._items.popleft()
+            self._playing = True
+            try:
+                if isinstance(item, _Chunk):
+                    await self._play(item)
+                else:
+                    await self._report(item)
+            finally:
+                self._playing = False
+                self._changed()
+
+    def _turn(self, turn_id: str) -> _Turn | None:
+        """The turn, opened if it is new; None if it is finished already."""
+        if turn_id in self._finished:
+            return None
+        return self._turns.setdefault(turn_id, _Turn(turn_id))
+
+    def _take_audio(self, audio: AgentAudio) -> None:
+        if self._form is None or not audio.data or self._turn(audio.turn_id) is None:
+            return
+        duration_s = self._form.duration(len(audio.data))
+        if self._buffered_s + duration_s > self._max_buffer_s:
+            _log.warning("more than %.0f s of the agent's audio wait: dropped", self._max_buffer_s)
+            return
+        self._buffered_s += duration_s
+        self._items.append(_Chunk(audio.turn_id, audio.offset, audio.data))
+
+    def _stop(self, stop: StopPlayback) -> None:
+        if self._turn(stop.turn_id) is None:
+            return
+        self._items = deque(item for item in self._items if item.turn_id != stop.turn_id)
+        self._items.appendleft(_Mark(stop.turn_id, finished=not stop.may_resume))
+        self._buffered_s = sum(
+            self._form.duration(len(item.data))
+            for item in self._items
+            if isinstance(item, _Chunk) and self._form is not None
+        )
+
+    async def _play(self, chunk: _Chunk) -> None:
+        """Plays the first piece of a chunk and puts the rest back."""
+        assert self._form is not None  # without a format no chunk is taken in
+        size = max(self._form.frame_bytes, self._form.size(self._piece_s))
+        piece, rest = chunk.data[:size], chunk.data[size:]
+        duration_s = self._form.duration(len(piece))
+        self._buffered_s = max(0.0, self._buffered_s - duration_s)
+        if rest:
+            self._items.appendleft(_Chunk(chunk.turn_id, chunk.offset + duration_s, rest))
+        if self._sink is not None:
+            result = self._sink(PlayedAudio(chunk.turn_id, piece, chunk.offset, self._pacer.begin()))
+            if inspect.isawaitable(result):
+                await result
+        await self._pacer.pass_by(duration_s)
+        turn = self._turns[chunk.turn_id]
+        turn.played = chunk.offset + duration_s
+        if turn.played - turn.reported >= self._report_every_s - 1e-9:
+            turn.reported = turn.played
+            await self._acknowledge(turn.turn_id, turn.played, False)
+
+    async def _report(self, mark: _Mark) -> None:
+        turn = self._turns.get(mark.turn_id)
+        if turn is None:
+            return
+        if mark.finished:
+            del self._turns[mark.turn_id]
+            self._finished.append(mark.turn_id)
+        await self._acknowledge(turn.turn_id, turn.played, mark.finished)
+
+    def _changed(self) -> None:
+        for event, holds in ((self._work, bool(self._items)), (self._idle, self.idle)):
+            if holds:
+                event.set()
+            else:
+                event.clear()
