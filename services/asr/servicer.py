@@ -10,7 +10,7 @@ from voicemesh.common.v1 import audio_pb2
 
 from mesh.durations import seconds, to_duration
 from mesh.errors import ErrorReason, MeshError
-from mesh.streams import respond
+from mesh.streams import Send, respond
 from services.asr.model import (
     Activity,
     ActivityKind,
@@ -25,7 +25,7 @@ from services.asr.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncIterator
 
     import grpc
     from google.protobuf.duration_pb2 import Duration
@@ -58,8 +58,11 @@ class AsrServicer(asr_service_pb2_grpc.AsrServiceServicer):
     ) -> AsyncIterator[asr_service_pb2.StreamingRecognizeResponse]:
         """Recognise speech while it is spoken."""
         requests = self._requests(request_iterator)
-        responses: AsyncGenerator[Response] = respond(lambda send: self._recognition.stream(requests, send))
-        async with contextlib.aclosing(responses):
+
+        async def run(send: Send[Response]) -> None:
+            await self._recognition.stream(requests, send)
+
+        async with contextlib.aclosing(respond(run)) as responses:
             async for response in responses:
                 yield _response(response)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,8 +109,7 @@ class Moonshine:
                 scored = self._network.score(audio, ids)
                 ahead = scored.log_probability + _PHRASE_BONUS - heard
                 if ahead > 0:
-                    rescored = split_words(self._tokens(ids, scored.probabilities))
-                    words = _trust(rescored, candidate, ahead)
+                    words = _put(words, candidate, ahead)
                     heard = scored.log_probability
                     break
             else:
@@ -119,11 +117,10 @@ class Moonshine:
         return words
 
 
-def _trust(words: list[ScoredWord], candidate: likely.Candidate, ahead: float) -> list[ScoredWord]:
-    """Give the phrase's words the probability that the phrase, rather than what it replaced, was said."""
+def _put(words: list[ScoredWord], candidate: likely.Candidate, ahead: float) -> list[ScoredWord]:
+    """Return the words with the phrase, at the probability that it, rather than what it replaced, was said."""
     confidence = 1.0 / (1.0 + math.exp(-ahead))
-    last = candidate.first + len(candidate.phrase.split())
-    return [
-        replace(word, confidence=confidence) if candidate.first <= place < last else word
-        for place, word in enumerate(words)
-    ]
+    texts = likely.replace([word.text for word in words], candidate)
+    spoken = texts[candidate.first : len(texts) - len(words) + candidate.last]
+    phrase = [ScoredWord(text, confidence) for text in spoken]
+    return [*words[: candidate.first], *phrase, *words[candidate.last :]]
