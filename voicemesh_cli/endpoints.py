@@ -14,7 +14,7 @@ from voicemesh.common.v1.context_pb2 import RequestContext
 from voicemesh_cli.failures import CliError
 
 SERVICES = ("asr", "nlu", "tts", "crm", "consent", "dialogue")
-DEFAULT_TENANT = "demo"
+DEFAULT_TENANT = "default"
 DEFAULT_REGION = "local"
 _ALIVE_TIMEOUT_S = 1.0
 
@@ -79,7 +79,7 @@ def context(
 ) -> RequestContext:
     """On whose behalf the command line asks.
 
-    Tenant and region: VOICEMESH_TENANT and VOICEMESH_REGION where not given, else "demo" and "local".
+    Tenant and region: VOICEMESH_TENANT and VOICEMESH_REGION where not given, else "default" and "local", as in the SDK.
     The correlation id is a new one where none is given.
     """
     return RequestContext(

@@ -74,7 +74,7 @@ def test_a_broken_state_file_is_named(state_dir: Path, text: str) -> None:
 
 def test_the_context_has_everything_a_request_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = endpoints.context(), endpoints.context(language="en-GB")
-    assert (first.tenant_id, first.region, first.language) == ("demo", "local", "en-US")
+    assert (first.tenant_id, first.region, first.language) == ("default", "local", "en-US")
     assert first.correlation_id != second.correlation_id
     assert second.language == "en-GB"
     monkeypatch.setenv("VOICEMESH_TENANT", "acme")
