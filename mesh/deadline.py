@@ -37,11 +37,3 @@ class UnaryDeadline(grpc.aio.UnaryUnaryClientInterceptor):
     async def intercept_unary_unary(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
         """Shorten the call's timeout."""
         return await continuation(_with_deadline(details), request)
-
-
-class StreamDeadline(grpc.aio.StreamStreamClientInterceptor):
-    """Gives streams the rest of the incoming deadline."""
-
-    async def intercept_stream_stream(self, continuation: Callable[..., Any], details: Any, requests: Any) -> Any:
-        """Shorten the call's timeout."""
-        return await continuation(_with_deadline(details), requests)

@@ -15,7 +15,7 @@ import grpc
 from opentelemetry.instrumentation.grpc import aio_client_interceptors
 
 from mesh.config import ConfigError, split_address
-from mesh.deadline import StreamDeadline, UnaryDeadline
+from mesh.deadline import UnaryDeadline
 from mesh.server import MAX_MESSAGE_BYTES
 
 _DOWN = (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
@@ -129,5 +129,10 @@ async def pool(name: str, region: str, targets: Sequence[Target]) -> AsyncIterat
 
 
 def _channel(address: str) -> grpc.aio.Channel:
-    interceptors = [*aio_client_interceptors(), UnaryDeadline(), StreamDeadline()]  # type: ignore[no-untyped-call]
-    return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS, interceptors=interceptors)
+    # Unary calls only: the streams of `mesh.calls` bring their own span and deadline, see there.
+    tracing = [
+        interceptor
+        for interceptor in aio_client_interceptors()  # type: ignore[no-untyped-call]
+        if isinstance(interceptor, grpc.aio.UnaryUnaryClientInterceptor)
+    ]
+    return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS, interceptors=[*tracing, UnaryDeadline()])

@@ -159,11 +159,18 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One flow on the stack: its name, the step it stands at, and whether it has caused an outcome."""
+    """One flow on the stack: its name and the step it stands at."""
 
     flow: str
     step: int = 0
+    intent: str = ""
+    """The intent that started it."""
+    asked: bool = False
+    """Whether the question of this step was asked before."""
     acted: bool = False
+    """Whether the flow has caused an outcome."""
+    digression: bool = False
+    """Whether it interrupts the flow below it, which goes on with its question afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +215,8 @@ class State:
     last_flow: str = ""
     """The task that was finished last."""
     ended: bool = False
+    disposition: str = ""
+    """How the call ended; empty while it runs."""
 
     def slot(self, name: str) -> Slot | None:
         """The slot of that name, or None while it is empty."""

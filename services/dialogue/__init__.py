@@ -1,0 +1,1 @@
+"""The dialogue service: holds conversations between callers and the other services."""

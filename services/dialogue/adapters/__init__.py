@@ -1,0 +1,1 @@
+"""The dialogue's neighbours: one service or store a file."""

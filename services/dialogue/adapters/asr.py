@@ -1,0 +1,115 @@
+"""The recogniser behind the ASR contract."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
+
+import grpc
+from voicemesh.asr.v1 import asr_pb2
+from voicemesh.asr.v1.asr_service_pb2 import StreamingRecognizeRequest, StreamingRecognizeResponse
+from voicemesh.asr.v1.asr_service_pb2_grpc import AsrServiceStub
+
+from mesh.calls import Duplex, duplex
+from mesh.durations import seconds, to_duration
+from services.dialogue import model
+from services.dialogue.adapters.protos import audio_format, request_context, word
+
+_NAME = "voicemesh.asr.v1.AsrService/StreamingRecognize"
+_KINDS: dict[int, Literal["started", "paused", "resumed", "ended"]] = {
+    asr_pb2.SpeechActivity.KIND_STARTED: "started",
+    asr_pb2.SpeechActivity.KIND_PAUSED: "paused",
+    asr_pb2.SpeechActivity.KIND_RESUMED: "resumed",
+    asr_pb2.SpeechActivity.KIND_ENDED: "ended",
+}
+
+
+@dataclass(frozen=True)
+class Endpointing:
+    """Silences, in seconds, after which a turn is prepared and after which it is over; and the session's limit."""
+
+    speculate_s: float
+    end_s: float
+    session_s: float
+
+
+class AsrRecognition:
+    """One session's recognition stream."""
+
+    def __init__(
+        self,
+        stream: Duplex[StreamingRecognizeRequest, StreamingRecognizeResponse],
+        info: model.SessionInfo,
+        endpointing: Endpointing,
+    ) -> None:
+        self._stream = stream
+        self._info = info
+        self._endpointing = endpointing
+
+    async def configure(self, language: str) -> None:
+        """Send the configuration."""
+        assert self._info.input_audio is not None
+        config = asr_pb2.RecognitionConfig(
+            context=request_context(self._info, language),
+            audio_format=audio_format(self._info.input_audio),
+            endpointing=asr_pb2.Endpointing(
+                speculate_after=to_duration(self._endpointing.speculate_s),
+                silence=to_duration(self._endpointing.end_s),
+            ),
+            interim_results=True,
+            # The session watches silence itself: it knows when the agent speaks and when the call is on hold.
+            silence_timeout=to_duration(self._endpointing.session_s),
+        )
+        await self._stream.send(StreamingRecognizeRequest(config=config))
+
+    async def send(self, data: bytes) -> None:
+        """Give it audio."""
+        await self._stream.send(StreamingRecognizeRequest(audio=asr_pb2.AudioFrame(data=data)))
+
+    async def finish(self) -> None:
+        """Say that no more audio comes."""
+        await self._stream.finish(_END)
+
+    async def set_language(self, language: str) -> None:
+        """Recognise another language from now on."""
+        await self.configure(language)
+
+    async def events(self) -> AsyncIterator[model.SpeechActivity | model.Heard | model.RecognitionEnded]:
+        """Yield what is heard."""
+        async with contextlib.aclosing(self._stream.responses()) as responses:  # type: ignore[type-var]
+            async for response in responses:
+                if response.HasField("activity"):
+                    kind = _KINDS.get(response.activity.kind)
+                    if kind is not None:
+                        yield model.SpeechActivity(kind, seconds(response.activity.at))
+                elif response.HasField("transcript"):
+                    yield _heard(response.transcript)
+        yield model.RecognitionEnded()
+
+
+_END = StreamingRecognizeRequest(end=asr_pb2.EndOfAudio())
+
+
+def _heard(proto: asr_pb2.Transcript) -> model.Heard:
+    return model.Heard(
+        utterance=proto.utterance,
+        text=proto.text,
+        is_final=proto.is_final,
+        start=seconds(proto.start),
+        end=seconds(proto.end),
+        words=tuple(word(w) for w in proto.words),
+        confidence=proto.confidence if proto.HasField("confidence") else None,
+        stability=proto.stability if proto.HasField("stability") else None,
+        compute_time=seconds(proto.compute_time),
+    )
+
+
+@contextlib.asynccontextmanager
+async def recognition(
+    channel: grpc.aio.Channel, info: model.SessionInfo, endpointing: Endpointing
+) -> AsyncIterator[AsrRecognition]:
+    """Open a session's recognition stream."""
+    async with duplex(AsrServiceStub(channel).StreamingRecognize, "asr", name=_NAME, end=_END) as stream:
+        made = AsrRecognition(stream, info, endpointing)
+        await made.configure(info.language)
+        yield made

@@ -1,0 +1,78 @@
+"""The composition root of the dialogue service: the only place that builds and wires."""
+
+from voicemesh.dialogue.v1 import dialogue_service_pb2
+from voicemesh.dialogue.v1.dialogue_service_pb2_grpc import add_DialogueServiceServicer_to_server
+
+from mesh.bus import connect
+from mesh.database import database, migrate, sqlite_url
+from mesh.outbox import Outbox
+from mesh.serving import Runtime
+from services.dialogue import model
+from services.dialogue.adapters.asr import Endpointing
+from services.dialogue.adapters.neighbours import GrpcNeighbours
+from services.dialogue.adapters.records import StoredCall, recorder
+from services.dialogue.adapters.recovery import Recovery
+from services.dialogue.adapters.store import OUTBOX
+from services.dialogue.config import DialogueSettings
+from services.dialogue.flow import installed_policy
+from services.dialogue.handlers import Conversations
+from services.dialogue.servicer import DialogueServicer
+from services.dialogue.session import Limits
+
+_DATABASE_VARIABLE = "VOICEMESH_DIALOGUE_DATABASE_URL"
+
+
+async def build(settings: DialogueSettings, runtime: Runtime) -> None:
+    """Wire the service."""
+    policy = installed_policy(settings.dialogue_domains_dir)
+    url = settings.dialogue_database_url.get_secret_value() or sqlite_url(settings.state_dir / "dialogue.db")
+    await migrate(url, "services.dialogue", variable=_DATABASE_VARIABLE)
+    engine = await runtime.stack.enter_async_context(database(url, variable=_DATABASE_VARIABLE))
+    bus = await runtime.stack.enter_async_context(connect(settings.nats_url, source="/voicemesh/dialogue"))
+    outbox = Outbox(engine, OUTBOX)
+    records = await runtime.stack.enter_async_context(recorder(outbox, runtime.instance))
+    runtime.tasks.create_task(outbox.run(bus))
+    recovery = Recovery(engine, records, policy, settings.dialogue_lease_s)
+    runtime.tasks.create_task(recovery.run())
+
+    def record(info: model.SessionInfo) -> StoredCall:
+        return StoredCall(records, info)
+
+    conversations = Conversations(
+        policy=policy,
+        neighbours=await _neighbours(settings, runtime),
+        record=record,
+        engine=engine,
+        limits=Limits(
+            session_s=settings.dialogue_session_limit_s,
+            silence_s=settings.dialogue_silence_s,
+            forward_ms=settings.dialogue_forward_ms,
+            drain_s=settings.drain_s,
+        ),
+        text_silence_s=settings.dialogue_text_silence_s,
+        max_sessions=settings.dialogue_max_sessions,
+        draining=runtime.draining,
+        instance=runtime.instance,
+    )
+    runtime.add_servicer(
+        add_DialogueServiceServicer_to_server,
+        DialogueServicer(conversations, settings.dialogue_start_limit_s),
+        dialogue_service_pb2.DESCRIPTOR.services_by_name["DialogueService"],
+    )
+
+
+async def _neighbours(settings: DialogueSettings, runtime: Runtime) -> GrpcNeighbours:
+    endpointing = Endpointing(
+        speculate_s=settings.dialogue_speculate_ms / 1000,
+        end_s=settings.dialogue_endpoint_ms / 1000,
+        session_s=settings.dialogue_session_limit_s,
+    )
+    return GrpcNeighbours(
+        asr=await runtime.connect("asr", settings.asr_target, "VOICEMESH_ASR_TARGET"),
+        nlu=await runtime.connect("nlu", settings.nlu_target, "VOICEMESH_NLU_TARGET"),
+        tts=await runtime.connect("tts", settings.tts_target, "VOICEMESH_TTS_TARGET"),
+        crm_gateway=await runtime.connect("crm", settings.crm_target, "VOICEMESH_CRM_TARGET"),
+        consent_service=await runtime.connect("consent", settings.consent_target, "VOICEMESH_CONSENT_TARGET"),
+        endpointing=endpointing,
+        consent_timeout_s=settings.dialogue_consent_timeout_s,
+    )

@@ -1,0 +1,15 @@
+"""The dialogue service's metrics."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 5.0)
+
+SESSIONS = Gauge("voicemesh_dialogue_sessions", "Sessions in progress")
+ENDED = Counter("voicemesh_dialogue_sessions_ended", "Sessions that ended", ["disposition"])
+TURN_SECONDS = Histogram(
+    "voicemesh_dialogue_turn_seconds", "Caller's last voiced sample to the agent's first audio", buckets=_BUCKETS
+)
+STAGE_SECONDS = Histogram("voicemesh_dialogue_stage_seconds", "Stages of an answer", ["stage"], buckets=_BUCKETS)
+INTERRUPTED = Counter("voicemesh_dialogue_interrupted", "Agent turns that the caller talked over")
+CRM_FACTS_DROPPED = Counter("voicemesh_dialogue_crm_facts_dropped", "Facts the CRM gateway was too slow to take")
+RECOVERED = Counter("voicemesh_dialogue_sessions_recovered", "Sessions whose process died and that were closed for it")

@@ -1,0 +1,58 @@
+"""Sessions, turns and the outbox."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from mesh.database import UtcDateTime
+from mesh.outbox import outbox_columns
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    op.create_table(
+        "dialogue_sessions",
+        sa.Column("session_id", sa.String(64), primary_key=True),
+        sa.Column("tenant_id", sa.String(64), nullable=False),
+        sa.Column("region", sa.String(32), nullable=False),
+        sa.Column("correlation_id", sa.String(64), nullable=False),
+        sa.Column("language", sa.String(35), nullable=False),
+        sa.Column("domain", sa.String(64), nullable=False),
+        sa.Column("direction", sa.String(16), nullable=False),
+        sa.Column("customer_id", sa.String(128), nullable=False),
+        sa.Column("phone", sa.String(16), nullable=False),
+        sa.Column("instance", sa.String(128), nullable=False),
+        sa.Column("started_at", UtcDateTime, nullable=False),
+        sa.Column("renewed_at", UtcDateTime, nullable=False),
+        sa.Column("ended_at", UtcDateTime),
+        sa.Column("state", sa.Text),
+        sa.Column("disposition", sa.String(64)),
+        sa.Column("summary", sa.Text),
+        sa.Column("trace", sa.String(128), nullable=False),
+    )
+    op.create_index("ix_dialogue_sessions_open", "dialogue_sessions", ["ended_at", "renewed_at"])
+    op.create_table(
+        "dialogue_turns",
+        sa.Column("session_id", sa.String(64), primary_key=True),
+        sa.Column("turn_id", sa.String(64), primary_key=True),
+        sa.Column("tenant_id", sa.String(64), nullable=False),
+        sa.Column("region", sa.String(32), nullable=False),
+        sa.Column("correlation_id", sa.String(64), nullable=False),
+        sa.Column("language", sa.String(35), nullable=False),
+        sa.Column("speaker", sa.String(16), nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("intent", sa.String(64), nullable=False),
+        sa.Column("start_s", sa.Float, nullable=False),
+        sa.Column("end_s", sa.Float, nullable=False),
+        sa.Column("confidence", sa.Float),
+        sa.Column("recorded_at", UtcDateTime, nullable=False),
+    )
+    op.create_table("dialogue_outbox", *outbox_columns())
+
+
+def downgrade() -> None:
+    """Drop the tables."""
+    for table in ("dialogue_outbox", "dialogue_turns", "dialogue_sessions"):
+        op.drop_table(table)

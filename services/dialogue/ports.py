@@ -1,0 +1,128 @@
+"""What a session needs of the world: one small Protocol for each neighbour, so that each can be swapped or faked."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from services.dialogue.model import (
+    CallerContext,
+    ConsentDecision,
+    ConsentWithdrawn,
+    Ended,
+    Expectation,
+    Heard,
+    RecognitionEnded,
+    SessionInfo,
+    SpeechActivity,
+    Understanding,
+    Word,
+)
+from services.dialogue.policy import Outcome, State
+
+
+class Recognition(Protocol):
+    """One session's stream to the recogniser."""
+
+    async def send(self, data: bytes) -> None:
+        """Give it audio, whole samples in the session's input format."""
+
+    async def finish(self) -> None:
+        """Say that no more audio comes; what is pending is still answered."""
+
+    async def set_language(self, language: str) -> None:
+        """Recognise another language from now on."""
+
+    def events(self) -> AsyncIterator[SpeechActivity | Heard | RecognitionEnded]:
+        """Yield what is heard; the last is RecognitionEnded."""
+
+
+class Understander(Protocol):
+    """One session's stream to the NLU service."""
+
+    async def understand(self, turn_id: str, heard: Heard) -> Understanding:
+        """Return what a turn means, read in the light of the last expectation."""
+
+    async def expect(self, expectation: Expectation, language: str) -> None:
+        """Say what the conversation waits for from now on."""
+
+
+class SpeechPiece(Protocol):
+    """A stretch of synthesised speech; seconds count from the beginning of the turn."""
+
+    @property
+    def data(self) -> bytes:
+        """Samples in the session's output format."""
+
+    @property
+    def offset(self) -> float:
+        """Where it begins."""
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """Words that begin in it."""
+
+
+class Voice(Protocol):
+    """One session's stream to the TTS service."""
+
+    def speak(self, turn_id: str, sentences: Sequence[str]) -> AsyncIterator[SpeechPiece]:
+        """Yield the speech of a turn as it is made; closing the iterator cancels the rest."""
+
+    async def set_language(self, language: str) -> None:
+        """Speak another language from the next turn on."""
+
+
+class CrmLink(Protocol):
+    """One session's stream to the CRM gateway. Nothing here ever fails or delays the call."""
+
+    async def learned(self, turn_id: str, understanding: Understanding) -> None:
+        """Tell what was learned of the caller; dropped when the gateway is slow."""
+
+    async def contexts(self, tell: Callable[[CallerContext], Awaitable[None]]) -> None:
+        """Pass on what the records say of the caller, at once and whenever it changes, until cancelled."""
+
+
+class ConsentLink(Protocol):
+    """One session's stream to the consent service."""
+
+    async def decide(self) -> ConsentDecision:
+        """Return the decision; no answer in time is a no."""
+
+    async def withdrawals(self, tell: Callable[[ConsentWithdrawn], Awaitable[None]]) -> None:
+        """Pass on that the yes became a no, until cancelled."""
+
+
+class Neighbours(Protocol):
+    """Opens a session's streams; each is closed when its context is left."""
+
+    def recognition(self, info: SessionInfo) -> AbstractAsyncContextManager[Recognition]:
+        """Open the stream to the recogniser."""
+
+    def understander(self, info: SessionInfo) -> AbstractAsyncContextManager[Understander]:
+        """Open the stream to the NLU service."""
+
+    def voice(self, info: SessionInfo) -> AbstractAsyncContextManager[Voice]:
+        """Open the stream to the TTS service."""
+
+    def crm(self, info: SessionInfo) -> AbstractAsyncContextManager[CrmLink]:
+        """Open the stream to the CRM gateway."""
+
+    def consent(self, info: SessionInfo) -> AbstractAsyncContextManager[ConsentLink]:
+        """Open the stream to the consent service."""
+
+
+class CallRecord(Protocol):
+    """Where one call's history and events go; every method returns before anything is written to disk."""
+
+    async def started(self, at: datetime) -> None:
+        """The call began."""
+
+    async def turn(self, turn_id: str, heard: Heard, understanding: Understanding) -> None:
+        """A caller's turn was understood."""
+
+    async def delivered(self, turn_id: str, text: str, outcomes: Sequence[Outcome], state: State) -> None:
+        """An agent's turn was heard: its outcomes take effect."""
+
+    async def ended(self, end: Ended, state: State | None, sentiment: float | None) -> None:
+        """The call is over: waits until its one outcome is on disk."""
