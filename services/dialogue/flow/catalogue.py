@@ -1,0 +1,30 @@
+"""The flow files that are installed with the domains."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from services.dialogue.flow.engine import FlowPolicy
+from services.dialogue.flow.load import load
+
+
+def flow_files(folder: Path) -> tuple[Path, ...]:
+    """The flow files of a folder of domains, `<domain>/<language>/flow.yaml`, by name."""
+    return tuple(sorted(folder.glob("*/*/flow.yaml")))
+
+
+def installed_policy(folder: Path | None = None) -> FlowPolicy:
+    """A policy with the flows of all domains in a folder; by default those of `voicemesh_domains`.
+
+    Raises:
+        FileNotFoundError: The folder holds no flow file.
+        FlowFileError: One of them is wrong.
+
+    """
+    if folder is None:
+        folder = Path(str(resources.files("voicemesh_domains")))
+    files = flow_files(folder)
+    if not files:
+        raise FileNotFoundError(f"{folder} holds no <domain>/<language>/flow.yaml; add one (docs/flows.md)")
+    return FlowPolicy(load(file) for file in files)

@@ -1,0 +1,163 @@
+"""The flow engine: a `Policy` that follows the flow files of its domains."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final
+
+from services.dialogue.flow.hear import hear
+from services.dialogue.flow.run import await_answer, run, start
+from services.dialogue.flow.turn import Turn, achieved
+from services.dialogue.policy import DomainInfo, Frame, State, UnknownDomainError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from services.dialogue.flow.schema import Script
+    from services.dialogue.policy import CallInfo, Reply, Slot, Understanding
+
+_SILENT_PROMPTS: Final = 2
+
+
+class FlowPolicy:
+    """Follows YAML flows; see `docs/flows.md`. One policy serves any number of domains and calls."""
+
+    def __init__(self, scripts: Iterable[Script]) -> None:
+        self._scripts = {(script.domain, _primary(script.language)): script for script in scripts}
+
+    def domains(self) -> tuple[DomainInfo, ...]:
+        """The domains there are flow files for, by name."""
+        names = sorted({domain for domain, _ in self._scripts})
+        return tuple(self._describe(name) for name in names)
+
+    def _describe(self, name: str) -> DomainInfo:
+        own = {language: script for (domain, language), script in sorted(self._scripts.items()) if domain == name}
+        first = next(iter(own.values()))
+        return DomainInfo(name, first.description, tuple(own), tuple(first.flows))
+
+    def start(self, call: CallInfo) -> tuple[State, Reply]:
+        """Greet the caller and, where the call names a flow, begin with it.
+
+        Raises:
+            UnknownDomainError: There is no such domain, language or flow.
+
+        """
+        script = self._script(call.domain, call.language)
+        if call.flow and call.flow not in script.flows:
+            raise UnknownDomainError(
+                f"domain {call.domain!r} has no flow {call.flow!r}; it has: {', '.join(script.flows)}"
+            )
+        turn = Turn(script, State(call.domain, call.language, script.version), call)
+        outbound = call.direction == "outbound" and "greeting_outbound" in script.phrases
+        greeting = script.phrases["greeting_outbound" if outbound else "greeting"]
+        if call.flow:
+            turn.say(greeting)
+            start(turn, call.flow, intent=next(iter(script.flows[call.flow].intents), ""))
+            run(turn)
+        else:
+            turn.question(turn.words(greeting))
+            await_answer(turn)
+        return turn.result()
+
+    def respond(self, state: State, understanding: Understanding, call: CallInfo) -> tuple[State, Reply]:
+        """Answer a caller's turn.
+
+        Raises:
+            UnknownDomainError: The state's domain or language is not there (any more).
+            FlowRunError: A template of the flow file fails.
+
+        """
+        script = self._script(state.domain, state.language)
+        turn = Turn(script, _restored(state, script), call, understanding)
+        turn.set(turns=state.turns + 1)
+        if state.ended:
+            turn.finish(state.disposition)
+        elif turn.state.turns > script.settings.max_turns:
+            _give_up(turn, "too_long")
+        else:
+            hear(turn)
+            _count(turn)
+        return turn.result()
+
+    def on_silence(self, state: State, count: int) -> tuple[State, Reply]:
+        """Prompt twice with the open question, then say goodbye. `count` is counted from 1."""
+        script = self._script(state.domain, state.language)
+        turn = Turn(script, _restored(state, script), None)
+        if state.ended:
+            turn.finish(state.disposition)
+        elif count <= _SILENT_PROMPTS:
+            turn.phrase("still_there")
+            turn.question(state.question)
+            await_answer(turn)
+        else:
+            turn.phrase("no_answer")
+            turn.finish()
+        return turn.result()
+
+    def abandon(self, state: State) -> str:
+        """What was achieved before the caller vanished, else "caller_hung_up"."""
+        return state.disposition or achieved(state) or "caller_hung_up"
+
+    def summarise(self, state: State, disposition: str) -> str:
+        """What the finished flows say they did; without any, the domain's words for the disposition."""
+        script = self._script(state.domain, state.language)
+        closing = script.summaries.get(disposition)
+        said = list(state.summary)
+        if closing is not None and (not said or disposition not in state.dispositions):
+            said.append(" ".join(Turn(script, state, None).words(closing)))
+        return " ".join(said[-2:]) or f"{disposition.replace('_', ' ').capitalize()}."
+
+    def _script(self, domain: str, language: str) -> Script:
+        script = self._scripts.get((domain, _primary(language)))
+        if script is None:
+            known = ", ".join(f"{name} ({tag})" for name, tag in sorted(self._scripts)) or "none"
+            raise UnknownDomainError(f"no flows for domain {domain!r} in {language!r}; there are: {known}")
+        return script
+
+
+def _primary(language: str) -> str:
+    return language.partition("-")[0].lower()
+
+
+def _count(turn: Turn) -> None:
+    """Count turns that were not understood and those that led nowhere; too many go to a person."""
+    attempts = 0 if turn.understood else turn.state.attempts + 1
+    stalls = 0 if turn.progressed else turn.state.stalls + 1
+    turn.set(attempts=attempts, stalls=stalls)
+    if stalls >= turn.script.settings.max_stalls and not turn.end:
+        _give_up(turn, "no_progress")
+
+
+def _give_up(turn: Turn, reason: str) -> None:
+    turn.unsay()
+    turn.phrase("no_luck")
+    turn.give_to_person(reason)
+
+
+def _restored(state: State, script: Script) -> State:
+    """The state, fit for the script.
+
+    One of another version keeps its values; the task at the bottom of its stack begins again, which skips
+    what is known, unless it had caused an outcome: nothing is done twice.
+    """
+    if state.version == script.version:
+        return state
+    bottom = next(iter(state.frames), None)
+    again = bottom is not None and bottom.flow in script.flows and not any(frame.acted for frame in state.frames)
+    frames = (Frame(bottom.flow, intent=bottom.intent),) if bottom is not None and again else ()
+    slots = tuple(slot for slot in state.slots if _fits(slot, script))
+    return dataclasses.replace(
+        state,
+        version=script.version,
+        frames=frames,
+        slots=slots,
+        mode="",
+        target="",
+        choices=(),
+        last_flow=state.last_flow if state.last_flow in script.flows else "",
+    )
+
+
+def _fits(slot: Slot, script: Script) -> bool:
+    spec = script.slots.get(slot.name)
+    return spec is not None and spec.type == slot.type and (not spec.values or slot.value in spec.values)

@@ -1,0 +1,201 @@
+"""A flow file to a `Script`: every mistake named by file, line and remedy."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from services.dialogue.flow import spoken
+from services.dialogue.flow.check import checked
+from services.dialogue.flow.reader import nearest, read
+from services.dialogue.flow.schema import (
+    OPTIONAL_PHRASES,
+    PHRASES,
+    Check,
+    Flow,
+    Script,
+    Settings,
+    SlotSpec,
+)
+from services.dialogue.flow.steps import compile_steps, read_steps, used_slots
+from services.dialogue.flow.templates import BUILT_IN, Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from services.dialogue.flow.reader import Item
+    from services.dialogue.flow.spoken import English
+    from services.dialogue.flow.templates import Text
+
+UNIVERSAL_INTENTS = (
+    "greet", "affirm", "deny", "correct", "help", "repeat", "human", "goodbye", "thank", "opt_out", "inform",
+)  # fmt: skip
+"""Intents the engine answers itself, in every domain."""
+
+
+def load(path: Path) -> Script:
+    """Read a flow file.
+
+    Raises:
+        FlowFileError: It is wrong.
+        OSError: It cannot be read.
+
+    """
+    return load_text(path.read_text(encoding="utf-8"), str(path))
+
+
+def load_text(text: str, file: str) -> Script:
+    """Read a flow file's text; `file` is what errors call it.
+
+    Raises:
+        FlowFileError: It is wrong.
+
+    """
+    top = read(text, file).mapping(
+        ("domain", "language", "version", "description", "phrases", "slots", "flows"),
+        ("data", "settings", "summaries"),
+    )
+    forms = _forms(top["language"])
+    slot_items = top["slots"].keys()
+    _check_slot_names(slot_items)
+    templates = Templates(forms, frozenset(slot_items))
+    slots = {name: _slot(name, item, templates) for name, item in slot_items.items()}
+    flows = {name: _flow(name, item, templates, slots) for name, item in top["flows"].keys().items()}
+    data: Any = top["data"].plain() if "data" in top and top["data"].keys() else {}
+    summaries = top["summaries"].keys() if "summaries" in top else {}
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    script = Script(
+        domain=top["domain"].text(),
+        language=top["language"].text(),
+        version=f"{top['version'].text()}+{digest}",
+        description=top["description"].text(),
+        data=data,
+        settings=_settings(top["settings"]) if "settings" in top else Settings(),
+        phrases=_phrases(top["phrases"], templates),
+        summaries={name: templates.text(item) for name, item in summaries.items()},
+        slots=slots,
+        flows=flows,
+        by_intent=_by_intent(top["flows"], flows),
+        spoken=forms,
+    )
+    return checked(script)
+
+
+def _forms(item: Item) -> English:
+    forms = spoken.spoken_forms(item.text())
+    if forms is None:
+        known = ", ".join(spoken.languages())
+        item.fail(
+            f"there are no spoken forms for language {item.text()!r} (there are: {known})",
+            "Add a class for it to services/dialogue/flow/spoken.py.",
+        )
+    return forms
+
+
+def _check_slot_names(items: Mapping[str, Item]) -> None:
+    for name, item in items.items():
+        if not name.isidentifier():
+            item.fail(f"slot name {name!r} is no identifier", "Use letters, digits and '_' only.")
+        if name in BUILT_IN:
+            item.fail(f"slot name {name!r} is built in", "Call the slot something else.")
+
+
+def _slot(name: str, item: Item, templates: Templates) -> SlotSpec:
+    keys = item.mapping(
+        ("type",), ("prompt", "reprompt", "help", "ack", "called", "values", "keep", "from_contact", "checks")
+    )
+
+    def text(key: str) -> Text | None:
+        return templates.text(keys[key]) if key in keys else None
+
+    values = keys["values"].keys() if "values" in keys else {}
+    checks = keys["checks"].list() if "checks" in keys else ()
+    return SlotSpec(
+        name=name,
+        place=item.place,
+        type=keys["type"].text(),
+        prompt=text("prompt"),
+        reprompt=text("reprompt"),
+        help=text("help"),
+        ack=text("ack"),
+        called=keys["called"].texts() if "called" in keys else (name.replace("_", " "),),
+        values={value: spoken_as.text() for value, spoken_as in values.items()},
+        keep=keys["keep"].flag() if "keep" in keys else False,
+        from_contact=keys["from_contact"].flag() if "from_contact" in keys else False,
+        checks=tuple(_check(entry, templates) for entry in checks),
+    )
+
+
+def _check(item: Item, templates: Templates) -> Check:
+    keys = item.mapping(("reject", "say"))
+    return Check(templates.condition(keys["reject"]), templates.text(keys["say"]))
+
+
+def _flow(name: str, item: Item, templates: Templates, slots: Mapping[str, SlotSpec]) -> Flow:
+    keys = item.mapping(
+        ("steps",),
+        ("title", "intents", "kind", "collects", "disposition", "summary", "after_correction"),
+    )
+    kind = keys["kind"].text() if "kind" in keys else "task"
+    if kind not in {"task", "information"}:
+        keys["kind"].fail(f"unknown kind {kind!r}", nearest(kind, ("task", "information")))
+    steps = read_steps(keys["steps"], templates, slots)
+    collects = keys["collects"].texts() if "collects" in keys else ()
+    for slot in collects:
+        if slot not in slots:
+            keys["collects"].fail(f"unknown slot {slot!r}", nearest(slot, slots))
+    return Flow(
+        name=name,
+        place=item.place,
+        steps=steps,
+        program=compile_steps(steps),
+        slots=tuple(dict.fromkeys((*used_slots(steps), *collects))),
+        title=keys["title"].text() if "title" in keys else name.replace("_", " "),
+        intents=keys["intents"].texts() if "intents" in keys else (),
+        information=kind == "information",
+        disposition=keys["disposition"].text() if "disposition" in keys else "",
+        summary=templates.text(keys["summary"]) if "summary" in keys else None,
+        after_correction=keys["after_correction"].text() if "after_correction" in keys else "",
+    )
+
+
+def _phrases(item: Item, templates: Templates) -> dict[str, Text]:
+    found = item.keys()
+    for name, phrase in found.items():
+        if name not in PHRASES and name not in OPTIONAL_PHRASES:
+            phrase.fail(f"unknown phrase {name!r}", nearest(name, [*PHRASES, *OPTIONAL_PHRASES]))
+    for name, meaning in PHRASES.items():
+        if name not in found:
+            item.fail(f"phrase {name!r} is missing", f"Add '{name}: ...'; it {meaning}.")
+    return {name: templates.text(phrase) for name, phrase in found.items()}
+
+
+def _settings(item: Item) -> Settings:
+    shares = ("min_confidence", "min_entity_confidence", "sure_confidence")
+    counts = ("max_attempts", "max_stalls", "max_turns")
+    keys = item.mapping((), (*shares, *counts, "opt_out_channel", "negations"))
+    values: dict[str, Any] = {name: keys[name].number(0, 1) for name in shares if name in keys}
+    values |= {name: int(keys[name].number(1, 1000)) for name in counts if name in keys}
+    if "opt_out_channel" in keys:
+        channel = keys["opt_out_channel"].text()
+        values["opt_out_channel"] = "" if channel == "all" else channel
+    if "negations" in keys:
+        values["negations"] = keys["negations"].texts()
+    return Settings(**values)
+
+
+def _by_intent(item: Item, flows: Mapping[str, Flow]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, flow in flows.items():
+        for intent in flow.intents:
+            if intent in UNIVERSAL_INTENTS:
+                item.keys()[name].fail(
+                    f"intent {intent!r} is answered in every domain and starts no flow", "Take it out of 'intents'."
+                )
+            if intent in found:
+                item.keys()[name].fail(
+                    f"intent {intent!r} starts flow {found[intent]!r} already", "Name it in one flow only."
+                )
+            found[intent] = name
+    return found
