@@ -103,10 +103,8 @@ async def _until_stopped(mesh: RunningMesh) -> None:
     for number in numbers:
         loop.add_signal_handler(number, stopped.set)
     try:
-        async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(mesh.watch())
+        async with mesh.watched():
             await stopped.wait()
-            watching.cancel()
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)

@@ -53,6 +53,14 @@ class RunningMesh:
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
+    @contextlib.asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Cancel the block when a process of the mesh ends meanwhile, and raise its LaunchError (in a group)."""
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(self.watch())
+            yield
+            watching.cancel()
+
     def state(self) -> MeshState:
         """What mesh.json says of this mesh."""
         return {

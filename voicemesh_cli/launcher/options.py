@@ -46,7 +46,8 @@ def _silent(_name: str, _state: str) -> None:
 class LaunchOptions:
     """How to start a mesh.
 
-    `state_dir` keeps databases, the broker's store, ready files and logs; it is made where it is missing.
+    `state_dir` keeps databases, the broker's store and ready files; it is made where it is missing. Logs are in
+    `log_dir`; None: in `state_dir`/logs.
     `env` is added to every service's environment, `service_env[name]` to one service's; both win over what
     the launcher sets. `stop_grace_s` is how long a process may take to end after SIGTERM before SIGKILL.
     """
@@ -59,13 +60,14 @@ class LaunchOptions:
     otlp_endpoint: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     service_env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    log_dir: Path | None = None
     ready_limit_s: float = 60.0
     stop_grace_s: float = 8.0
     on_progress: Progress = _silent
 
     def log_file(self, name: str) -> Path:
         """Where the process of that name writes what it prints."""
-        return self.state_dir / "logs" / f"{name}.log"
+        return (self.log_dir or self.state_dir / "logs") / f"{name}.log"
 
     def ready_file(self, name: str) -> Path:
         """Where the service of that name says that it serves."""
