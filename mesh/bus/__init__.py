@@ -1,0 +1,35 @@
+"""The event bus: NATS JetStream, protobuf events, CloudEvents headers, one trace from publisher to consumer."""
+
+from mesh.bus.connection import Bus, BusUnavailableError, connect
+from mesh.bus.consumer import Consumer, ConsumerOptions, Delivery, Handler, UnprocessableError
+from mesh.bus.envelope import (
+    STREAM_DEAD,
+    STREAM_EVENTS,
+    Envelope,
+    EventError,
+    MalformedEventError,
+    UnknownEventTypeError,
+    new_event_id,
+    seal,
+    subject_of,
+)
+
+__all__ = [
+    "STREAM_DEAD",
+    "STREAM_EVENTS",
+    "Bus",
+    "BusUnavailableError",
+    "Consumer",
+    "ConsumerOptions",
+    "Delivery",
+    "Envelope",
+    "EventError",
+    "Handler",
+    "MalformedEventError",
+    "UnknownEventTypeError",
+    "UnprocessableError",
+    "connect",
+    "new_event_id",
+    "seal",
+    "subject_of",
+]

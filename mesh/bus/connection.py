@@ -1,0 +1,182 @@
+"""The connection to NATS, its streams, and publishing."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from google.protobuf.message import Message
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind
+
+from mesh import logs, telemetry
+from mesh.bus.consumer import DEFAULT_OPTIONS, Consumer, ConsumerOptions
+from mesh.bus.envelope import (
+    PREFIX_DEAD,
+    PREFIX_EVENTS,
+    STREAM_DEAD,
+    STREAM_EVENTS,
+    Envelope,
+    seal,
+    subjects_of,
+)
+from mesh.config import ConfigError
+
+_DUPLICATE_WINDOW_S = 120.0
+_PUBLISH_TIMEOUT_S = 5.0
+
+_log = logs.get_logger(__name__)
+_tracer = telemetry.tracer("mesh.bus")
+
+
+class BusUnavailableError(ConnectionError):
+    """NATS or its JetStream does not answer; the same publish may be tried again."""
+
+
+class Bus:
+    """A connection to the event bus; made by :func:`connect`."""
+
+    def __init__(self, client: Client, source: str) -> None:
+        self._client = client
+        self._source = source
+        self.jetstream: JetStreamContext = client.jetstream(timeout=_PUBLISH_TIMEOUT_S)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server is reached at this moment."""
+        return self._client.is_connected
+
+    async def publish(self, event: Message, *, parent: Context | None = None) -> None:
+        """Publish an event and wait until the stream has it on disk.
+
+        ``parent`` is the trace context it belongs to; None: the current one. Publishing the same event again within
+        two minutes changes nothing. Raises ``EventError`` for an event that lacks something and
+        :class:`BusUnavailableError` when the stream does not confirm.
+        """
+        await self.publish_envelope(seal(event), parent=parent)
+
+    async def publish_envelope(self, envelope: Envelope, *, parent: Context | None = None) -> None:
+        """Publish an event that is sealed already; otherwise as :meth:`publish`."""
+        short = envelope.type_name.rpartition(".")[2]
+        attributes = {
+            "messaging.system": "nats",
+            "messaging.destination.name": envelope.subject,
+            "messaging.operation.type": "send",
+            "messaging.message.id": envelope.event_id,
+        }
+        with _tracer.start_as_current_span(
+            f"publish {short}", context=parent, kind=SpanKind.PRODUCER, attributes=attributes
+        ):
+            headers = {"ce-source": self._source, **envelope.headers, **telemetry.inject()}
+            try:
+                await self.jetstream.publish(envelope.subject, envelope.payload, headers=headers, stream=STREAM_EVENTS)
+            except (NatsError, TimeoutError, OSError) as error:
+                raise BusUnavailableError(f"the stream did not confirm {short}: {error!r}") from error
+
+    async def consumer(
+        self,
+        event_types: Sequence[type[Message]],
+        *,
+        durable: str | None,
+        region: str = "*",
+        options: ConsumerOptions = DEFAULT_OPTIONS,
+    ) -> Consumer:
+        """Make a consumer of these events.
+
+        ``durable`` names a place in the stream that all processes of that name share: each event goes to one of
+        them, at least once, and nothing is missed while none runs. None: every process gets every event from now on
+        (to drop cached values, to push news), and none from before. Raises :class:`BusUnavailableError`.
+        """
+        consumer = Consumer(self._client, self.jetstream, durable, subjects_of(event_types, region), options)
+        try:
+            await consumer.ensure()
+        except (NatsError, TimeoutError, OSError) as error:
+            raise BusUnavailableError(f"the consumer {durable} could not be made: {error!r}") from error
+        return consumer
+
+
+@contextlib.asynccontextmanager
+async def connect(
+    nats_url: str,
+    *,
+    source: str,
+    replicas: int = 1,
+    max_age_s: float = 7 * 86400,
+    connect_timeout_s: float = 15.0,
+) -> AsyncIterator[Bus]:
+    """Connect, set the streams up where they are missing, and drain at the end of the context.
+
+    ``source`` is the CloudEvents source of all that is published, for example ``/voicemesh/dialogue``. A lost
+    connection is taken up again for ever. A stream that exists is left as it is: an operator may have tuned it.
+    Raises ``ConfigError`` for an empty URL and :class:`BusUnavailableError` when no server answers within
+    ``connect_timeout_s``.
+    """
+    if not nats_url:
+        raise ConfigError("VOICEMESH_NATS_URL is empty: give the broker's URL, such as nats://127.0.0.1:4222")
+    client = Client()
+    try:
+        async with asyncio.timeout(connect_timeout_s):
+            await client.connect(
+                servers=nats_url.split(","),
+                name=source,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=1,
+                connect_timeout=5,
+                ping_interval=10,
+                error_cb=_log_error,
+                disconnected_cb=_log_disconnected,
+                reconnected_cb=_log_reconnected,
+            )
+            bus = Bus(client, source)
+            await _set_up_streams(bus.jetstream, replicas, max_age_s)
+    except (NatsError, TimeoutError, OSError) as error:
+        await client.close()
+        raise BusUnavailableError(
+            f"no JetStream answers at VOICEMESH_NATS_URL within {connect_timeout_s:g} s ({error!r}): "
+            "start nats-server with -js, or correct the URL"
+        ) from error
+    try:
+        yield bus
+    finally:
+        await _close(client)
+
+
+async def _set_up_streams(jetstream: JetStreamContext, replicas: int, max_age_s: float) -> None:
+    for name, prefix in ((STREAM_EVENTS, PREFIX_EVENTS), (STREAM_DEAD, PREFIX_DEAD)):
+        config = StreamConfig(
+            name=name,
+            subjects=[f"{prefix}.>"],
+            storage=StorageType.FILE,
+            duplicate_window=_DUPLICATE_WINDOW_S,
+            # Dead letters wait for a person: they stay four times as long.
+            max_age=max_age_s if name == STREAM_EVENTS else 4 * max_age_s,
+            num_replicas=replicas,
+        )
+        try:
+            await jetstream.stream_info(name)
+        except NotFoundError:
+            await jetstream.add_stream(config)
+
+
+async def _close(client: Client) -> None:
+    try:
+        await client.drain()
+    except NatsError:
+        # Not connected at this moment: nothing can be drained, and what was not confirmed is still in the outbox.
+        await client.close()
+
+
+async def _log_error(error: Exception) -> None:
+    _log.warning("bus.error", error=repr(error))
+
+
+async def _log_disconnected() -> None:
+    _log.warning("bus.disconnected")
+
+
+async def _log_reconnected() -> None:
+    _log.info("bus.reconnected")

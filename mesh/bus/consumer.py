@@ -1,0 +1,277 @@
+"""Consuming events: a durable pull consumer with explicit acknowledgement, retries and dead letters."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from urllib.parse import quote
+
+from google.protobuf.message import Message
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from prometheus_client import Counter, Gauge
+
+from mesh import logs, telemetry
+from mesh.backoff import backoff_s
+from mesh.bus.envelope import (
+    PREFIX_DEAD,
+    STREAM_EVENTS,
+    MalformedEventError,
+    UnknownEventTypeError,
+    attribute,
+    occurred_at,
+    open_event,
+)
+
+_FETCH_TIMEOUT_S = 2.0
+_INACTIVE_S = 300.0
+_REASON_LIMIT = 500
+
+_log = logs.get_logger(__name__)
+_tracer = telemetry.tracer("mesh.bus")
+_consumed = Counter("voicemesh_events_consumed", "Events taken from the bus.", ["consumer", "type", "result"])
+_waiting = Gauge("voicemesh_events_waiting", "Events in the stream a consumer has yet to take.", ["consumer"])
+
+Result = Literal["done", "retry", "dead", "unknown"]
+
+
+class UnprocessableError(Exception):
+    """Raised by a handler: this event will never be processed. It becomes a dead letter without another try."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerOptions:
+    """How a consumer treats its events."""
+
+    ack_wait_s: float = 30.0
+    """The server delivers an event again when it heard nothing of it for so long; a busy handler is reported."""
+    max_in_flight: int = 64
+    """Unacknowledged events over all processes of the durable; the server holds further ones back."""
+    concurrency: int = 1
+    """Events one process handles at once; 1 keeps their order."""
+    max_attempts: int = 8
+    """After so many failed deliveries an event becomes a dead letter."""
+    handler_timeout_s: float = 60.0
+    """A handler that takes longer has failed."""
+    retry_first_s: float = 0.25
+    """The wait before the second attempt; it doubles with each."""
+    retry_limit_s: float = 30.0
+    """The longest wait before an attempt."""
+
+
+DEFAULT_OPTIONS = ConsumerOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What is known of an event's way here."""
+
+    event_id: str
+    type_name: str
+    subject: str
+    source: str
+    occurred_at: datetime | None
+    attempt: int
+    stream_sequence: int
+
+
+Handler = Callable[[Message, Delivery], Awaitable[None]]
+
+
+class Consumer:
+    """A reader of events; made by ``Bus.consumer``.
+
+    The handler's return acknowledges an event. :class:`UnprocessableError` makes it a dead letter at once; any other
+    exception has it delivered again, later each time, and makes it a dead letter after ``max_attempts``. Dead
+    letters lie in the stream ``VOICEMESH_DEAD`` with the reason in a header. A process that dies in a handler counts
+    as a failed attempt, so an event that kills its consumer ends as a dead letter too.
+
+    Handlers must be idempotent: an event comes at least once.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        jetstream: JetStreamContext,
+        durable: str | None,
+        subjects: list[str],
+        options: ConsumerOptions,
+    ) -> None:
+        self._jetstream = jetstream
+        self._options = options
+        self._durable = durable
+        # The server's own limit stays off: an event it gives up on would be lost without a trace.
+        self._config = ConsumerConfig(
+            name=durable or f"live-{client.new_inbox().rpartition('.')[2]}",
+            durable_name=durable,
+            deliver_policy=DeliverPolicy.ALL if durable else DeliverPolicy.NEW,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=options.ack_wait_s,
+            max_deliver=-1,
+            max_ack_pending=options.max_in_flight,
+            filter_subjects=subjects,
+            inactive_threshold=None if durable else _INACTIVE_S,
+        )
+        self._label = durable or "live"
+        self._in_flight: list[Msg] = []
+
+    async def ensure(self) -> None:
+        """Make the consumer on the server, or bring the one that is there up to date."""
+        await self._jetstream.add_consumer(STREAM_EVENTS, config=self._config)
+
+    async def run(self, handler: Handler) -> None:
+        """Hand events to ``handler``, for ever; outages of the bus are waited out. Ends only by cancellation."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._report_progress())
+            for _ in range(self._options.concurrency):
+                group.create_task(self._work(handler))
+
+    async def _work(self, handler: Handler) -> None:
+        failures = 0
+        while True:
+            try:
+                if failures:
+                    await self.ensure()
+                subscription = await self._jetstream.pull_subscribe_bind(
+                    consumer=self._config.name, stream=STREAM_EVENTS
+                )
+                try:
+                    while True:
+                        await self._take(subscription, handler)
+                        failures = 0
+                finally:
+                    await _unsubscribe(subscription)
+            except (NatsError, TimeoutError, OSError) as error:
+                failures += 1
+                _log.warning("bus.consumer_interrupted", consumer=self._label, error=repr(error))
+                await asyncio.sleep(backoff_s(failures, first_s=0.1, limit_s=2.0))
+
+    async def _take(self, subscription: JetStreamContext.PullSubscription, handler: Handler) -> None:
+        try:
+            messages = await subscription.fetch(1, timeout=_FETCH_TIMEOUT_S)
+        except TimeoutError:
+            return
+        for message in messages:
+            self._in_flight.append(message)
+            try:
+                await self._process(message, handler)
+            finally:
+                self._in_flight = [other for other in self._in_flight if other is not message]
+
+    async def _process(self, message: Msg, handler: Handler) -> None:
+        headers = message.headers or {}
+        metadata = message.metadata
+        _waiting.labels(self._label).set(metadata.num_pending)
+        delivery = Delivery(
+            event_id=attribute(headers, "id"),
+            type_name=attribute(headers, "type"),
+            subject=message.subject,
+            source=attribute(headers, "source"),
+            occurred_at=occurred_at(headers),
+            attempt=metadata.num_delivered,
+            stream_sequence=metadata.sequence.stream,
+        )
+        attributes = {
+            "messaging.system": "nats",
+            "messaging.destination.name": message.subject,
+            "messaging.operation.type": "process",
+            "messaging.message.id": delivery.event_id,
+            "messaging.consumer.group.name": self._label,
+        }
+        with _tracer.start_as_current_span(
+            f"process {delivery.type_name.rpartition('.')[2]}",
+            context=telemetry.extract(headers),
+            kind=SpanKind.CONSUMER,
+            attributes=attributes,
+        ) as span:
+            result = await self._handle(message, delivery, handler)
+            span.set_attribute("voicemesh.result", result)
+            if result in {"retry", "dead"}:
+                span.set_status(Status(StatusCode.ERROR, result))
+        known = "" if result == "unknown" else delivery.type_name
+        _consumed.labels(self._label, known, result).inc()
+
+    async def _handle(self, message: Msg, delivery: Delivery, handler: Handler) -> Result:
+        options = self._options
+        if delivery.attempt > options.max_attempts:
+            return await self._bury(message, delivery, f"no answer to {options.max_attempts} deliveries")
+        try:
+            event = open_event(message.headers or {}, message.data)
+        except UnknownEventTypeError:
+            _log.warning("bus.unknown_event_type", consumer=self._label, type=delivery.type_name)
+            await message.ack()
+            return "unknown"
+        except MalformedEventError as error:
+            return await self._bury(message, delivery, str(error))
+        try:
+            async with asyncio.timeout(options.handler_timeout_s):
+                await handler(event, delivery)
+        except UnprocessableError as error:
+            return await self._bury(message, delivery, str(error))
+        except asyncio.CancelledError:
+            # The process is going away: another may have the event at once.
+            with contextlib.suppress(NatsError):
+                await message.nak()
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever a handler raises is a failed delivery
+            _log.exception(
+                "bus.handler_failed",
+                consumer=self._label,
+                type=delivery.type_name,
+                event_id=delivery.event_id,
+                attempt=delivery.attempt,
+            )
+            return await self._fail(message, delivery, error)
+        await message.ack()
+        return "done"
+
+    async def _fail(self, message: Msg, delivery: Delivery, error: Exception) -> Result:
+        options = self._options
+        if delivery.attempt >= options.max_attempts:
+            return await self._bury(message, delivery, f"{type(error).__name__}: {error}")
+        delay = backoff_s(delivery.attempt, first_s=options.retry_first_s, limit_s=options.retry_limit_s)
+        await message.nak(delay)
+        return "retry"
+
+    async def _bury(self, message: Msg, delivery: Delivery, reason: str) -> Result:
+        """Move a message to the dead letters; where that fails it stays, and is delivered and moved again."""
+        headers = dict(message.headers or {})
+        headers |= {
+            # Not the event's own id, lest two consumers' dead letters of one event pass for one.
+            "Nats-Msg-Id": f"{self._label}:{delivery.stream_sequence}",
+            "Voicemesh-Dead-Reason": quote(reason[:_REASON_LIMIT], safe=" ,.;:()'<>=/_-+"),
+            "Voicemesh-Dead-Consumer": self._label,
+            "Voicemesh-Dead-Sequence": str(delivery.stream_sequence),
+            "Voicemesh-Dead-Attempts": str(delivery.attempt),
+        }
+        headers.pop("Nats-Expected-Stream", None)
+        await self._jetstream.publish(f"{PREFIX_DEAD}.{self._label}.{message.subject}", message.data, headers=headers)
+        await message.term()
+        _log.error(
+            "bus.dead_letter",
+            consumer=self._label,
+            type=delivery.type_name,
+            event_id=delivery.event_id,
+            attempt=delivery.attempt,
+        )
+        return "dead"
+
+    async def _report_progress(self) -> None:
+        """Tell the server of the events that handlers are busy with, so that it delivers them to nobody else."""
+        while True:
+            await asyncio.sleep(self._options.ack_wait_s / 3)
+            for message in tuple(self._in_flight):
+                with contextlib.suppress(NatsError):
+                    await message.in_progress()
+
+
+async def _unsubscribe(subscription: JetStreamContext.PullSubscription) -> None:
+    # Without a connection the server has forgotten the subscription already.
+    with contextlib.suppress(NatsError):
+        await subscription.unsubscribe()

@@ -1,0 +1,200 @@
+"""Relational databases: SQLite for one machine, PostgreSQL for production, both behind SQLAlchemy's async engine.
+
+Reads use ``engine.connect()``; every write uses :func:`transaction`, which takes SQLite's write lock at its beginning
+(a transaction that first reads and then writes would otherwise fail when another process wrote in between).
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from mesh.config import ConfigError
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+_BUSY_TIMEOUT_MS = 10_000
+_IMMEDIATE = "voicemesh_immediate"
+
+
+class DatabaseUrlError(ConfigError):
+    """A database URL that cannot be used; the text names the variable that holds it and what it should be."""
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """A moment: aware datetimes go in and come out in UTC on both databases. Naive ones raise ``ValueError``."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Turn an aware datetime into UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime does not say which moment it means: give it a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Read a stored moment; SQLite keeps none of the time zone, so what it holds is UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def sqlite_url(path: Path) -> str:
+    """Give the URL of a SQLite file."""
+    return URL.create("sqlite+aiosqlite", database=str(path.absolute())).render_as_string()
+
+
+@contextlib.asynccontextmanager
+async def database(url: str, *, variable: str = "VOICEMESH_DATABASE_URL") -> AsyncIterator[AsyncEngine]:
+    """Open a database for the life of the context.
+
+    ``url`` is ``sqlite+aiosqlite:///PATH`` or ``postgresql+psycopg://...``; ``variable`` is the environment variable
+    that holds it. Raises :class:`DatabaseUrlError` when it is neither.
+
+    SQLite runs in WAL mode (readers never wait for the writer) with ``synchronous=FULL``: a committed row survives
+    a loss of power, not only the end of the process; an outbox would be no promise without it.
+    """
+    parsed = _parse(url, variable)
+    # Parameters are personal data: they must not reach a log inside an error's text.
+    if parsed.get_backend_name() == "sqlite":
+        _make_folder(parsed)
+        engine = create_async_engine(parsed, hide_parameters=True)
+        _prepare_sqlite(engine.sync_engine, foreign_keys=True)
+    else:
+        engine = create_async_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction that writes: committed at the end of the block, rolled back when the block raises."""
+    async with engine.execution_options(**{_IMMEDIATE: True}).begin() as connection:
+        yield connection
+
+
+def upsert(table: sa.Table, connection: AsyncConnection) -> postgresql.Insert | sqlite.Insert:
+    """Give the dialect's INSERT, which knows ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+async def insert_once(
+    connection: AsyncConnection, table: sa.Table, values: Mapping[str, Any], *, unique: Sequence[str]
+) -> bool:
+    """Insert a row unless one with the same ``unique`` columns is there; say whether it was inserted.
+
+    On PostgreSQL a concurrent transaction that holds the same key is waited for.
+    """
+    statement = upsert(table, connection).values(**values).on_conflict_do_nothing(index_elements=list(unique))
+    # Not `rowcount`: psycopg's is not set for such a statement.
+    returned = await connection.execute(statement.returning(table.c[unique[0]]))
+    return returned.first() is not None
+
+
+async def migrate(url: str, package: str, *, variable: str = "VOICEMESH_DATABASE_URL") -> None:
+    """Bring a database to the newest revision of ``package``'s ``migrations`` folder (Alembic's ``upgrade head``).
+
+    The whole upgrade is one transaction under a lock, so that processes that start at once wait for each other, and
+    one that is killed leaves the old state. Each package has its own version table and may share a database.
+    """
+    await asyncio.to_thread(_migrate, _parse(url, variable), package)
+
+
+def _migrate(url: URL, package: str) -> None:
+    if url.get_backend_name() == "sqlite":
+        _make_folder(url)
+        engine = sa.create_engine(url.set(drivername="sqlite"), hide_parameters=True)
+        # Foreign keys stay off: SQLite changes a table by copying it and dropping the original.
+        _prepare_sqlite(engine, foreign_keys=False)
+    else:
+        engine = sa.create_engine(url, hide_parameters=True)
+    name = package.rpartition(".")[2]
+    root = resources.files("mesh") / "database_env"
+    versions = resources.files(package) / "migrations"
+    with contextlib.ExitStack() as stack:
+        stack.callback(engine.dispose)
+        config = Config()
+        config.set_main_option("script_location", _option(stack.enter_context(resources.as_file(root))))
+        config.set_main_option("version_locations", _option(stack.enter_context(resources.as_file(versions))))
+        config.set_main_option("path_separator", "newline")
+        connection = stack.enter_context(engine.execution_options(**{_IMMEDIATE: True}).begin())
+        if connection.dialect.name == "postgresql":
+            lock = sa.select(sa.func.pg_advisory_xact_lock(advisory_key(f"migrate:{name}")))
+            connection.execute(lock)
+        config.attributes["connection"] = connection
+        config.attributes["version_table"] = f"alembic_version_{name}"
+        command.upgrade(config, "head")
+
+
+def advisory_key(name: str) -> int:
+    """Give the key of a PostgreSQL advisory lock (64 bits, signed) that stands for ``name``."""
+    return int.from_bytes(hashlib.sha256(f"voicemesh:{name}".encode()).digest()[:8], "big", signed=True)
+
+
+def _option(path: Path) -> str:
+    # Alembic reads its options through configparser, to which a percent sign is special.
+    return str(path).replace("%", "%%")
+
+
+def _parse(url: str, variable: str) -> URL:
+    wanted = (
+        f"{variable} must be a database URL such as sqlite+aiosqlite:////var/lib/voicemesh/NAME.db or "
+        "postgresql+psycopg://USER:PASSWORD@HOST:5432/NAME"
+    )
+    if not url:
+        raise DatabaseUrlError(f"{wanted}; it is empty")
+    try:
+        parsed = make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        # The cause would show the URL, and the URL may hold a password.
+        raise DatabaseUrlError(f"{wanted}; it cannot be read as a URL") from None
+    driver = _DRIVERS.get(parsed.drivername)
+    if driver is None:
+        raise DatabaseUrlError(f"{wanted}; {parsed.drivername!r} is no database this service can use")
+    if driver.startswith("sqlite") and parsed.database in {None, "", ":memory:"}:
+        raise DatabaseUrlError(f"{wanted}; it names no file, and what is in memory is lost with the process")
+    return parsed.set(drivername=driver)
+
+
+def _make_folder(url: URL) -> None:
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _prepare_sqlite(engine: Engine, *, foreign_keys: bool) -> None:
+    def connected(connection: Any, _record: object) -> None:
+        # The driver's own transactions begin late and never immediately; ours begin in `began`.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        cursor.close()
+
+    def began(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get(_IMMEDIATE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", began)
