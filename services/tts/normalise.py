@@ -41,6 +41,10 @@ class SpokenText:
     words: tuple[str, ...]
     origins: tuple[int, ...]
 
+    def words_before(self, position: int) -> int:
+        """Return how many of `words` are spoken before a character."""
+        return 1 + max(self.origins[: max(position, 0)], default=-1)
+
     def word_at(self, position: int) -> int | None:
         """Return the index in `words` of what is spoken at a character; None where no word is."""
         if not 0 <= position < len(self.origins):

@@ -1,4 +1,4 @@
-"""The default engine: espeak-ng in this process. It speaks 100 languages, about 900 times as fast as real time."""
+"""The default engine: espeak-ng in this process. It speaks 100 languages, hundreds of times as fast as real time."""
 
 import functools
 from collections.abc import AsyncGenerator, Sequence
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from services.tts.config import TtsSettings
 from services.tts.engines.catalogue import NAME, catalogue, find_voice, preset
-from services.tts.engines.espeak_library import PITCH, WORDS_PER_MINUTE, Mark, espeak
+from services.tts.engines.espeak_library import WORDS_PER_MINUTE, Mark, espeak
 from services.tts.engines.thread import Emit, StreamingThreads
-from services.tts.engines.words import WordTracker
+from services.tts.engines.words import Place, WordTracker
 from services.tts.model import Delivery, SpeechChunk, Voice
-from services.tts.normalise import normalise
+from services.tts.normalise import SpokenText, normalise
 
 
 def create(settings: TtsSettings) -> "EspeakSynthesizer":
@@ -47,7 +47,7 @@ class EspeakSynthesizer:
     def synthesize(self, text: str, delivery: Delivery) -> AsyncGenerator[SpeechChunk, None]:
         """Speak a sentence; a chunk leaves as soon as a word of it is whole.
 
-        Rates that would be slower than 80 or faster than 450 words a minute, and pitches more than twelve
+        Rates that would be slower than 80 or faster than 450 words a minute, and pitches more than ten
         semitones off, are taken to those limits of the library.
         """
         return self._threads.stream(functools.partial(_speak, text, delivery))
@@ -66,21 +66,25 @@ def _speak(text: str, delivery: Delivery, emit: Emit[SpeechChunk]) -> None:
     chosen = preset(delivery.voice.name)
     spoken = normalise(text, delivery.voice.languages[0])
     tracker = WordTracker(spoken.words, library.sample_rate_hz)
+    scale = np.float32(chosen.gain / 32_768)
 
     def on_audio(samples: NDArray[np.int16], marks: Sequence[Mark]) -> bool:
-        places = [(mark.sample, None if mark.character is None else spoken.word_at(mark.character)) for mark in marks]
-        return emit(tracker.feed(samples.astype(np.float32) / np.float32(32_768), places))
+        places = [place for mark in marks if (place := _place(mark, spoken)) is not None]
+        return emit(tracker.feed(samples.astype(np.float32) * scale, places))
 
+    slowest, fastest = WORDS_PER_MINUTE
     library.speak(
         spoken.text,
         chosen.voice,
-        words_per_minute=_clamp(chosen.words_per_minute * delivery.rate, WORDS_PER_MINUTE),
-        # The pitch parameter is exponential: 50 steps are an octave.
-        pitch=_clamp(chosen.pitch + delivery.pitch_semitones * 50 / 12, PITCH),
+        words_per_minute=min(max(round(chosen.words_per_minute * delivery.rate), slowest), fastest),
+        semitones=delivery.pitch_semitones,
         on_audio=on_audio,
     )
     emit(tracker.finish())
 
 
-def _clamp(value: float, limits: tuple[int, int]) -> int:
-    return min(max(round(value), limits[0]), limits[1])
+def _place(mark: Mark, spoken: SpokenText) -> Place | None:
+    if mark.ends_clause:
+        return Place(mark.sample, spoken.words_before(mark.character), begins=False)
+    word = spoken.word_at(mark.character)
+    return None if word is None else Place(mark.sample, word)
