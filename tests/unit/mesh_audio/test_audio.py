@@ -34,9 +34,7 @@ def sine(rate: int, hz: float, seconds: float = 1.0) -> np.ndarray:
         (ALAW, 0xAA, 32_256), (ALAW, 0x2A, -32_256), (ALAW, 0x80, 5_504),
     ],
 )  # fmt: skip
-def test_g711_expands_to_the_recommended_values(
-    encoding: AudioEncoding.ValueType, code: int, value: int
-) -> None:
+def test_g711_expands_to_the_recommended_values(encoding: AudioEncoding.ValueType, code: int, value: int) -> None:
     assert audio.decode(bytes([code]), fmt(encoding, 8_000))[0] * 32_768 == value
 
 
@@ -73,9 +71,7 @@ def test_too_loud_is_clipped_not_wrapped() -> None:
 def test_two_channels_become_their_mean_and_one_becomes_two() -> None:
     stereo = np.array([[16_384, 0], [-8_192, -8_192]], "<i2").tobytes()
     assert audio.decode(stereo, fmt(channels=2)).tolist() == [0.25, -0.25]
-    assert (
-        audio.encode(np.array([0.5], np.float32), fmt(channels=2)) == np.array([16_384] * 2, "<i2").tobytes()
-    )
+    assert audio.encode(np.array([0.5], np.float32), fmt(channels=2)) == np.array([16_384] * 2, "<i2").tobytes()
 
 
 @pytest.mark.parametrize(
