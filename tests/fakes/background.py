@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 
@@ -16,3 +16,12 @@ async def running(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[None]
         finally:
             for task in tasks:
                 task.cancel()
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], *, within_s: float = 30) -> None:
+    """Return as soon as the condition holds; TimeoutError when it does not within the limit."""
+    async with asyncio.timeout(within_s):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.02)
