@@ -11,6 +11,7 @@ import numpy as np
 
 from mesh.config import ConfigError
 from services.nlu.domains import LanguageData
+from services.nlu.entities.text import straight
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -22,7 +23,7 @@ _SPACES = re.compile(r"\s+")
 
 def plain(text: str) -> str:
     """Return a text as the head sees it: no punctuation at words' ends, for recognisers differ in it."""
-    return _SPACES.sub(" ", _PUNCTUATION.sub(" ", text.replace("’", "'"))).strip()
+    return _SPACES.sub(" ", _PUNCTUATION.sub(" ", straight(text))).strip()
 
 
 def data_sha256(data: LanguageData) -> str:

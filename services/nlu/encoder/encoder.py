@@ -43,4 +43,5 @@ class SentenceEncoder:
         mask = np.arange(states.shape[1])[None, :] < lengths[:, None]
         sums = np.where(mask[:, :, None], states, np.float32(0)).sum(axis=1)
         means: Vectors = sums / lengths[:, None].astype(np.float32)
-        return means / np.linalg.norm(means, axis=1, keepdims=True)
+        scaled: Vectors = means / np.linalg.norm(means, axis=1, keepdims=True)
+        return scaled

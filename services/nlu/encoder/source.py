@@ -26,7 +26,9 @@ def installed_folder() -> Path:
     try:
         files = metadata.distribution(DISTRIBUTION).files or []
     except metadata.PackageNotFoundError:
-        raise ConfigError(f"the sentence encoder's package {DISTRIBUTION} is not installed; install voicemesh[nlu]")
+        raise ConfigError(
+            f"the sentence encoder's package {DISTRIBUTION} is not installed; install voicemesh[nlu]"
+        ) from None
     found = [Path(str(file.locate())) for file in files if file.name == WEIGHTS]
     if len(found) != 1:
         raise ConfigError(f"{DISTRIBUTION} is installed without {WEIGHTS}; install it again")

@@ -11,13 +11,12 @@ from services.nlu.entities.found import Context
 from services.nlu.entities.text import SpokenText
 from services.nlu.model import (
     DomainInfo,
-    Entity,
     Parse,
     ParseRequest,
     UnknownDomainError,
     UnknownLanguageError,
 )
-from services.nlu.scoring import expected_share, scope_bonus, shift
+from services.nlu.scoring import expected_share, gives_only_information, scope_bonus, shift
 from services.nlu.sentiment import sentiment
 
 
@@ -37,7 +36,9 @@ class Scores:
 class Scorer(Protocol):
     """Scores the intents of one domain in one language; called from several threads at once."""
 
-    def __call__(self, text: str) -> Scores: ...
+    def __call__(self, text: str) -> Scores:
+        """Return what the words alone say."""
+        ...
 
 
 class ScoringEngine:
@@ -77,10 +78,14 @@ class ScoringEngine:
         if domain is None:
             raise UnknownDomainError(request.domain)
         language = spoken_language(request.language, domain)
-        entities, share = self._entities(request, domain, language)
+        text = SpokenText(request.text)
+        entities = extract(text, self._context(request, language), domain.file.entity_types, request.words)
+        share = expected_share(text, entities, request.expectation)
+        bare = gives_only_information(text, entities)
         scores = self._scorers[request.domain, language](request.text)
-        intents = shift(scores.log_probabilities, share, request.expectation)
-        margin = scores.scope_margin + scope_bonus(share, intents[0].name, request.expectation)
+        intents = shift(scores.log_probabilities, share, request.expectation, only_information=bare)
+        bonus = scope_bonus(share, intents[0].name, request.expectation, only_information=bare)
+        margin = scores.scope_margin + bonus
         return Parse(
             intents=intents if margin >= 0 else (),
             out_of_scope=margin < 0,
@@ -89,10 +94,10 @@ class ScoringEngine:
             engine=self._name,
         )
 
-    def _entities(self, request: ParseRequest, domain: DomainData, language: str) -> tuple[tuple[Entity, ...], float]:
+    def _context(self, request: ParseRequest, language: str) -> Context:
+        domain = self._domains[request.domain]
         data = domain.languages[language]
-        text = SpokenText(request.text)
-        context = Context(
+        return Context(
             reference=request.reference,
             expected=request.expectation.entity_types,
             currency=domain.file.currency,
@@ -103,8 +108,6 @@ class ScoringEngine:
             gazetteers=data.gazetteers,
             vocabulary=self._vocabularies[request.domain, language],
         )
-        entities = extract(text, context, domain.file.entity_types, request.words)
-        return entities, expected_share(text, entities, request.expectation)
 
 
 def spoken_language(tag: str, domain: DomainData) -> str:

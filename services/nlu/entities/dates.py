@@ -56,6 +56,7 @@ _ORDINAL = r"(?:\d{1,2}(?:st|nd|rd|th)|second)"
 _YEAR = r"(?:,? (?:of )?(?P<year>(?:19|20)\d\d|20 ?\d\d))?"
 _NUMBERS = {"a": 1, "an": 1, "a couple of": 2, "couple of": 2}
 _COUNT = r"(?P<count>\d{1,3}|an?|a couple of|couple of)"
+_NO_DAY = r"(?! (?:one|time|of|floor|street|avenue|century|order|item|hour))"
 _WEEKDAY_BEFORE = rf"(?:(?P<weekday>{_DAY_NAME}),?(?: on)? )?"
 
 Builder = Callable[[re.Match[str], date], Iterator[tuple[date, float]]]
@@ -249,11 +250,11 @@ _RULES: tuple[tuple[re.Pattern[str], Builder], ...] = tuple(
         ),
         (r"\bthe (?P<day>\d{1,2}(?:st|nd|rd|th)) (?P<next_month>of next month)\b", _day_of_month),
         (
-            rf"\b(?:on|for|by|until|be|is|to|meant?|said|it's) the (?P<day>{_ORDINAL})(?! (?:one|time|of|floor|\w+ street))\b",
+            rf"\b(?:on|for|by|until|be|is|to|meant?|said|it's) the (?P<day>{_ORDINAL})\b{_NO_DAY}",
             _day_of_month,
         ),
         (
-            r"\bthe (?P<day>\d{1,2}(?:th|nd))\b(?! (?:one|time|of|floor|street|avenue|century|order|item|hour))",
+            rf"\bthe (?P<day>\d{{1,2}}(?:th|nd))\b{_NO_DAY}",
             _day_of_month,
         ),
         (r"^(?:the )?(?P<day>\d{1,2}(?:st|nd|rd|th))[.!]?$", _day_of_month),

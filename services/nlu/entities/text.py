@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from text_to_num import find_numbers
 
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:st|nd|rd|th)?|\s+|.", re.IGNORECASE | re.DOTALL)
+_TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d+(?:st|nd|rd|th)?|\s+|.", re.IGNORECASE | re.DOTALL)
 _NO_NUMBERS = frozenset({"second", "seconds"})
 """Words that text2num takes for numbers, and people seldom mean so."""
 
@@ -22,7 +22,7 @@ class Word:
     @property
     def spoken(self) -> str:
         """The word as a number reader wants it."""
-        return self.text.replace("’", "'")
+        return straight(self.text)
 
 
 class _NumberToken:
@@ -40,6 +40,11 @@ class _NumberToken:
 
     def not_a_number_part(self) -> bool:
         return self._text in _NO_NUMBERS
+
+
+def straight(text: str) -> str:
+    """Return a text with typographic apostrophes made plain."""
+    return text.replace("\u2019", "'")
 
 
 class SpokenText:
@@ -63,7 +68,7 @@ class SpokenText:
         for token, start, end in tokens:
             if start < at:
                 continue
-            piece, at = numbers.get(start, (token.lower().replace("’", "'"), end))
+            piece, at = numbers.get(start, (straight(token.lower()), end))
             if len(piece) == 0:
                 continue
             self._starts.append(length)
@@ -77,6 +82,14 @@ class SpokenText:
         first = bisect.bisect_right(self._starts, start) - 1
         last = bisect.bisect_right(self._starts, max(end - 1, start)) - 1
         return self._place(first, start)[0], self._place(last, end)[1]
+
+    def canonical_place(self, start: int, end: int) -> tuple[int, int]:
+        """Return the place in the canonical text of a stretch of the original that begins and ends with words."""
+        begins = [source for source, _ in self._sources]
+        first = bisect.bisect_right(begins, start) - 1
+        last = bisect.bisect_right(begins, max(end - 1, start)) - 1
+        following = self._starts[last + 1] if last + 1 < len(self._starts) else len(self.canonical)
+        return self._starts[first], following
 
     def _place(self, index: int, at: int) -> tuple[int, int]:
         start, end = self._sources[index]
@@ -102,4 +115,4 @@ class SpokenText:
 
     def _broken(self, start: int, end: int) -> bool:
         """Say whether more than a space or hyphen stands between two words: then they are no one number."""
-        return self.raw[start:end].strip(" -‐‑") != ""
+        return self.raw[start:end].strip(" -\u2010\u2011") != ""

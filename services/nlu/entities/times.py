@@ -7,7 +7,6 @@ from datetime import timedelta
 from services.nlu.entities.found import Context, Found
 from services.nlu.entities.text import SpokenText
 
-_BEFORE_NOON = ("in the morning", "this morning", "morning", "am", "a.m", "a m")
 _HALF_DAY = (
     r"(?P<half>a\.? ?m\b\.?|p\.? ?m\b\.?|in the morning|in the afternoon|in the evening|at night|this morning"
     r"|this afternoon|this evening|tonight|o'clock (?:in the morning|in the afternoon|in the evening|at night))"
@@ -115,6 +114,9 @@ def _relative(text: SpokenText, context: Context) -> Iterator[Found]:
 
 
 _IN = re.compile(r"\bin (?:(?P<half>half an hour)|(?P<count>\d{1,3}|an?) (?P<unit>hours?|minutes?))\b")
+_PHRASE_END = r"(?=[.!?,]*$|,| (?:on|or|and|please|tomorrow|today|next)\b)"
+_PARTS_IN = r"in the (?:morning|afternoon|evening)"
+_CLOCK = rf"(?: o'clock)?(?:,? {_HALF_DAY})?"
 _BARE = re.compile(rf"\b{_HOUR}(?: {_MINUTE})?\b{_NOT_TIMES}")
 _OFFSET = r"\d{1,2}|(?:a )?quarter"
 _RULES: tuple[tuple[re.Pattern[str], float], ...] = (
@@ -122,23 +124,26 @@ _RULES: tuple[tuple[re.Pattern[str], float], ...] = (
         (re.compile(pattern), confidence)
         for pattern, confidence in (
             (
-                rf"\b(?P<past>{_OFFSET}|half)(?: minutes?)? (?:past|after) {_HOUR}\b(?: o'clock)?(?:,? {_HALF_DAY})?",
+                rf"\b(?P<past>{_OFFSET}|half)(?: minutes?)? (?:past|after) {_HOUR}\b{_CLOCK}",
                 0.97,
             ),
-            (rf"\b(?P<to>{_OFFSET})(?: minutes?)? (?:to|before|till) {_HOUR}\b(?: o'clock)?(?:,? {_HALF_DAY})?", 0.9),
-            (rf"(?<![\d$€£.,:]){_HOUR}[:.h]{_MINUTE}(?!\d| ?(?:dollars?|euros?|bucks))(?:,? {_HALF_DAY})?", 0.97),
-            (rf"(?<![\d$€£.,:]){_HOUR}(?: {_MINUTE})?,? ?{_HALF_DAY}", 0.97),
             (
-                rf"\b(?P<half_before>in the morning|in the afternoon|in the evening),? (?:at )?{_HOUR}(?: {_MINUTE})?\b{_NOT_TIMES}",
+                rf"(?<!from )\b(?P<to>{_OFFSET})(?: minutes?)? (?:to|before|till) {_HOUR}\b{_CLOCK}",
+                0.9,
+            ),
+            (rf"(?<![\d$€£.,:]){_HOUR}[:h]{_MINUTE}(?!\d)(?:,? {_HALF_DAY})?", 0.97),
+            (rf"(?<![\d$€£.,:]){_HOUR}(?:[ .]{_MINUTE})?,? ?{_HALF_DAY}", 0.97),
+            (
+                rf"\b(?P<half_before>{_PARTS_IN}),? (?:at )?{_HOUR}(?: {_MINUTE})?\b{_NOT_TIMES}",
                 0.95,
             ),
             (rf"\b{_HOUR} ?o'? ?clock\b", 0.97),
             (r"\b(?P<named>noon|midday|midnight)\b", 0.97),
-            (rf"\b{_LEAD}{_HOUR} {_MINUTE}\b{_NOT_TIMES}", 0.9),
+            (rf"\b{_LEAD}{_HOUR}[ .]{_MINUTE}\b{_NOT_TIMES}", 0.9),
             (r"\b(?P<hour>[01]\d|2[0-3]) ?(?:00|hundred) ?hours\b", 0.9),
             (rf"\b(?P<lead>at (?:around |about )?){_HOUR}\b{_NOT_TIMES}", 0.9),
             (
-                rf"\b(?P<lead>(?:around|about|by|before|after|until|till) ){_HOUR}\b{_NOT_TIMES}(?=[.!?,]*$|,| (?:on|or|and|please|tomorrow|today|next)\b)",
+                rf"\b(?P<lead>(?:around|about|by|before|after|until|till) ){_HOUR}\b{_NOT_TIMES}{_PHRASE_END}",
                 0.7,
             ),
             (rf"(?<=\bday ){_HOUR}(?: {_MINUTE})?\b{_NOT_TIMES}", 0.75),

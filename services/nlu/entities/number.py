@@ -1,0 +1,20 @@
+"""Plain numbers."""
+
+import re
+from collections.abc import Iterator
+
+from services.nlu.entities.found import Context, Found
+from services.nlu.entities.text import SpokenText
+
+_NUMBER = re.compile(r"(?<![\w.,/:$€£-])\d+(?:,\d{3})*(?:\.\d+)?(?![\w/:]|[.,]\d)")
+
+
+def read_numbers(text: SpokenText, context: Context) -> Iterator[Found]:
+    """Find numbers; a value is a plain decimal. "One" counts only where a number is expected: it is a pronoun too."""
+    expected = "number" in context.expected
+    for match in _NUMBER.finditer(text.canonical):
+        start, end = text.source(match.start(), match.end())
+        if text.raw[start:end].lower() == "one" and not expected:
+            continue
+        value = match.group().replace(",", "")
+        yield Found("number", match.start(), match.end(), value, 0.6)
