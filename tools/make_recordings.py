@@ -32,16 +32,16 @@ RECORDINGS: dict[str, tuple[str, ...]] = {
     "clinic-booking": (
         "I'd like to book a cleaning for Tuesday at ten in the morning.",
         "My name is Sarah Miller.",
-        "No, I said Thursday.",
+        "No, I said Wednesday.",
         "Yes, that is right.",
-        "No thank you, goodbye.",
+        "No, that's all. Thank you, goodbye.",
     ),
     "shop-complaint": (
-        "Hello, my order arrived damaged and I want to complain.",
+        "Hello, my order is damaged and I want to complain.",
         "The order number is A four five one two.",
         "The screen of the tablet is broken.",
         "Yes, please.",
-        "No, that is all. Goodbye.",
+        "No, that's all. Thank you, goodbye.",
     ),
 }
 
