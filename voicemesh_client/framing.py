@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from voicemesh_client.audio import AudioFormat, Encoding, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-AudioData: TypeAlias = "bytes | bytearray | memoryview | array[int] | array[float] | Sequence[float]"
-"""Audio as an application has it: bytes, 16-bit integers, or floats from -1 to 1; channels interleaved.
+    from typing_extensions import Buffer
 
-Whatever else offers the buffer protocol with such items works as well, for example a numpy array of shape
-(samples,) or (samples, channels).
+AudioData: TypeAlias = "Buffer | Sequence[float]"
+"""Audio as an application has it, channels interleaved.
+
+Bytes, an `array` or `memoryview` of 16-bit integers or of floats from -1 to 1, a list of such floats, or
+whatever else offers the buffer protocol with such items, for example a numpy array of shape (samples,) or
+(samples, channels).
 """
 
 
@@ -102,7 +105,7 @@ def _plain(data: AudioData, channels: int) -> bytes | array[int]:
     if isinstance(data, bytes | bytearray):
         return bytes(data)
     try:
-        view = memoryview(data)  # type: ignore[arg-type]
+        view = memoryview(cast("Buffer", data))
     except TypeError:
         return _from_numbers(data)
     if view.ndim > 1 and (view.shape or ())[-1] != channels:

@@ -240,8 +240,9 @@ class Session(Callbacks):
 
     async def _send_frame(self, frame: bytes) -> None:
         audio = dialogue_pb2.CallerAudio(data=frame, sequence=self._sequence)
-        self._sequence += 1
         await self._stream.send(ConverseRequest(audio=audio))
+        # Counted behind the sending: a frame whose sending was cancelled leaves no gap in the numbers.
+        self._sequence += 1
 
     async def _acknowledge(self, turn_id: str, played_s: float, finished: bool) -> None:
         """Tells the mesh what was heard. Only the end of a turn waits for room in the outbox."""

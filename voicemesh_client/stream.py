@@ -104,7 +104,7 @@ class SessionStream:
         """
         if self._error is not None:
             self.raise_error()
-        if self._connection is None or self._end_sent:
+        if self._connection is None or self._end_sent or self.ended is not None:
             raise SessionClosedError
         await self._connection.send(request)
 
