@@ -19,7 +19,8 @@ from voicemesh.asr.v1 import asr_pb2, asr_service_pb2, asr_service_pb2_grpc
 from voicemesh.common.v1.audio_pb2 import AudioEncoding, AudioFormat, Word
 
 from mesh.durations import seconds
-from voicemesh_cli import endpoints, output, recording
+from voicemesh_cli import endpoints, output
+from voicemesh_cli.caller import Recording, load_recording
 from voicemesh_cli.launcher import SERVICES, LaunchOptions, launch
 from voicemesh_cli.launcher.view import starting
 
@@ -46,13 +47,11 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Transcribe recordings: sentences, words, times and confidences."""
         with output.command(json) as out:
-            recordings = [recording.read(path) for path in files]
+            recordings = [load_recording(path) for path in files]
             asyncio.run(_run(out, recordings, target, language))
 
 
-async def _run(
-    out: output.Output, recordings: Sequence[recording.Recording], target: str | None, language: str
-) -> None:
+async def _run(out: output.Output, recordings: Sequence[Recording], target: str | None, language: str) -> None:
     documents = []
     async with _recogniser(out, target) as address, grpc.aio.insecure_channel(address) as channel:
         stub = asr_service_pb2_grpc.AsrServiceStub(channel)
@@ -83,15 +82,16 @@ async def _recogniser(out: output.Output, target: str | None) -> AsyncIterator[s
 
 
 async def _transcribe(
-    stub: asr_service_pb2_grpc.AsrServiceAsyncStub, each: recording.Recording, language: str
+    stub: asr_service_pb2_grpc.AsrServiceAsyncStub, each: Recording, language: str
 ) -> list[asr_pb2.Transcript]:
     """The final transcripts of a recording: by one request where it is short enough, else by a stream."""
     context = endpoints.context(language=language)
     audio_format = AudioFormat(
-        encoding=AudioEncoding.AUDIO_ENCODING_PCM16, sample_rate_hz=recording.RATE_HZ, channels=1
+        encoding=AudioEncoding.AUDIO_ENCODING_PCM16, sample_rate_hz=each.sample_rate_hz, channels=1
     )
-    if len(each.samples) <= _UNARY_BYTES:
-        request = asr_service_pb2.RecognizeRequest(context=context, audio_format=audio_format, audio=each.samples)
+    audio = each.samples.astype("<i2").tobytes()
+    if len(audio) <= _UNARY_BYTES:
+        request = asr_service_pb2.RecognizeRequest(context=context, audio_format=audio_format, audio=audio)
         return list((await stub.Recognize(request, timeout=_TIMEOUT_S)).transcripts)
 
     async def requests() -> AsyncIterator[asr_service_pb2.StreamingRecognizeRequest]:
@@ -99,8 +99,8 @@ async def _transcribe(
         # A recording may be silent for as long as it likes.
         config.silence_timeout.FromSeconds(int(each.duration_s) + 60)
         yield asr_service_pb2.StreamingRecognizeRequest(config=config)
-        for sequence, start in enumerate(range(0, len(each.samples), _FRAME_BYTES)):
-            frame = asr_pb2.AudioFrame(data=each.samples[start : start + _FRAME_BYTES], sequence=sequence)
+        for sequence, start in enumerate(range(0, len(audio), _FRAME_BYTES)):
+            frame = asr_pb2.AudioFrame(data=audio[start : start + _FRAME_BYTES], sequence=sequence)
             yield asr_service_pb2.StreamingRecognizeRequest(audio=frame)
         yield asr_service_pb2.StreamingRecognizeRequest(end=asr_pb2.EndOfAudio())
 
@@ -108,9 +108,7 @@ async def _transcribe(
     return [response.transcript async for response in responses if response.transcript.is_final]
 
 
-def _print_transcripts(
-    out: output.Output, each: recording.Recording, transcripts: Sequence[asr_pb2.Transcript]
-) -> None:
+def _print_transcripts(out: output.Output, each: Recording, transcripts: Sequence[asr_pb2.Transcript]) -> None:
     out.console.print(f"[bold]{escape(str(each.path))}[/] [dim]{each.duration_s:.1f} s[/]")
     if not transcripts:
         out.console.print("  [dim](no speech)[/]")
@@ -137,7 +135,7 @@ def _style(confidence: float) -> str:
     return "yellow" if confidence < 0.8 else "green"
 
 
-def _document(each: recording.Recording, transcripts: Sequence[asr_pb2.Transcript]) -> dict[str, Any]:
+def _document(each: Recording, transcripts: Sequence[asr_pb2.Transcript]) -> dict[str, Any]:
     return {
         "file": str(each.path),
         "duration_s": round(each.duration_s, 3),

@@ -6,21 +6,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from voicemesh_cli.demo.plan import SIX_SERVICES
-from voicemesh_cli.demo.stages import stages_ms
 from voicemesh_cli.telemetry import Trace
-from voicemesh_client import events
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from voicemesh.crm.v1.crm_pb2 import Record
 
+    from voicemesh_cli.caller import CallReport
     from voicemesh_cli.demo.plan import Plan
     from voicemesh_cli.demo.published import PublishedEvent
 
 CALL_EVENT = "CallCompleted"
 CALL_RECORD = "interaction"
+_WAV_HEADER_BYTES = 44
 
 
 @dataclass(frozen=True)
@@ -33,92 +33,56 @@ class Step:
 
 
 @dataclass
-class Notebook:
-    """The session's events, written down as they come."""
-
-    session_id: str = ""
-    transcripts: list[events.Transcript] = field(default_factory=list)
-    meanings: list[events.Understanding] = field(default_factory=list)
-    replies: list[events.AgentTurn] = field(default_factory=list)
-    endings: list[events.AgentTurnEnded] = field(default_factory=list)
-    audio_bytes: int = 0
-    ended: events.SessionEnded | None = None
-
-    def observe(self, event: events.Event) -> None:
-        """Write an event down; of partial transcripts nothing is kept."""
-        if isinstance(event, events.SessionStarted):
-            self.session_id = event.session_id
-        elif isinstance(event, events.Transcript) and event.is_final:
-            self.transcripts.append(event)
-        elif isinstance(event, events.Understanding):
-            self.meanings.append(event)
-        elif isinstance(event, events.AgentTurn):
-            self.replies.append(event)
-        elif isinstance(event, events.AgentTurnEnded):
-            self.endings.append(event)
-        elif isinstance(event, events.AgentAudio):
-            self.audio_bytes += len(event.data)
-        elif isinstance(event, events.SessionEnded):
-            self.ended = event
-
-    def turns(self) -> list[dict[str, Any]]:
-        """The caller's turns as a document: words, intent, slots, reply, latency by stage in milliseconds."""
-        meanings = {meaning.turn_id: meaning for meaning in self.meanings}
-        replies = {reply.in_reply_to: reply for reply in self.replies}
-        latencies = {ending.turn_id: ending.latency for ending in self.endings}
-        documents = []
-        for said in self.transcripts:
-            meaning, reply = meanings.get(said.turn_id), replies.get(said.turn_id)
-            latency = latencies.get(reply.turn_id) if reply else None
-            documents.append(
-                {
-                    "turn_id": said.turn_id,
-                    "text": said.text,
-                    "confidence": said.confidence,
-                    "start_s": said.start,
-                    "end_s": said.end,
-                    "intent": meaning.intent if meaning else "",
-                    "slots": {slot.name: slot.value for slot in meaning.slots} if meaning else {},
-                    "reply": reply.text if reply else "",
-                    "latency_ms": stages_ms(latency) if latency else None,
-                }
-            )
-        return documents
-
-
-@dataclass
 class Findings:
-    """Everything a run found; what was not reached stays empty."""
+    """Everything a run found. `seconds` says how long its parts took."""
 
     plan: Plan
-    notebook: Notebook = field(default_factory=Notebook)
-    published: Sequence[PublishedEvent] = ()
-    records: Sequence[Record] = ()
+    call: CallReport
+    published: Sequence[PublishedEvent]
+    records: Sequence[Record]
     trace: Trace = field(default_factory=lambda: Trace(()))
-    files: dict[str, Path] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def steps(self) -> list[Step]:
         """The checklist."""
-        notebook, plan = self.notebook, self.plan
-        intents = [meaning.intent for meaning in notebook.meanings if meaning.intent]
+        return [*self._conversation(), *self._outcome(), *self._telemetry()]
+
+    def _conversation(self) -> list[Step]:
+        turns = self.call.turns
+        recognised = [turn for turn in turns if turn.text]
+        answered = [turn for turn in turns if turn.first_audio_s is not None]
+        intents = [meaning.intent for turn in turns for meaning in turn.understood if meaning.intent]
+        of_all = f"of {len(turns)} turns"
+        disposition = self.call.disposition
+        return [
+            Step("speech was recognised", 0 < len(recognised) == len(turns), f"{len(recognised)} {of_all}"),
+            Step(f"understood as {self.plan.intent}", self.plan.intent in intents, _joined(intents)),
+            Step("answered by voice", 0 < len(answered) == len(turns), f"{len(answered)} {of_all}"),
+            Step("the call came to its end", disposition is not None, disposition.code if disposition else "cut off"),
+            Step("the call was recorded", _written(self.call.files), f"{len(self.call.files)} files"),
+        ]
+
+    def _outcome(self) -> list[Step]:
         types = [event.type for event in self.published]
         kinds = [record.kind for record in self.records]
-        heard = [name for name in SIX_SERVICES if any(s.startswith(name) for s in self.trace.services)]
-        silent = [name for name in SIX_SERVICES if name not in heard]
-        ended = notebook.ended
+        event, kind = self.plan.event, self.plan.record_kind
+        titles = [record.title for record in self.records if record.kind == kind]
         return [
-            Step("speech was recognised", bool(notebook.transcripts), f"{len(notebook.transcripts)} turns"),
-            Step(f"understood as {plan.intent}", plan.intent in intents, ", ".join(dict.fromkeys(intents))),
-            Step("the agent spoke", notebook.audio_bytes > 0, f"{len(notebook.replies)} turns"),
-            Step("the call came to its end", ended is not None, ended.disposition.code if ended else "cut off"),
-            Step(f"{plan.event} was published", plan.event in types, f"{types.count(plan.event)} of {len(types)}"),
-            Step(f"{CALL_EVENT} was published", CALL_EVENT in types, f"{types.count(CALL_EVENT)} of {len(types)}"),
-            Step(f"the database holds the {plan.record_kind}", plan.record_kind in kinds, _title(self, plan)),
-            Step("the database holds the interaction", CALL_RECORD in kinds, f"{len(kinds)} records"),
-            Step("one connected trace", self.trace.connected, f"{len(self.trace.spans)} spans"),
-            Step("spans of all six services", not silent, f"lacks {', '.join(silent)}" if silent else ", ".join(heard)),
-            Step("the call was recorded", _written(self.files), f"{len(self.files)} files"),
+            Step(f"{event} was published", event in types, f"{types.count(event)} of {len(types)} events"),
+            Step(f"{CALL_EVENT} was published once", types.count(CALL_EVENT) == 1, f"{types.count(CALL_EVENT)}"),
+            Step(f"the database holds the {kind}", kind in kinds, titles[0] if titles else _joined(kinds)),
+            Step(f"the database holds the {CALL_RECORD}", CALL_RECORD in kinds, f"{len(kinds)} records"),
+        ]
+
+    def _telemetry(self) -> list[Step]:
+        services, tops = self.trace.services, self.trace.tops
+        heard = [name for name in SIX_SERVICES if any(service.startswith(name) for service in services)]
+        silent = [name for name in SIX_SERVICES if name not in heard]
+        spans = f"{len(self.trace.spans)} spans"
+        loose = "" if self.trace.connected else f", {len(tops)} beginnings: {_joined([top.name for top in tops])}"
+        return [
+            Step("one connected trace", self.trace.connected, spans + loose),
+            Step("spans of all six services", not silent, f"lacks {_joined(silent)}" if silent else _joined(heard)),
         ]
 
     def document(self) -> dict[str, Any]:
@@ -126,26 +90,28 @@ class Findings:
         steps = self.steps()
         return {
             "ok": all(step.passed for step in steps),
-            "domain": self.plan.domain,
-            "session_id": self.notebook.session_id,
             "steps": [{"title": step.title, "ok": step.passed, "found": step.found} for step in steps],
-            "turns": self.notebook.turns(),
-            "disposition": self.notebook.ended.disposition.code if self.notebook.ended else None,
+            "call": self.call.document(),
             "events": [{"type": e.type, "subject": e.subject, "id": e.event_id} for e in self.published],
             "records": [
                 {"kind": r.kind, "record_id": r.record_id, "title": r.title, "fields": dict(r.fields)}
                 for r in self.records
             ],
-            "trace": {"spans": len(self.trace.spans), "services": sorted(self.trace.services)},
-            "files": {name: str(path) for name, path in self.files.items()},
+            "trace": {
+                "trace_id": self.trace.spans[0].trace_id if self.trace.spans else "",
+                "spans": len(self.trace.spans),
+                "services": sorted(self.trace.services),
+                "connected": self.trace.connected,
+            },
             "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
         }
 
 
-def _title(findings: Findings, plan: Plan) -> str:
-    return next((record.title for record in findings.records if record.kind == plan.record_kind), "none")
+def _joined(names: Sequence[str]) -> str:
+    """The names in order, each once; "none" for none."""
+    return ", ".join(dict.fromkeys(names)) or "none"
 
 
-def _written(files: dict[str, Path]) -> bool:
-    """Whether every file is there and holds more than a WAV header."""
-    return bool(files) and all(path.is_file() and path.stat().st_size > 44 for path in files.values())
+def _written(files: Mapping[str, Path]) -> bool:
+    """Whether there are files, each with more than a WAV header."""
+    return bool(files) and all(path.is_file() and path.stat().st_size > _WAV_HEADER_BYTES for path in files.values())

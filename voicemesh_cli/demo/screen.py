@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from voicemesh_cli.caller import Moment
     from voicemesh_cli.demo.published import PublishedEvent
 
 _INDENT = " " * 16
@@ -40,37 +41,37 @@ class Screen:
             yield
         self._live = None
 
-    def observe(self, event: events.Event) -> None:
-        """Show an event of the session; audio and events without anything to see are passed over."""
-        if isinstance(event, events.Transcript):
-            self._transcript(event)
-        elif isinstance(event, events.Understanding):
-            self._understanding(event)
-        elif isinstance(event, events.AgentTurn):
-            self._say(event.audio_offset, "agent", event.text, "bold cyan")
-        elif isinstance(event, events.AgentTurnEnded) and event.latency is not None:
-            self._print(Text(_INDENT).append_text(stage_line(event.latency)))
-        elif isinstance(event, events.AgentTurnEnded) and event.interrupted:
-            self._print(Text(f"{_INDENT}(the caller talked over it)", style="dim"))
-        elif isinstance(event, events.ErrorNotice):
-            self._print(Text(f"{_INDENT}{event.reason}: {event.message}", style="red"))
-        elif isinstance(event, events.SessionEnded):
-            self._say(event.audio_offset, "ended", event.disposition.summary or event.disposition.code, "dim")
+    def observe(self, moment: Moment) -> None:
+        """Show a moment of the call; audio and what there is nothing to see of is passed over."""
+        at_s, what = moment.at_s, moment.what
+        match what:
+            case events.Transcript():
+                self._transcript(at_s, what)
+            case events.Understanding():
+                self._understanding(what)
+            case events.AgentTurn():
+                self._print(_line(at_s, "agent", what.text, "bold cyan"))
+            case events.AgentTurnEnded():
+                self._agent_turn_ended(what)
+            case events.ErrorNotice():
+                self._print(Text(f"{_INDENT}{what.reason}: {what.message}", style="red"))
+            case events.SessionEnded():
+                self._print(_line(at_s, "ended", what.disposition.summary or what.disposition.code, "bold"))
 
     def published(self, event: PublishedEvent) -> None:
         """Show an event of the bus."""
         line = Text(_INDENT).append("event ", style="dim").append(event.type, style="yellow")
         self._print(line.append(f"  {event.event_id}", style="dim"))
 
-    def _transcript(self, event: events.Transcript) -> None:
+    def _transcript(self, at_s: float, event: events.Transcript) -> None:
         if event.is_final:
             self._bottom(None)
             sure = "" if event.confidence is None else f"  {event.confidence:.0%}"
-            self._say(event.start, "caller", event.text, "bold green", sure)
+            self._print(_line(at_s, "caller", event.text, "bold green").append(sure, style="dim"))
         elif self._live is not None:
-            self._bottom(_line(event.start, "caller", f"{event.text} ...", "green"))
+            self._bottom(_line(at_s, "caller", f"{event.text} ...", "green"))
         else:
-            self._print(_line(event.start, "  ...", event.text, "dim"))
+            self._print(_line(at_s, "  ...", event.text, "dim"))
 
     def _understanding(self, event: events.Understanding) -> None:
         line = Text(_INDENT).append(event.intent or "(out of scope)", style="magenta")
@@ -80,8 +81,11 @@ class Screen:
             line.append(f"  {slot.name}", style="dim").append("=").append(slot.value)
         self._print(line)
 
-    def _say(self, at_s: float, who: str, text: str, style: str, note: str = "") -> None:
-        self._print(_line(at_s, who, text, style).append(note, style="dim"))
+    def _agent_turn_ended(self, event: events.AgentTurnEnded) -> None:
+        if event.latency is not None:
+            self._print(Text(_INDENT).append_text(stage_line(event.latency)))
+        if event.interrupted:
+            self._print(Text(f"{_INDENT}(the caller talked over it)", style="dim"))
 
     def _print(self, line: Text) -> None:
         # The indented lines of one turn belong together; a long one goes on under its beginning.

@@ -20,12 +20,6 @@ STAGES = (
 )
 
 
-def stages_ms(latency: TurnLatency) -> dict[str, float]:
-    """The stages and the total in milliseconds, by the names of the contract."""
-    names = [name for name, _, _ in STAGES] + ["total"]
-    return {name: round(getattr(latency, name) * 1000, 1) for name in names}
-
-
 def stage_line(latency: TurnLatency, width: int = 24) -> Text:
     """A bar of `width` characters, shared by the stages as they share the time, and their lengths in words."""
     seconds = [getattr(latency, name) for name, _, _ in STAGES]
