@@ -51,10 +51,10 @@ class AsrServicer(asr_service_pb2_grpc.AsrServiceServicer):
         self._recognition = recognition
         self._settings = settings
 
-    async def StreamingRecognize(  # noqa: N802 - the contract's name
+    async def StreamingRecognize(
         self,
         request_iterator: AsyncIterator[asr_service_pb2.StreamingRecognizeRequest],
-        context: Rpc,  # noqa: ARG002 - gRPC hands it in
+        context: Rpc,
     ) -> AsyncIterator[asr_service_pb2.StreamingRecognizeResponse]:
         """Recognise speech while it is spoken."""
         requests = self._requests(request_iterator)
@@ -66,10 +66,10 @@ class AsrServicer(asr_service_pb2_grpc.AsrServiceServicer):
             async for response in responses:
                 yield _response(response)
 
-    async def Recognize(  # noqa: N802
+    async def Recognize(
         self,
         request: asr_service_pb2.RecognizeRequest,
-        context: Rpc,  # noqa: ARG002
+        context: Rpc,
     ) -> asr_service_pb2.RecognizeResponse:
         """Recognise a recording."""
         config = Configure(
@@ -85,10 +85,10 @@ class AsrServicer(asr_service_pb2_grpc.AsrServiceServicer):
             audio_duration=to_duration(length),
         )
 
-    async def ListEngines(  # noqa: N802
+    async def ListEngines(
         self,
-        request: asr_service_pb2.ListEnginesRequest,  # noqa: ARG002
-        context: Rpc,  # noqa: ARG002
+        request: asr_service_pb2.ListEnginesRequest,
+        context: Rpc,
     ) -> asr_service_pb2.ListEnginesResponse:
         """Say which engines answer here."""
         return asr_service_pb2.ListEnginesResponse(

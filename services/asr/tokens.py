@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 _SPACE = "\N{LOWER ONE EIGHTH BLOCK}".encode()
 _FIRST_BYTE = 3
+# The model is a little too sure of itself. Measured over 400 words, clean and noisy: of the words with a least
+# probability near 0.4, 0.6, 0.8 and 0.94 there were right 22, 52, 66 and 80 in a hundred; the power comes close.
+_CALIBRATION = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def _confidence(group: Sequence[Token]) -> float:
     Punctuation is left out; whether a comma belongs there says nothing about the word.
     """
     spoken = [token.probability for token in group if any(chr(c).isalnum() for c in token.piece)]
-    return min(spoken or [token.probability for token in group])
+    return float(min(spoken or [token.probability for token in group]) ** _CALIBRATION)
 
 
 def _text(data: bytes) -> str:
