@@ -30,6 +30,10 @@ _SILENT_E = re.compile(r"(?<=[a-z][^aeiouy])e$")
 _FRAME = SAMPLE_RATE_HZ // 100
 # How far a boundary may move to find a quiet place, in frames of 10 ms.
 _REACH = 8
+# Frames without voice that are more than the closure of a "p" or "t".
+_GAP = 8
+# The part of a word that may lie beyond such a gap by mistake.
+_OVERHANG = 0.5
 # Frames this far under the loud ones hold no voice.
 _SILENCE_DB = 30.0
 
@@ -71,9 +75,20 @@ def _spread(lengths: Sequence[float], level: NDArray[np.float32]) -> list[tuple[
     """Give each word its share of the voiced frames; silences between them take no share."""
     voiced = np.flatnonzero(level > np.percentile(level, 90) - _SILENCE_DB)
     edges = np.concatenate(([0.0], np.cumsum(lengths))) / sum(lengths) * len(voiced)
+    _snap(edges, np.flatnonzero(np.diff(voiced) > _GAP) + 1)
     starts = [voiced[min(int(edge), len(voiced) - 1)] for edge in edges[:-1]]
     ends = [voiced[min(max(int(np.ceil(edge)) - 1, 0), len(voiced) - 1)] + 1 for edge in edges[1:]]
     return [(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
+
+
+def _snap(edges: NDArray[np.float64], gaps: NDArray[np.intp]) -> None:
+    """Move the edge between two words to a silence that one of them would otherwise reach across a little."""
+    for gap in gaps:
+        nearest = int(np.abs(edges - gap).argmin())
+        if 0 < nearest < len(edges) - 1:
+            room = min(edges[nearest] - edges[nearest - 1], edges[nearest + 1] - edges[nearest])
+            if abs(edges[nearest] - gap) < _OVERHANG * room:
+                edges[nearest] = gap
 
 
 def _refine(bounds: list[tuple[int, int]], level: NDArray[np.float32]) -> list[tuple[int, int]]:
