@@ -183,10 +183,17 @@ def _spoken(script: Script, spec: SlotSpec, value: str) -> SpokenValue:
 
 
 def _try(
-    script: Script, part: Text | Condition, known: Iterable[str], extra: Mapping[str, Any], *, with_call: bool = True
+    script: Script,
+    part: Text | Condition | Check,
+    known: Iterable[str],
+    extra: Mapping[str, Any],
+    *,
+    with_call: bool = True,
 ) -> None:
+    surroundings: list[dict[str, Any]] = [{}]
+    if with_call:
+        surroundings = [{**_CALL, **_KNOWN_CALLER}, {**_CALL, **_UNKNOWN_CALLER}]
     for context in _contexts(script, known):
-        surroundings = [_CALL | _KNOWN_CALLER, _CALL | _UNKNOWN_CALLER] if with_call else [{}]
         for around in surroundings:
             _render(part, {"data": script.data, "changed": (), "text": "so", **context, **around, **extra})
 
@@ -200,16 +207,20 @@ def _render(part: Text | Condition | Check, context: Mapping[str, Any]) -> None:
 
 
 def _render_one(part: Text | Condition, context: Mapping[str, Any]) -> bool:
+    """Render every wording; of a condition, return whether it holds."""
+    holds = True
     try:
         if isinstance(part, Condition):
-            return part.holds(context)
-        for variant in range(len(part.sources)):
-            part.render(variant, context)
+            holds = part.holds(context)
+        else:
+            for variant in range(len(part.sources)):
+                part.render(variant, context)
     except FlowRunError as error:
         part.place.fail(
             f"{part.key} fails: {error.__cause__}",
             "Ask for the slot in an earlier step, guard it with '{% if SLOT is defined %}', or mend the data.",
         )
+    return holds
 
 
 def _contexts(script: Script, known: Iterable[str]) -> Iterator[dict[str, SpokenValue]]:

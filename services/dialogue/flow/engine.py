@@ -92,7 +92,9 @@ class FlowPolicy:
         else:
             turn.phrase("no_answer")
             turn.finish()
-        return turn.result()
+        silent, reply = turn.result()
+        # "Could you repeat that?" means what was said before the silence.
+        return dataclasses.replace(silent, last=state.last, question=state.question), reply
 
     def abandon(self, state: State) -> str:
         """What was achieved before the caller vanished, else "caller_hung_up"."""

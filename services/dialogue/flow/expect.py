@@ -1,11 +1,11 @@
-"""What the open question makes likely, for the understanding of the answer."""
+"""What the open question waits for, and what it makes likely for the understanding of the answer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from services.dialogue.flow.schema import Ask, Confirm
-from services.dialogue.flow.turn import WAIT_CHOICE, WAIT_DETAIL, WAIT_SLOT, WAIT_SWITCH
+from services.dialogue.flow.turn import WAIT_CHOICE, WAIT_DETAIL, WAIT_LEAVE, WAIT_SLOT, WAIT_SWITCH
 from services.dialogue.policy import Expectation
 
 if TYPE_CHECKING:
@@ -22,32 +22,58 @@ def awaited_slot(turn: Turn) -> str:
     return step.slot if not turn.state.mode and isinstance(step, Ask) else ""
 
 
+def awaits_text(turn: Turn) -> bool:
+    """Whether the open question is answered by a whole sentence."""
+    slot = awaited_slot(turn)
+    return bool(slot) and turn.script.slots[slot].type == "text"
+
+
 def summary_step(turn: Turn) -> Confirm | None:
-    """The confirmation the running flow stands at, if it is what the caller answers."""
+    """The confirmation the running flow stands at, if it is what the caller answers with yes or no."""
     step = turn.instruction
-    other = {WAIT_SLOT, WAIT_CHOICE, WAIT_SWITCH}
-    return step if isinstance(step, Confirm) and turn.state.mode not in other else None
+    return step if isinstance(step, Confirm) and turn.state.mode in {"", WAIT_LEAVE} else None
+
+
+def wanted_slots(turn: Turn) -> tuple[str, ...]:
+    """Slots of the running flow and of those that called it, up to the one it interrupts."""
+    names: list[str] = []
+    for frame in reversed(turn.state.frames):
+        names.extend(turn.script.flows[frame.flow].slots)
+        if frame.digression:
+            break
+    return tuple(dict.fromkeys(names))
+
+
+def names_one_of(turn: Turn, slots: Iterable[str]) -> bool:
+    """Whether the turn has an entity of one of these slots' types."""
+    types = {turn.script.slots[name].type for name in slots}
+    return any(entity.type in types for entity in turn.heard.entities)
 
 
 def expectation(turn: Turn) -> Expectation:
     """Likely intents and entity types, the likeliest first."""
+    flow = turn.flow
     if turn.state.mode == WAIT_SWITCH:
         return Expectation(("affirm", "deny"))
-    flow, step = turn.flow, summary_step(turn)
     if flow is None:
-        started = tuple(turn.script.by_intent)
-        ending = ("deny", "goodbye", "thank", "affirm") if turn.state.served else ("greet",)
-        tasks = [slot for each in turn.script.flows.values() for slot in each.slots]
-        return Expectation((*ending, *started) if turn.state.served else (*started, *ending), _types(turn, tasks))
+        return _between_tasks(turn)
+    if turn.state.mode == WAIT_DETAIL:
+        return Expectation(("correct", "inform", "deny"), _types(turn, wanted_slots(turn)))
+    step = summary_step(turn)
     if step is not None:
-        yes_no = ("correct", "inform", "deny") if turn.state.mode == WAIT_DETAIL else ("affirm", "deny", "correct")
-        return Expectation((*yes_no, "goodbye"), _types(turn, (*step.slots, *flow.slots)))
+        types = _types(turn, (*step.slots, *step.also, *flow.slots))
+        return Expectation(("affirm", "deny", "correct", "goodbye"), types)
     awaited = awaited_slot(turn)
     empty = [name for name in flow.slots if turn.state.slot(name) is None]
-    return Expectation(
-        ("inform", "correct", *flow.intents, "repeat", "help"),
-        _types(turn, (*([awaited] if awaited else ()), *empty, *flow.slots)),
-    )
+    types = _types(turn, (*([awaited] if awaited else ()), *empty, *flow.slots))
+    return Expectation(("inform", "correct", *flow.intents, "repeat", "help"), types)
+
+
+def _between_tasks(turn: Turn) -> Expectation:
+    started = tuple(turn.script.by_intent)
+    served = turn.state.served
+    intents = ("deny", "goodbye", "thank", "affirm", *started) if served else (*started, "greet", "help")
+    return Expectation(intents, _types(turn, [slot for flow in turn.script.flows.values() for slot in flow.slots]))
 
 
 def _types(turn: Turn, names: Iterable[str]) -> tuple[str, ...]:

@@ -114,6 +114,8 @@ def _fill(turn: Turn, name: str, entities: list[Entity]) -> None:
         values = [value for value in values if value != old.value]
     if not values:
         return
+    if _is_sure(turn, entities) and refusal(turn, name, values[0]) is None:
+        values = values[:1]
     refusals = {value: check for value in values if (check := refusal(turn, name, value)) is not None}
     good = [value for value in values if value not in refusals]
     if len(good) != 1 and turn.asked_back:  # one question a turn: this slot's turn comes
@@ -129,6 +131,12 @@ def _fill(turn: Turn, name: str, entities: list[Entity]) -> None:
         turn.same.append(name)
         return
     turn.put(slot_from(turn, name, good[0], entities))
+
+
+def _is_sure(turn: Turn, entities: list[Entity]) -> bool:
+    """Whether the likeliest reading of the only entity is so likely that asking would be pedantic."""
+    sure = entities[0].confidence
+    return len(entities) == 1 and sure is not None and sure >= turn.script.settings.sure_confidence
 
 
 def slot_from(turn: Turn, name: str, value: str, entities: Iterable[Entity]) -> Slot:

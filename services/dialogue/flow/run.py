@@ -86,6 +86,12 @@ def await_answer(turn: Turn) -> None:
     turn.expectation = expectation(turn)
 
 
+def close(turn: Turn, disposition: str = "") -> None:
+    """Say goodbye and end the call; without a disposition it is what the call achieved."""
+    turn.phrase("goodbye")
+    turn.finish(disposition)
+
+
 def ask_again(turn: Turn) -> None:
     """Ask the open question once more, in its short form."""
     state = turn.state

@@ -49,7 +49,8 @@ class Settings:
     min_entity_confidence: float = 0.5
     """An entity below it is not taken."""
     sure_confidence: float = 0.8
-    """An intent that interrupts a question which was answered in the same turn needs at least this."""
+    """An intent that interrupts a question which was answered in the same turn needs at least this; so does an
+    entity with several readings to be taken without asking which was meant."""
     max_attempts: int = 3
     """Turns in a row that are not understood before a person takes over."""
     max_stalls: int = 6
@@ -120,6 +121,8 @@ class Confirm:
     text: Text
     again: Text
     slots: tuple[str, ...]
+    also: tuple[str, ...]
+    """Slots it names where they are known, but does not ask for."""
     place: Place
 
 

@@ -72,19 +72,20 @@ def _ask(item: Item, templates: Templates, slots: Slots) -> Ask:
 
 
 def _confirm(item: Item, templates: Templates, slots: Slots) -> Confirm:
-    keys = item.mapping(("confirm", "slots"), ("again",))
+    keys = item.mapping(("confirm", "slots"), ("again", "also"))
     entries = keys["slots"].list()
     if not entries:
         keys["slots"].fail("a confirmation of no slots confirms nothing", "Name the slots the summary is about.")
     names = tuple(_slot_name(entry, slots) for entry in entries)
-    for name, entry in zip(names, entries, strict=True):
+    also = tuple(_slot_name(entry, slots) for entry in keys["also"].list()) if "also" in keys else ()
+    for name, entry in zip((*names, *also), (*entries, *(keys["also"].list() if also else ())), strict=True):
         if slots[name].prompt is None:
             entry.fail(
                 f"slot {name!r} is confirmed but has no 'prompt' to ask for it again",
                 "Give the slot a 'prompt' under 'slots'.",
             )
     text = templates.text(keys["confirm"])
-    return Confirm(text, templates.text(keys["again"]) if "again" in keys else text, names, item.place)
+    return Confirm(text, templates.text(keys["again"]) if "again" in keys else text, names, also, item.place)
 
 
 def _branch(item: Item, templates: Templates, slots: Slots) -> Branch:
@@ -167,7 +168,7 @@ def used_slots(steps: tuple[Step, ...]) -> tuple[str, ...]:
         if isinstance(step, Ask):
             names.append(step.slot)
         elif isinstance(step, Confirm):
-            names.extend(step.slots)
+            names.extend((*step.slots, *step.also))
     return tuple(dict.fromkeys(names))
 
 

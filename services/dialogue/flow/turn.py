@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,9 @@ WAIT_DETAIL: Final = "detail"
 WAIT_LEAVE: Final = "leave"
 """Mode: the caller said goodbye to a summary, which was asked once more."""
 
+FEW_WORDS: Final = 3
+"""Up to so many words "hello" or "no" is no sentence worth keeping as an answer."""
+
 _MINOR: Final = ("opted_out", "order_status_given", "information_given")
 """Dispositions that only count when nothing weightier was achieved, the weightiest first."""
 
@@ -41,6 +45,7 @@ class Turn:
         self.heard = heard or Understanding("")
         self.intent = ""
         """The caller's intent, where it was understood well enough to act upon."""
+        self.word_count = len(self.heard.text.split())
         self.changed: list[str] = []
         """Slots that got a new value in this turn."""
         self.same: list[str] = []
@@ -166,6 +171,10 @@ class Turn:
         """Say a text."""
         self._sentences.extend(self.words(text, **extra))
 
+    def unask(self) -> None:
+        """Take the question back that was prepared so far."""
+        self._question.clear()
+
     def unsay(self) -> None:
         """Say nothing of what was prepared so far."""
         self._sentences.clear()
@@ -221,3 +230,8 @@ def achieved(state: State) -> str:
     if weighty:
         return weighty[-1]
     return next((code for code in _MINOR if code in state.dispositions), "")
+
+
+def word_list(text: str) -> list[str]:
+    """The words of a text, in lower case."""
+    return re.findall(r"\w+", text.casefold())

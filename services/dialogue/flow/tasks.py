@@ -1,0 +1,102 @@
+"""Tasks begun, interrupted, exchanged and given up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.dialogue.flow.expect import awaited_slot, names_one_of, summary_step, wanted_slots
+from services.dialogue.flow.fill import take
+from services.dialogue.flow.run import ask_again, ask_switch, await_answer, run, start
+from services.dialogue.flow.turn import WAIT_SWITCH
+
+if TYPE_CHECKING:
+    from services.dialogue.flow.turn import Turn
+
+
+def changes_subject(turn: Turn) -> bool:
+    """Whether the caller wants another flow than the running one.
+
+    Where the turn answers the open question as well, the intent must be surer than usual.
+    """
+    flow = turn.script.by_intent.get(turn.intent)
+    if flow is None or (turn.flow is not None and flow == turn.flow.name):
+        return False
+    step, awaited = summary_step(turn), awaited_slot(turn)
+    names = step.slots if step is not None else (awaited,) * bool(awaited)
+    sure = turn.heard.confidence is None or turn.heard.confidence >= turn.script.settings.sure_confidence
+    return sure or turn.frame is None or not names_one_of(turn, names)
+
+
+def begin_task(turn: Turn) -> bool:
+    """Begin what the caller wants; where a task would be lost by it, ask first."""
+    if not changes_subject(turn):
+        return False
+    name = turn.script.by_intent[turn.intent]
+    below = next((index for index, frame in enumerate(turn.state.frames) if frame.flow == name), None)
+    if below is not None:  # back to what was interrupted
+        turn.set(frames=turn.state.frames[: below + 1])
+        turn.wait_for("")
+        ask_again(turn)
+    elif turn.script.flows[name].information and turn.frame is not None:
+        _digress(turn, name)
+    elif turn.frame is None or _is_bare(turn):
+        turn.set(frames=())
+        begin(turn, name, turn.intent)
+    else:
+        ask_switch(turn, name)
+    return True
+
+
+def begin(turn: Turn, name: str, intent: str, *, digression: bool = False) -> None:
+    """Begin a flow with what the turn says already."""
+    start(turn, name, intent=intent, digression=digression)
+    if take(turn, turn.script.flows[name].slots):
+        await_answer(turn)
+    else:
+        run(turn)
+
+
+def _digress(turn: Turn, name: str) -> None:
+    """Answer a question in the middle of a task; an earlier question that is still open is dropped."""
+    frames = turn.state.frames
+    cut = next((index for index, frame in enumerate(frames) if frame.digression), len(frames))
+    turn.set(frames=frames[:cut])
+    begin(turn, name, turn.intent, digression=bool(turn.state.frames))
+
+
+def _is_bare(turn: Turn) -> bool:
+    """Whether nothing the caller said would be lost with the running task."""
+    own = [turn.state.slot(name) for name in wanted_slots(turn)]
+    return not any(slot is not None and slot.raw and not turn.script.slots[slot.name].keep for slot in own)
+
+
+def answer_switch(turn: Turn) -> bool:
+    """Yes or no to leaving the running task for another."""
+    if turn.state.mode != WAIT_SWITCH:
+        return False
+    target = turn.state.target
+    if turn.intent == "affirm" or turn.script.by_intent.get(turn.intent) == target:
+        turn.set(frames=())
+        begin(turn, target, next(iter(turn.script.flows[target].intents), ""))
+        return True
+    if not turn.intent and not turn.heard.entities:
+        return False  # not understood: the same question again
+    turn.wait_for("")
+    if turn.intent != "deny" or turn.heard.entities:
+        return False  # it may answer the question before this one
+    turn.progressed = True
+    ask_again(turn)
+    return True
+
+
+def drop_task(turn: Turn) -> None:
+    """Give the running task up, with what called it; one that it interrupted goes on."""
+    frames = turn.state.frames
+    while len(frames) > 1 and not frames[-1].digression:
+        frames = frames[:-1]
+    turn.set(frames=frames[:-1])
+    turn.progressed = True
+    turn.wait_for("")
+    turn.phrase("dropped")
+    turn.change_frame(asked=True)
+    run(turn)
