@@ -24,7 +24,7 @@ class TtsServicer(TtsServiceServicer):
     def __init__(self, handlers: TextToSpeech) -> None:
         self._handlers = handlers
 
-    async def StreamingSynthesize(  # noqa: N802
+    async def StreamingSynthesize(
         self, request_iterator: AsyncIterator[pb.StreamingSynthesizeRequest], _: Context
     ) -> AsyncIterator[pb.StreamingSynthesizeResponse]:
         """Speak text while it is written."""
@@ -35,7 +35,7 @@ class TtsServicer(TtsServiceServicer):
                 yield _response(sequence, event)
                 sequence += 1
 
-    async def Synthesize(self, request: pb.SynthesizeRequest, _: Context) -> pb.SynthesizeResponse:  # noqa: N802
+    async def Synthesize(self, request: pb.SynthesizeRequest, _: Context) -> pb.SynthesizeResponse:
         """Speak a text as a whole."""
         speech = await self._handlers.synthesize(_configure(request.config), request.text)
         return pb.SynthesizeResponse(
@@ -45,7 +45,7 @@ class TtsServicer(TtsServiceServicer):
             duration=to_duration(speech.duration_s),
         )
 
-    async def ListVoices(self, request: pb.ListVoicesRequest, _: Context) -> pb.ListVoicesResponse:  # noqa: N802
+    async def ListVoices(self, request: pb.ListVoicesRequest, _: Context) -> pb.ListVoicesResponse:
         """List the voices."""
         return pb.ListVoicesResponse(voices=map(_voice, self._handlers.voices(request.language)))
 
