@@ -60,8 +60,9 @@ class Screen:
 
     def published(self, event: PublishedEvent) -> None:
         """Show an event of the bus."""
+        # The whole id and subject are in the report; here its end is enough to tell events apart.
         line = Text(_INDENT).append("event ", style="dim").append(event.type, style="yellow")
-        self._print(line.append(f"  {event.event_id}", style="dim"))
+        self._print(line.append(f"  ..{event.event_id[-24:]}", style="dim"))
 
     def _transcript(self, at_s: float, event: events.Transcript) -> None:
         if event.is_final:

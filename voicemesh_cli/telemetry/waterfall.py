@@ -1,6 +1,6 @@
 """One trace as a waterfall: a tree of spans, each with its bar on one time axis.
 
-Spans of the same name under one parent share a row where that keeps the picture short; a turn never does.
+Spans of one kind under one parent share a row where that keeps the picture short; a turn never does.
 """
 
 from __future__ import annotations
@@ -18,26 +18,28 @@ if TYPE_CHECKING:
     from voicemesh_cli.telemetry.spans import Span, Trace
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan", "bright_magenta")
-MAX_ROWS = 56
+MAX_ROWS = 50
 _SERVICE_WIDTH, _NAME_WIDTH, _DURATION_WIDTH = 12, 36, 13
 _MIN_BAR_WIDTH = 20
 _TURNS_SHARE = 0.7
 _TURN_NAMES = ("turn", "dialogue.turn")
 # From the gentlest to the harshest: (spans of one name from which on they share a row, deepest level shown).
-_COLLAPSING = ((3, 9), (2, 7), (2, 6), (2, 5), (2, 4), (2, 3), (2, 2))
+_COLLAPSING = ((3, 9), (2, 9), (2, 7), (2, 6), (2, 5), (2, 4), (2, 3), (2, 2))
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the picture: one span, or several of the same name under the same parent."""
+    """A line of the picture: one span, or several of one kind under the same parent."""
 
     spans: tuple[Span, ...]
     depth: int
 
     @property
     def label(self) -> str:
-        """The span's name with its number, where there are several."""
-        name = _name(self.spans[0])
+        """The span's name; of several their number too."""
+        names = dict.fromkeys(_name(span) for span in self.spans)
+        # "publish A" and "publish B" are "publish x2".
+        name = next(iter(names)) if len(names) == 1 else _kind(self.spans[0])
         return name if len(self.spans) == 1 else f"{name} x{len(self.spans)}"
 
     @property
@@ -85,7 +87,7 @@ def _walk(trace: Trace, siblings: Sequence[Span], depth: int, share_from: int, m
     """The rows of spans under one parent and of all below them, in the order of their beginnings."""
     groups: dict[tuple[str, str], list[Span]] = {}
     for span in siblings:
-        groups.setdefault((span.service, span.name), []).append(span)
+        groups.setdefault((span.service, _kind(span)), []).append(span)
     shown: list[tuple[Span, ...]] = []
     for spans in groups.values():
         alone = len(spans) < share_from or _is_turn(spans[0])
@@ -167,6 +169,11 @@ def _merged(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def _name(span: Span) -> str:
     """The span's name; of an RPC the method alone."""
     return span.name.rsplit("/", 1)[-1]
+
+
+def _kind(span: Span) -> str:
+    """What spans that may share a row have in common: the name, of "publish X" and its like the verb."""
+    return _name(span).split(" ", 1)[0]
 
 
 def _is_turn(span: Span) -> bool:
