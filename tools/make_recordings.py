@@ -38,7 +38,7 @@ RECORDINGS: dict[str, tuple[str, ...]] = {
     ),
     "shop-complaint": (
         "Hello, my order is damaged and I want to complain.",
-        "The order number is A four five one two.",
+        "The order number is B seven three one nine.",
         "The screen of the tablet is broken.",
         "Yes, please.",
         "No, that's all. Thank you, goodbye.",

@@ -16,6 +16,7 @@ from services.dialogue.adapters.store import OUTBOX
 from services.dialogue.config import DialogueSettings
 from services.dialogue.flow import installed_policy
 from services.dialogue.handlers import Conversations
+from services.dialogue.phrases import Phrases
 from services.dialogue.servicer import DialogueServicer
 from services.dialogue.session import Limits
 
@@ -53,6 +54,7 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
         max_sessions=settings.dialogue_max_sessions,
         draining=runtime.draining,
         instance=runtime.instance,
+        phrases=Phrases(settings.dialogue_domains_dir),
     )
     runtime.add_servicer(
         add_DialogueServiceServicer_to_server,

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from mesh.errors import ErrorReason, MeshError
 from services.dialogue import metrics, model
 from services.dialogue.adapters.store import SESSIONS
+from services.dialogue.phrases import Phrases
 from services.dialogue.policy import DomainInfo, Policy
 from services.dialogue.ports import CallRecord, Neighbours
 from services.dialogue.session import Emit, Limits, Session, unsupported_language
@@ -41,6 +42,7 @@ class Conversations:
         max_sessions: sessions at once.
         draining: set when the process is going away.
         instance: this process's name.
+        phrases: words that are likely in answers.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class Conversations:
         max_sessions: int,
         draining: asyncio.Event,
         instance: str,
+        phrases: Phrases,
     ) -> None:
+        self._phrases = phrases
         self._policy = policy
         self._neighbours = neighbours
         self._record = record
@@ -88,6 +92,7 @@ class Conversations:
                 emit=emit,
                 limits=limits,
                 supported_languages=domain.languages,
+                phrases=self._phrases,
             )
             await session.run(incoming, self._instance, self._draining)
 

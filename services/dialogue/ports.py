@@ -30,8 +30,8 @@ class Recognition(Protocol):
     async def finish(self) -> None:
         """Say that no more audio comes; what is pending is still answered."""
 
-    async def set_language(self, language: str) -> None:
-        """Recognise another language from now on."""
+    async def configure(self, language: str, phrases: Sequence[str]) -> None:
+        """From now on recognise this language, with these words likely."""
 
     def events(self) -> AsyncIterator[SpeechActivity | Heard | RecognitionEnded]:
         """Yield what is heard; the last is RecognitionEnded."""

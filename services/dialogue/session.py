@@ -19,7 +19,8 @@ from mesh.errors import ErrorReason, MeshError, protocol_violation
 from services.dialogue import metrics, model
 from services.dialogue.agent_turn import AgentTurn, Speaker
 from services.dialogue.intake import AudioIntake
-from services.dialogue.policy import CallInfo, OpenItem, Policy, Reply, State
+from services.dialogue.phrases import Phrases
+from services.dialogue.policy import CallInfo, Expectation, OpenItem, Policy, Reply, State
 from services.dialogue.ports import CallRecord, Neighbours, Understander, Voice
 from services.dialogue.turn_trace import TurnTrace
 
@@ -51,6 +52,7 @@ class Session:
         emit: sends to the client; waits while the client reads slowly.
         limits: times and sizes.
         supported_languages: of the session's domain.
+        phrases: words that are likely in an answer.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Session:
         emit: Emit,
         limits: Limits,
         supported_languages: tuple[str, ...],
+        phrases: Phrases,
     ) -> None:
         self.info = info
         self._policy = policy
@@ -71,6 +74,7 @@ class Session:
         self._emit = emit
         self._limits = limits
         self._supported = supported_languages
+        self._phrases = phrases
         self._inbox: asyncio.Queue[model.SessionInput] = asyncio.Queue(_INBOX)
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
@@ -267,7 +271,14 @@ class Session:
         self._agent = AgentTurn(f"a{self._agent_turns}", in_reply_to, reply, self._state, trace)
         await self._emit(model.AgentBegins(self._agent.turn_id, in_reply_to, reply.text))
         self._speaker.begin(self._agent)
-        await self._understander.expect(reply.expectation, self.info.language)
+        await self._expect(reply.expectation)
+
+    async def _expect(self, expectation: Expectation) -> None:
+        """Let the neighbours read the answer in the light of the question."""
+        await self._understander.expect(expectation, self.info.language)
+        if self._intake is not None:
+            words = self._phrases.likely(self.info.domain, self.info.language, expectation)
+            await self._intake.recognition.configure(self.info.language, words)
 
     async def _on_spoke(self, item: model.AgentSpoke) -> None:
         turn = self._agent
@@ -337,8 +348,7 @@ class Session:
             return
         self.info = replace(self.info, language=language)
         await self._speaker.set_language(language)
-        if self._intake is not None:
-            await self._intake.recognition.set_language(language)
+        await self._expect(self._agent.reply.expectation if self._agent else Expectation())
 
     async def _on_end_of_audio(self, _: model.EndOfAudio) -> None:
         if self._intake is not None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 
 from opentelemetry import trace
-from opentelemetry.trace import Span
 
 from mesh import telemetry
 from services.dialogue import metrics
@@ -28,7 +27,7 @@ class TurnTrace:
         self._spoken_until = spoken_until
         self._ended = ended
         self._stages = {"endpointing": max(0.0, ended - spoken_until)}
-        self._span: Span = trace.INVALID_SPAN
+        self._span: trace.Span = trace.INVALID_SPAN
         self._answering_since: float | None = None
         self._total: float | None = None
 

@@ -1,7 +1,7 @@
 """The recogniser behind the ASR contract."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,8 +46,8 @@ class AsrRecognition:
         self._info = info
         self._endpointing = endpointing
 
-    async def configure(self, language: str) -> None:
-        """Send the configuration."""
+    async def configure(self, language: str, phrases: Sequence[str] = ()) -> None:
+        """From now on recognise this language, with these words likely."""
         assert self._info.input_audio is not None
         config = asr_pb2.RecognitionConfig(
             context=request_context(self._info, language),
@@ -57,6 +57,7 @@ class AsrRecognition:
                 silence=to_duration(self._endpointing.end_s),
             ),
             interim_results=True,
+            phrases=phrases,
             # The session watches silence itself: it knows when the agent speaks and when the call is on hold.
             silence_timeout=to_duration(self._endpointing.session_s),
         )
@@ -69,10 +70,6 @@ class AsrRecognition:
     async def finish(self) -> None:
         """Say that no more audio comes."""
         await self._stream.finish(_END)
-
-    async def set_language(self, language: str) -> None:
-        """Recognise another language from now on."""
-        await self.configure(language)
 
     async def events(self) -> AsyncIterator[model.SpeechActivity | model.Heard | model.RecognitionEnded]:
         """Yield what is heard."""
