@@ -51,6 +51,8 @@ class _Turn:
     turn_id: str
     played: float = 0.0
     reported: float = 0.0
+    complete: bool = False
+    """Whether no more audio of it is taken: all of it has come, or it was stopped for good."""
 
 
 @dataclass
@@ -129,7 +131,9 @@ class Speaker:
             case AgentAudio():
                 self._take_audio(event)
             case AgentTurnEnded():
-                if self._turn(event.turn_id) is not None:
+                turn = self._turn(event.turn_id)
+                if turn is not None and not turn.complete:
+                    turn.complete = True
                     self._items.append(_Mark(event.turn_id, finished=True))
             case StopPlayback():
                 self._stop(event)
@@ -167,7 +171,8 @@ class Speaker:
         return self._turns.setdefault(turn_id, _Turn(turn_id))
 
     def _take_audio(self, audio: AgentAudio) -> None:
-        if self._form is None or not audio.data or self._turn(audio.turn_id) is None:
+        turn = self._turn(audio.turn_id)
+        if self._form is None or not audio.data or turn is None or turn.complete:
             return
         duration_s = self._form.duration(len(audio.data))
         if self._buffered_s + duration_s > self._max_buffer_s:
@@ -177,8 +182,10 @@ class Speaker:
         self._items.append(_Chunk(audio.turn_id, audio.offset, audio.data))
 
     def _stop(self, stop: StopPlayback) -> None:
-        if self._turn(stop.turn_id) is None:
+        turn = self._turn(stop.turn_id)
+        if turn is None:
             return
+        turn.complete = not stop.may_resume
         self._items = deque(item for item in self._items if item.turn_id != stop.turn_id)
         self._items.appendleft(_Mark(stop.turn_id, finished=not stop.may_resume))
         self._buffered_s = sum(

@@ -71,14 +71,15 @@ def load_recording(path: Path) -> Recording:
     Raises InputError when the file is missing, unreadable or holds no audio, or its turns are not readable.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: no such file.")
     try:
         frames, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise InputError(f"{path} can not be read as audio ({error}): give a WAV or FLAC file.") from None
     if not len(frames):
         raise InputError(f"{path} holds no audio: record something first.")
-    mono = frames.mean(axis=1)
+    # A file of floating-point samples may hold some that are no numbers.
+    mono = np.nan_to_num(frames.mean(axis=1), posinf=1.0, neginf=-1.0)
     wanted_hz = min(MAX_RATE_HZ, max(MIN_RATE_HZ, rate_hz))
     if wanted_hz != rate_hz:
         mono = soxr.resample(mono, rate_hz, wanted_hz)

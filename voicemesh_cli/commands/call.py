@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
         """
         with output.command(json) as output_of_run:
             recording = load_recording(file)
+            _make_directory(out)
             address = endpoints.resolve_target(target)
             context = endpoints.context(language=language, time_zone=time_zone)
             options = CallOptions(
@@ -62,6 +64,16 @@ def register(app: typer.Typer) -> None:
                 report = asyncio.run(place_call(recording, address, options, out=out, observer=view.show))
             _print_summary(output_of_run.console, report)
             output_of_run.document(report.document())
+
+
+def _make_directory(path: Path) -> None:
+    """Makes the directory of the results before anybody calls. Raises InputError when it can not be written."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output.InputError(f"--out {path} can not be made a directory ({error.strerror}).") from error
+    if not os.access(path, os.W_OK):
+        raise output.InputError(f"--out {path} can not be written to: name another directory.")
 
 
 def _print_summary(console: Console, report: CallReport) -> None:

@@ -89,7 +89,7 @@ class FakeDialogue(DialogueServiceServicer):
         self.address = ""
         self.server: grpc.aio.Server
 
-    async def Converse(self, request_iterator: Any, context: Any) -> None:
+    async def Converse(self, request_iterator: Any, context: Any) -> None:  # noqa: N802 - gRPC's name
         call = Call(context, request_iterator)
         self.calls.append(call)
         try:
@@ -99,11 +99,11 @@ class FakeDialogue(DialogueServiceServicer):
         finally:
             call.closed.set()
 
-    async def ListDomains(self, request: Any, context: Any) -> ListDomainsResponse:
+    async def ListDomains(self, request: Any, context: Any) -> ListDomainsResponse:  # noqa: N802 - gRPC's name
         domain = ConversationDomain(name="clinic", description="A clinic", languages=["en-US"], flows=["main"])
         return ListDomainsResponse(domains=[domain])
 
-    async def GetSession(self, request: Any, context: Any) -> GetSessionResponse:
+    async def GetSession(self, request: Any, context: Any) -> GetSessionResponse:  # noqa: N802 - gRPC's name
         return GetSessionResponse(session_id=request.session_id, running=True)
 
 

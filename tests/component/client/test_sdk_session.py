@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import pytest
 import voicemesh_client as sdk
 from voicemesh_client import AudioFormat
 
