@@ -25,7 +25,7 @@ _DATABASE_VARIABLE = "VOICEMESH_DIALOGUE_DATABASE_URL"
 
 async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     """Wire the service."""
-    policy = installed_policy(settings.dialogue_domains_dir)
+    policy = installed_policy(settings.domains_dir)
     url = settings.dialogue_database_url.get_secret_value() or sqlite_url(settings.state_dir / "dialogue.db")
     await migrate(url, "services.dialogue", variable=_DATABASE_VARIABLE)
     engine = await runtime.stack.enter_async_context(database(url, variable=_DATABASE_VARIABLE))
@@ -54,7 +54,7 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
         max_sessions=settings.dialogue_max_sessions,
         draining=runtime.draining,
         instance=runtime.instance,
-        phrases=Phrases(settings.dialogue_domains_dir),
+        phrases=Phrases(settings.domains_dir),
     )
     runtime.add_servicer(
         add_DialogueServiceServicer_to_server,

@@ -19,7 +19,7 @@ class DialogueSettings(ServiceSettings):
     dialogue_database_url: SecretStr = Field(
         SecretStr(""), description="SQLAlchemy URL; empty: SQLite in the state folder"
     )
-    dialogue_domains_dir: Path | None = Field(None, description="folder of domains; unset: the bundled ones")
+    domains_dir: Path | None = Field(None, description="folder of the domains; unset: those of the project")
     dialogue_max_sessions: int = Field(100, ge=1, description="sessions at once; one more is OVERLOADED")
     dialogue_session_limit_s: float = Field(3600, gt=0, description="longest session")
     dialogue_silence_s: float = Field(8.0, gt=0, description="silence of a speaking caller before a prompt")

@@ -192,6 +192,8 @@ class State:
     slots: tuple[Slot, ...] = ()
     spent: tuple[str, ...] = ()
     """Names of slots that served a finished flow."""
+    offered: tuple[Entity, ...] = ()
+    """What the caller told before saying what it is for; the next task takes it."""
     question: tuple[str, ...] = ()
     """The agent's last question, as it was said."""
     last: tuple[str, ...] = ()
@@ -240,9 +242,14 @@ class State:
             values: dict[str, Any] = {key: _freeze(value) for key, value in raw.items() if key in known}
             values["frames"] = tuple(Frame(**item) for item in raw.get("frames", ()))
             values["slots"] = tuple(Slot(**item) for item in raw.get("slots", ()))
+            values["offered"] = tuple(_entity(item) for item in raw.get("offered", ()))
             return cls(**values)
         except (AttributeError, TypeError, ValueError) as error:
             raise StateError(f"a stored conversation state cannot be read: {error}") from error
+
+
+def _entity(item: dict[str, Any]) -> Entity:
+    return Entity(**{key: _freeze(value) for key, value in item.items()})
 
 
 def _freeze(value: Any) -> Any:

@@ -118,6 +118,9 @@ class CallRecord(Protocol):
     async def started(self, at: datetime) -> None:
         """The call began."""
 
+    def identified(self, contact_id: str) -> None:
+        """The records know the caller: what follows is theirs."""
+
     async def turn(self, turn_id: str, heard: Heard, understanding: Understanding) -> None:
         """A caller's turn was understood."""
 

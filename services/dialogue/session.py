@@ -327,6 +327,8 @@ class Session:
 
     async def _on_context(self, item: model.CallerContext) -> None:
         self._context = item
+        if item.contact_id:
+            self._record.identified(item.contact_id)
 
     async def _on_withdrawn(self, item: model.ConsentWithdrawn) -> None:
         if self.info.direction == "outbound" and not (self._agent and self._agent.reply.end):

@@ -132,7 +132,7 @@ class StoredCall:
         await self._recorder.put(write)
 
     def identified(self, contact_id: str) -> None:
-        """The gateway knows the caller: later events say so."""
+        """The records know the caller: what follows is theirs."""
         self._events.contact_id = contact_id
 
     async def turn(self, turn_id: str, heard: model.Heard, understanding: model.Understanding) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from services.dialogue.flow.expect import awaited_slot, awaits_text, names_one_of, wanted_slots
@@ -51,6 +52,8 @@ def answer_slot(turn: Turn) -> bool:
         return True
     if turn.changed and (awaited in turn.changed or turn.state.mode != WAIT_CHOICE):
         turn.wait_for("")
+        if awaited not in turn.changed:  # something else was mended: the whole question says so
+            turn.change_frame(asked=False)
         run(turn)
     elif turn.changed or turn.same or (turn.flow is not None and turn.intent in turn.flow.intents):
         ask_again(turn)
@@ -111,13 +114,13 @@ def _mend(turn: Turn) -> bool:
 
 
 def remember(turn: Turn) -> bool:
-    """Keep what is said before the task is known, where only one slot of all tasks can hold it."""
-    by_type: dict[str, set[str]] = {}
-    for flow in turn.script.flows.values():
-        for slot in flow.slots if not flow.information else ():
-            by_type.setdefault(turn.script.slots[slot].type, set()).add(slot)
-    for name in sorted(name for names in by_type.values() if len(names) == 1 for name in names):
-        values = named_values(turn, name) if name not in turn.state.spent else []
-        if len(values) == 1 and refusal(turn, name, values[0]) is None:
-            turn.put(slot_from(turn, name, values[0], turn.heard.entities))
-    return bool(turn.changed)
+    """Keep what is said before the task is known, for the task that comes."""
+    types = {spec.type for spec in turn.script.slots.values()}
+    # Their places belong to this turn's text, which the task will not see.
+    new = tuple(
+        dataclasses.replace(entity, start_char=0, end_char=0) for entity in turn.heard.entities if entity.type in types
+    )
+    said_again = {entity.type for entity in new}
+    turn.set(offered=(*(entity for entity in turn.state.offered if entity.type not in said_again), *new))
+    turn.progressed = turn.progressed or bool(new)
+    return bool(new)

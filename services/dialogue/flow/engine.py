@@ -50,13 +50,10 @@ class FlowPolicy:
         turn = Turn(script, State(call.domain, call.language, script.version), call)
         outbound = call.direction == "outbound" and "greeting_outbound" in script.phrases
         greeting = script.phrases["greeting_outbound" if outbound else "greeting"]
+        turn.say(greeting)
         if call.flow:
-            turn.say(greeting)
             start(turn, call.flow, intent=next(iter(script.flows[call.flow].intents), ""))
-            run(turn)
-        else:
-            turn.question(turn.words(greeting))
-            await_answer(turn)
+        run(turn)
         return turn.result()
 
     def respond(self, state: State, understanding: Understanding, call: CallInfo) -> tuple[State, Reply]:

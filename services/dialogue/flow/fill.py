@@ -145,7 +145,7 @@ def slot_from(turn: Turn, name: str, value: str, entities: Iterable[Entity]) -> 
     return Slot(
         name=name,
         value=value,
-        raw=source.raw if source else turn.heard.text,
+        raw=(source.raw or value) if source else turn.heard.text,
         type=turn.script.slots[name].type,
         confidence=source.confidence if source else None,
     )

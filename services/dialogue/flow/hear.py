@@ -12,7 +12,7 @@ from services.dialogue.flow.expect import (
     summary_step,
     wanted_slots,
 )
-from services.dialogue.flow.run import ask_again, await_answer, close
+from services.dialogue.flow.run import ask_again, await_answer, close, run
 from services.dialogue.flow.summary import answer_detail, answer_summary, object_to
 from services.dialogue.flow.tasks import answer_switch, begin_task
 from services.dialogue.flow.turn import FEW_WORDS, WAIT_LEAVE
@@ -80,7 +80,9 @@ def _goodbye(turn: Turn) -> bool:
         return True
     # Neither a yes nor a no to the summary: ask once more rather than lose it or book it unasked.
     turn.phrase("before_you_go")
-    ask_again(turn)
+    turn.wait_for("")
+    turn.change_frame(asked=False)
+    run(turn)
     turn.wait_for(WAIT_LEAVE)
     return True
 

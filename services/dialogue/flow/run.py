@@ -154,6 +154,8 @@ def _leave_flow(turn: Turn) -> None:
         turn.set(spent=tuple(dict.fromkeys((*turn.state.spent, *filled))))
     if turn.frame is None and not flow.information:
         turn.set(last_flow=flow.name)
+    if isinstance(turn.instruction, Confirm):  # the summary in full: the caller's mind was elsewhere
+        turn.change_frame(asked=False)
 
 
 @singledispatch

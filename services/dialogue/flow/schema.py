@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from services.dialogue.flow.templates import Condition, Text
 
 PHRASES: Final[Mapping[str, str]] = {
-    "greeting": "the first words of a call",
+    "greeting": "the first words of a call; the question follows it",
     "how_can_i_help": "asks what to do, where nothing was served yet",
     "anything_else": "asks what else to do",
     "say_again": "said when a turn was not understood, before the question is asked again",

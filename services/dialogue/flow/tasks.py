@@ -50,6 +50,7 @@ def begin_task(turn: Turn) -> bool:
 def begin(turn: Turn, name: str, intent: str, *, digression: bool = False) -> None:
     """Begin a flow with what the turn says already."""
     start(turn, name, intent=intent, digression=digression)
+    turn.accept_offers()
     if take(turn, turn.script.flows[name].slots):
         await_answer(turn)
     else:

@@ -129,6 +129,13 @@ class Turn:
             others = tuple(code for code in self.state.dispositions if code != disposition)
             self.set(dispositions=(*others, disposition))
 
+    def accept_offers(self) -> None:
+        """Count what was told before the task was known as said now; what is really said now comes first."""
+        said = {entity.type for entity in self.heard.entities}
+        offered = tuple(entity for entity in self.state.offered if entity.type not in said)
+        self.heard = dataclasses.replace(self.heard, entities=(*offered, *self.heard.entities))
+        self.set(offered=())
+
     # The reply.
 
     def context(self) -> dict[str, Any]:
