@@ -146,6 +146,8 @@ class EspeakLibrary:
     def speak(self, text: str, voice: str, *, words_per_minute: int, semitones: float, on_audio: OnAudio) -> None:
         """Speak `text`, calling `on_audio` every 60 ms of speech; marks lie within the samples they come with.
 
+        The same text never gives quite the same samples: breath and flutter go on from where they were.
+
         Args:
             text: what to say; NUL characters are taken as spaces.
             voice: a voice's name, with `+VARIANT` if wanted.
