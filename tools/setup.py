@@ -63,7 +63,12 @@ def make_environment() -> None:
             f"Debian and Ubuntu keep it apart: sudo apt install {package}"
         )
     print(f"making .venv with {sys.executable}", flush=True)
-    venv.create(VENV, clear=True, with_pip=True, symlinks=True)
+    venv.create(VENV, clear=True, with_pip=False, symlinks=True)
+    STARTED.touch()  # before pip comes, so that half a pip is not taken for one
+    command = [PYTHON, "-Im", "ensurepip", "--upgrade", "--default-pip"]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        sys.exit(f"pip cannot be had in .venv:\n{made.stdout}{made.stderr}")
 
 
 class Progress:

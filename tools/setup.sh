@@ -3,6 +3,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# The environment's own Python must not make the environment.
+PATH=$(printf '%s' "$PATH" | tr ':' '\n' | grep -vxF "$PWD/.venv/bin" | paste -sd: -)
+
 for python in python3 python3.11 python3.12 python3.13 python3.14; do
     # A name may exist and yet not run (a version manager's shim), so it is tried.
     if "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then
