@@ -18,11 +18,11 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 HEAD_FILE = "head.npz"
 _INT8_MAX = 127.0
 _PUNCTUATION = re.compile(r"[.,;:!?\"()\[\]]+(?=\s|$)|(?<!\S)[\"(\[]+")
-_SPACES = re.compile(r"\s+")
+_SPACES = re.compile(r"[\s-]+")
 
 
 def plain(text: str) -> str:
-    """Return a text as the head sees it: no punctuation at words' ends, for recognisers differ in it."""
+    """Return a text as the head sees it: without punctuation and hyphens, for recognisers differ in them."""
     return _SPACES.sub(" ", _PUNCTUATION.sub(" ", straight(text))).strip()
 
 

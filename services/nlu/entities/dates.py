@@ -59,6 +59,29 @@ _COUNT = r"(?P<count>\d{1,3}|an?|a couple of|couple of)"
 _NO_DAY = r"(?! (?:one|time|of|floor|street|avenue|century|order|item|hour))"
 _WEEKDAY_BEFORE = rf"(?:(?P<weekday>{_DAY_NAME}),?(?: on)? )?"
 
+_HEARD = {
+    "thirsty": 3,
+    "thursie": 3,
+    "thirsday": 3,
+    "thirst day": 3,
+    "choose day": 1,
+    "chews day": 1,
+    "wends day": 2,
+    "wensday": 2,
+    "when's day": 2,
+    "fried day": 4,
+    "fry day": 4,
+    "saturn day": 5,
+    "sadder day": 5,
+    "son day": 6,
+    "sun day": 6,
+}
+"""What recognisers write for a weekday that was not spoken clearly."""
+
+_HEARD_RULE = re.compile(
+    rf"(?:^|\b(?:said|say|meant?|on|next|this|for|until|by|make it|not),? )(?P<heard>{'|'.join(_HEARD)})\b"
+)
+
 Builder = Callable[[re.Match[str], date], Iterator[tuple[date, float]]]
 """Yields the readings of a match as (date, confidence), the likeliest first."""
 
@@ -77,7 +100,16 @@ def read_dates(text: SpokenText, context: Context) -> Iterator[Found]:
                 (first, confidence), *others = readings
                 values = dict.fromkeys(day.isoformat() for day, _ in others)
                 values.pop(first.isoformat(), None)
-                yield Found("date", match.start(), match.end(), first.isoformat(), confidence, tuple(values))
+                end = match.start() + len(match.group().rstrip(" .,"))
+                yield Found("date", match.start(), end, first.isoformat(), confidence, tuple(values))
+    yield from _misheard(text, today)
+
+
+def _misheard(text: SpokenText, today: date) -> Iterator[Found]:
+    """Find words that stand for a weekday where one is likely: "no, I said thirsty"."""
+    for match in _HEARD_RULE.finditer(text.canonical):
+        day = _coming(_HEARD[match["heard"]], today)
+        yield Found("date", match.start("heard"), match.end("heard"), day.isoformat(), 0.65)
 
 
 def _built(year: int, month: int, day: int) -> date | None:
@@ -258,7 +290,7 @@ _RULES: tuple[tuple[re.Pattern[str], Builder], ...] = tuple(
             _day_of_month,
         ),
         (r"^(?:the )?(?P<day>\d{1,2}(?:st|nd|rd|th))[.!]?$", _day_of_month),
-        (rf"\b(?:(?P<which>this|next|coming) (?:coming )?)?(?P<weekday>{_DAY_NAME})\b(?!s)", _weekday),
+        (rf"\b(?:(?P<which>this|next|coming),? (?:coming )?)?(?P<weekday>{_DAY_NAME})\b(?!s)", _weekday),
         (rf"\bin {_COUNT} (?P<unit>days?|weeks?|months?)(?: time)?\b", _in),
         (rf"\b{_COUNT} (?P<unit>days?|weeks?|months?) from (?:now|today)\b", _in),
         (rf"\b{_COUNT} (?P<unit>days?|weeks?|months?) ago\b", _ago),

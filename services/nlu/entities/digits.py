@@ -8,14 +8,15 @@ _SOUNDALIKES = {"for": "4", "fore": "4", "to": "2", "too": "2", "won": "1", "ate
 UNIT = r"(?:(?:double|triple|treble) (?:\d|oh?\b)|\d+(?!\d|st\b|nd\b|rd\b|th\b|[.:]\d)|oh?\b)"
 """One or more digits said in one go, on canonical text."""
 
-_SOUNDALIKE = rf"(?:{'|'.join(_SOUNDALIKES)})(?= \d(?!\d))"
-"""A word that sounds like a digit, before a single digit."""
+_SOUNDALIKE = rf"(?:{'|'.join(_SOUNDALIKES)})(?=,? \d(?!\d)|[.,!?]*$)"
+"""A word that sounds like a digit, before a single digit or at the very end."""
 
 CHAIN = rf"{UNIT}(?:(?:, |[ \-]){UNIT})*"
 """Digits with no more than a space, comma or hyphen between."""
 
-LOOSE_CHAIN = rf"(?:{_SOUNDALIKE} )?{UNIT}(?:(?:, |[ \-])(?:(?<=\d ){_SOUNDALIKE}|{UNIT}))*"
-"""The same, words that sound like digits among them: "A for five one two"."""
+_BEHIND_ONE_DIGIT = r"(?:(?<=[ -]\d[ -])|(?<=[ -]\d, ))"
+LOOSE_CHAIN = rf"(?:{_SOUNDALIKE} )?{UNIT}(?:(?:, |[ \-])(?:{_BEHIND_ONE_DIGIT}{_SOUNDALIKE}|{UNIT}))*"
+"""The same, words that sound like digits among single ones: "A for five one too"."""
 
 _PIECE = re.compile(rf"{_SOUNDALIKE}|{UNIT}")
 _SOUNDS = re.compile(rf"\b(?:{'|'.join(_SOUNDALIKES)})\b")

@@ -29,6 +29,7 @@ _SIGNS = (
     (" plus ", "+"),
     (" ", ""),
 )
+_HEARD_FOR_COM = frozenset({"con", "calm", "come", "comm", "cam"})
 
 
 def read_emails(text: SpokenText, _: Context) -> Iterator[Found]:
@@ -36,14 +37,20 @@ def read_emails(text: SpokenText, _: Context) -> Iterator[Found]:
     for match in _WRITTEN.finditer(text.canonical):
         yield Found("email", match.start(), match.end(), match.group(), 0.98)
     for match in _SPOKEN.finditer(text.canonical):
-        value = f"{_signs(match['local'])}@{_signs(match['domain'])}"
+        value = f"{_signs(match['local'])}@{_domain(match['domain'])}"
         yield Found("email", match.start(), match.end(), value, 0.9 if " dot " in match["local"] else 0.85)
     for match in _RUN_TOGETHER.finditer(text.canonical):
         # "jane smith at example dot com": whether a dot was meant, nobody can hear
-        words, domain = match["local"].split(" "), _signs(match["domain"])
+        words, domain = match["local"].split(" "), _domain(match["domain"])
         if not {"dot", "underscore", "dash", "hyphen", "plus", "is"} & set(words):
             values = ("".join(words) + "@" + domain, ".".join(words) + "@" + domain)
             yield Found("email", match.start("local"), match.end(), values[0], 0.88, values[1:])
+
+
+def _domain(spoken: str) -> str:
+    """Return a domain as written; recognisers hear "com" in several ways."""
+    name, _, top = _signs(spoken).rpartition(".")
+    return f"{name}.{'com' if top in _HEARD_FOR_COM else top}"
 
 
 def _signs(spoken: str) -> str:

@@ -29,7 +29,7 @@ _RULES: tuple[tuple[re.Pattern[str], float], ...] = tuple(
     for pattern, confidence in (
         (rf"(?P<sign>[$€£]) ?{_AMOUNT}(?![\d])", 0.98),
         (rf"(?<![\d.,]){_AMOUNT} ?{_UNIT}(?:,? and|,)? (?P<cents>\d{{1,2}}) (?:cents?|pence|pennies)\b", 0.98),
-        (rf"(?<![\d.,]){_AMOUNT} ?{_UNIT}(?: and)? (?P<cents>[1-9]\d){_PHRASE_END}", 0.95),
+        (rf"(?<![\d.,]){_AMOUNT} ?{_UNIT}(?: and|,)? (?P<cents>[1-9]\d){_PHRASE_END}", 0.95),
         (rf"(?<![\d.,]){_AMOUNT} ?{_UNIT}\b(?! of\b)", 0.95),
         (r"(?<![\d.,])(?P<cents>\d{1,2}) (?:cents?)\b", 0.95),
     )

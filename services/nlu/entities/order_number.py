@@ -14,6 +14,20 @@ _SPELLING = """
 """The ICAO spelling alphabet: a word stands for its first letter."""
 
 _LETTER = rf"(?:(?<![a-z'])[a-z](?![a-z'])(?: (?:as in|for|like) [a-z]+,?)?|(?:{'|'.join(_SPELLING.split())}))"
+_LETTER_SOUNDS = {
+    "hey": "A",
+    "eh": "A",
+    "be": "B",
+    "bee": "B",
+    "see": "C",
+    "sea": "C",
+    "dee": "D",
+    "gee": "G",
+    "jay": "J",
+}
+_LETTER_SOUNDS |= {"kay": "K", "pea": "P", "tea": "T", "tee": "T", "why": "Y", "ex": "X", "the": "A"}
+_HEARD_LETTER = re.compile(rf"\b({'|'.join(_LETTER_SOUNDS)}),? $")
+"""What recognisers write for a letter before digits."""
 _NUMBER = re.compile(
     rf"(?<![\w$€£.:/-])(?P<letters>(?:{_LETTER}[ ,-]{{0,2}}){{0,3}})(?P<chain>{LOOSE_CHAIN})(?![:/]\d)"
 )
@@ -45,11 +59,18 @@ def _judged(match: re.Match[str], canonical: str, form: re.Pattern[str], *, expe
     if start is None:
         return
     cue = _cue_confidence(canonical[: match.start()])
-    confidence = max(cue, 0.9 if letters else 0.0, 0.7 if expected else 0.0)
+    confidence = max(cue, 0.9 if letters else 0.0, 0.75 if expected else 0.0)
     if guessed(match["chain"]):
-        confidence = confidence - 0.2 if cue or expected else 0.0
-    if confidence > 0:
+        confidence = confidence - 0.15 if cue or expected else 0.0
+    if confidence <= 0:
+        return
+    heard = _HEARD_LETTER.search(canonical[:start]) if not letters and (cue or expected) else None
+    if heard is None or not form.fullmatch(_LETTER_SOUNDS[heard[1]] + digits):
         yield Found("order_number", start, match.end(), letters + digits, confidence)
+    else:  # "order number be nine oh two seven": ask whether the letter was meant
+        readings = [_LETTER_SOUNDS[heard[1]] + digits, digits]
+        likelier, other = reversed(readings) if heard[1] == "the" else readings
+        yield Found("order_number", heard.start(), match.end(), likelier, confidence - 0.05, (other,))
 
 
 def _fitting_letters(match: re.Match[str], digits: str, form: re.Pattern[str]) -> tuple[int | None, str]:

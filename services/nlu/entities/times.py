@@ -19,7 +19,9 @@ _NOT_TIMES = (
     r"(?!\d|st\b|nd\b|rd\b|th\b|[.,/:-]\d|%| (?:percent|dollars?|cents?|bucks|euros?|pounds?|days?|weeks?|months?"
     r"|years?|hours?|minutes?|people|persons?|times|of|items?|pieces?|\d)\b)"
 )
-_PARTS = re.compile(r"(?<!good )\b(?P<am>morning|breakfast)\b|(?<!good )\b(?P<pm>afternoon|evening|tonight|night)\b")
+_PARTS = re.compile(r"(?<!good )\b(?:morning|breakfast|afternoon|evening|tonight|night)\b")
+_BEFORE_NOON = re.compile(r"a\.? ?m\b")
+_CLAUSE = re.compile(r"[,;.!?](?=\s)")
 
 
 def read_times(text: SpokenText, context: Context) -> Iterator[Found]:
@@ -74,7 +76,7 @@ def _found(minutes: int, match: re.Match[str], text: SpokenText, confidence: flo
     if groups.get("named") or minutes >= 13 * 60 or (groups.get("hour") or "").startswith("0"):
         return Found("time", start, end, _clock(minutes), confidence)
     half = groups.get("half") or groups.get("half_before")
-    afternoon = _is_afternoon(half, minutes) if half else _part_of_day(text, minutes)
+    afternoon = _is_afternoon(half, minutes) if half else _part_of_day(text, start, minutes)
     morning = minutes % 720
     if afternoon is not None:
         return Found("time", start, end, _clock(morning + 720 if afternoon else morning), confidence)
@@ -85,16 +87,21 @@ def _found(minutes: int, match: re.Match[str], text: SpokenText, confidence: flo
 def _is_afternoon(half: str, minutes: int) -> bool:
     if "night" in half:  # "two at night" is before dawn
         return minutes % 720 >= 5 * 60
-    return not (half.startswith("a") or "morning" in half)
+    return not (_BEFORE_NOON.match(half) or "morning" in half or "breakfast" in half)
 
 
-def _part_of_day(text: SpokenText, minutes: int) -> bool | None:
-    """Read "tomorrow evening at eight": a part of the day named anywhere decides, if it is one only."""
-    halves = {"am" if match["am"] else match["pm"] for match in _PARTS.finditer(text.canonical)}
-    if len(halves) != 1:
-        return None
-    (half,) = halves
-    return False if half == "am" else _is_afternoon(half, minutes)
+def _part_of_day(text: SpokenText, start: int, minutes: int) -> bool | None:
+    """Read "tomorrow evening at eight", "tomorrow evening, at eight": the clause's part, or the last one's."""
+    begins = [0, *(match.end() for match in _CLAUSE.finditer(text.canonical))]
+    ends = [*begins[1:], len(text.canonical)]
+    at = max(index for index, begin in enumerate(begins) if begin <= start)
+    for index in (at, at - 1):
+        parts = (
+            {m.group() for m in _PARTS.finditer(text.canonical, begins[index], ends[index])} if index >= 0 else set()
+        )
+        if len(parts) == 1:
+            return _is_afternoon(parts.pop(), minutes)
+    return None
 
 
 def _clock(minutes: int) -> str:
@@ -124,11 +131,11 @@ _RULES: tuple[tuple[re.Pattern[str], float], ...] = (
         (re.compile(pattern), confidence)
         for pattern, confidence in (
             (
-                rf"\b(?P<past>{_OFFSET}|half)(?: minutes?)? (?:past|after) {_HOUR}\b{_CLOCK}",
+                rf"\b(?P<past>{_OFFSET}|half)(?: minutes?)?[ -](?:past|passed|after)[ -]{_HOUR}\b{_CLOCK}",
                 0.97,
             ),
             (
-                rf"(?<!from )\b(?P<to>{_OFFSET})(?: minutes?)? (?:to|before|till) {_HOUR}\b{_CLOCK}",
+                rf"(?<!from )\b(?P<to>{_OFFSET})(?: minutes?)?[ -](?:to|before|till)[ -]{_HOUR}\b{_CLOCK}",
                 0.9,
             ),
             (rf"(?<![\d$€£.,:]){_HOUR}[:h]{_MINUTE}(?!\d)(?:,? {_HALF_DAY})?", 0.97),
