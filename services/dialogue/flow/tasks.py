@@ -50,7 +50,8 @@ def begin_task(turn: Turn) -> bool:
 def begin(turn: Turn, name: str, intent: str, *, digression: bool = False) -> None:
     """Begin a flow with what the turn says already."""
     start(turn, name, intent=intent, digression=digression)
-    turn.accept_offers()
+    if not turn.script.flows[name].information:
+        turn.accept_offers()
     if take(turn, turn.script.flows[name].slots):
         await_answer(turn)
     else:
