@@ -36,6 +36,7 @@ async def build(settings: AsrSettings, runtime: Runtime) -> None:
         EngineRoom(recognizer, executor, vad, vad_executor),
         max_streams=settings.asr_max_streams,
         partial_every_s=settings.asr_partial_every_s,
+        config_timeout_s=settings.asr_silence_timeout_s,
     )
     runtime.add_servicer(
         asr_service_pb2_grpc.add_AsrServiceServicer_to_server,

@@ -96,7 +96,9 @@ class Drafts:
         await self.close()
 
     async def close(self) -> None:
-        """Let go of what the engine holds for the utterance."""
+        """Drop the partial transcript under way and let go of what the engine holds for the utterance."""
+        if self._partial is not None:
+            self._partial.cancel()
         if self._voice.needs_closing:
             await self._room.executor.run(self._voice.close)
 

@@ -32,10 +32,11 @@ class Stretch:
 class Recognition:
     """The service's use cases over one engine room."""
 
-    def __init__(self, room: EngineRoom, *, max_streams: int, partial_every_s: float) -> None:
+    def __init__(self, room: EngineRoom, *, max_streams: int, partial_every_s: float, config_timeout_s: float) -> None:
         self._room = room
         self._max_streams = max_streams
         self._partial_every_s = partial_every_s
+        self._config_timeout_s = config_timeout_s
         self._streams = 0
 
     async def stream(self, requests: AsyncIterator[Request], send: Callable[[Response], Awaitable[None]]) -> None:
@@ -50,7 +51,13 @@ class Recognition:
         self._streams += 1
         try:
             with metrics.STREAMS.track_inprogress():
-                await RecognitionStream(self._room, send, partial_every_s=self._partial_every_s).run(requests)
+                stream = RecognitionStream(
+                    self._room,
+                    send,
+                    partial_every_s=self._partial_every_s,
+                    config_timeout_s=self._config_timeout_s,
+                )
+                await stream.run(requests)
         finally:
             self._streams -= 1
 

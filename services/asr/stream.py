@@ -40,11 +40,18 @@ class RecognitionStream:
     """Hears one caller. ``run`` is its whole life."""
 
     def __init__(
-        self, room: EngineRoom, send: Callable[[Response], Awaitable[None]], *, partial_every_s: float
+        self,
+        room: EngineRoom,
+        send: Callable[[Response], Awaitable[None]],
+        *,
+        partial_every_s: float,
+        config_timeout_s: float,
     ) -> None:
+        """Send answers by ``send``; ``config_timeout_s`` is how long the first message may take."""
         self._room = room
         self._send_response = send
         self._partial_every_s = partial_every_s
+        self._config_timeout_s = config_timeout_s
         self._sending = asyncio.Lock()
         self._sequence = 0
         self._taken_s = 0.0
@@ -55,17 +62,24 @@ class RecognitionStream:
         Raises ``MeshError``: PROTOCOL_VIOLATION, INVALID_AUDIO, UNRECOGNIZED_LANGUAGE, ASR_TIMEOUT,
         ENGINE_FAILED, OVERLOADED; CONNECTION_DROPPED when the requests end without an end.
         """
-        first = await anext(requests, None)
-        if first is None:
-            raise _dropped()
-        if not isinstance(first, Configure):
-            raise protocol_violation("config", type(first).__name__.lower())
-        self._open(first)
+        self._open(await self._first(requests))
         try:
             async with asyncio.timeout(None) as watchdog, asyncio.TaskGroup() as tasks:
                 await self._serve(requests, tasks, watchdog)
         except TimeoutError:
-            raise self._timed_out("no audio came") from None
+            raise _timed_out("no audio came", self._config.silence_timeout_s) from None
+
+    async def _first(self, requests: AsyncIterator[Request]) -> Configure:
+        try:
+            async with asyncio.timeout(self._config_timeout_s):
+                first = await anext(requests, None)
+        except TimeoutError:
+            raise _timed_out("no config came", self._config_timeout_s) from None
+        if first is None:
+            raise _dropped()
+        if not isinstance(first, Configure):
+            raise protocol_violation("config", type(first).__name__.lower())
+        return first
 
     def _open(self, config: Configure) -> None:
         audio.check_format(config.audio_format)
@@ -129,7 +143,7 @@ class RecognitionStream:
         if self._segmenter.speaking:
             self._drafts.speaking(self._history.end, self._segmenter.last_voiced, self._config)
         elif self._segmenter.quiet >= self._config.silence_timeout_s * SAMPLE_RATE_HZ:
-            raise self._timed_out("nothing was said")
+            raise _timed_out("nothing was said", self._config.silence_timeout_s)
 
     async def _listen(self, samples: Samples, *, last: bool = False) -> None:
         """Take in samples, find the voice in them and act on it."""
@@ -174,14 +188,14 @@ class RecognitionStream:
         self._sequence += 1
         await self._send_response(response)
 
-    def _timed_out(self, what: str) -> MeshError:
-        limit = self._config.silence_timeout_s
-        return MeshError(
-            ErrorReason.ERROR_REASON_ASR_TIMEOUT,
-            f"{what} for {limit:g} s; open a new stream when the caller speaks, or send a config with a longer "
-            "silence_timeout",
-            metadata={"limit_s": f"{limit:g}"},
-        )
+
+def _timed_out(what: str, limit_s: float) -> MeshError:
+    return MeshError(
+        ErrorReason.ERROR_REASON_ASR_TIMEOUT,
+        f"{what} for {limit_s:g} s; open a new stream when the caller speaks, or send a config with a longer "
+        "silence_timeout",
+        metadata={"limit_s": f"{limit_s:g}"},
+    )
 
 
 def _dropped() -> MeshError:
