@@ -1,0 +1,1 @@
+"""Stores and business systems, one a file."""

@@ -1,0 +1,123 @@
+"""Contacts as rows: reading and writing them inside a transaction."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mesh.database import advisory_key
+from services.crm_gateway.adapters.tables import contacts, emails, phones
+from services.crm_gateway.model import Contact, ContactKey, Scope
+
+
+async def hold(connection: AsyncConnection, tenant_id: str, names: Iterable[str]) -> None:
+    """Let no other transaction pass that holds one of these names, until this one ends.
+
+    Two calls of a new customer would otherwise make two contacts. SQLite has one writer at a time anyway.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    # In one order everywhere: otherwise two transactions could wait for each other.
+    for key in sorted(advisory_key(f"crm:{tenant_id}:{name}") for name in set(names)):
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+
+
+def lock_name(key: ContactKey) -> str:
+    """Return the name to hold while a contact of this key may be made."""
+    return f"{key.kind}:{key.value}"
+
+
+async def find(connection: AsyncConnection, tenant_id: str, key: ContactKey) -> Contact | None:
+    """Find a tenant's contact. Of several with one telephone number: whose preferred it is, then the oldest."""
+    statement = sa.select(contacts).where(contacts.c.tenant_id == tenant_id)
+    if key.kind == "phone":
+        statement = (
+            statement.join(phones, phones.c.contact_id == contacts.c.contact_id)
+            .where(phones.c.tenant_id == tenant_id, phones.c.phone == key.value)
+            .order_by(phones.c.position, contacts.c.created_at, contacts.c.contact_id)
+            .limit(1)
+        )
+    else:
+        statement = statement.where(contacts.c[key.kind] == key.value)
+    row = (await connection.execute(statement)).first()
+    if row is None:
+        return None
+    return Contact(
+        contact_id=row.contact_id,
+        customer_id=row.customer_id or "",
+        display_name=row.display_name,
+        phones=await _values(connection, phones, "phone", row.contact_id),
+        emails=await _values(connection, emails, "email", row.contact_id),
+        language=row.language,
+        region=row.region,
+        version=row.version,
+        updated_at=row.updated_at,
+    )
+
+
+async def _values(connection: AsyncConnection, table: sa.Table, column: str, contact_id: str) -> tuple[str, ...]:
+    statement = sa.select(table.c[column]).where(table.c.contact_id == contact_id).order_by(table.c.position)
+    return tuple((await connection.execute(statement)).scalars())
+
+
+async def insert(connection: AsyncConnection, scope: Scope, contact: Contact) -> Contact:
+    """Write a new contact; return it as it is now."""
+    now = datetime.now(UTC)
+    new = replace(
+        contact,
+        language=contact.language or scope.language,
+        region=contact.region or scope.region,
+        version=1,
+        updated_at=now,
+    )
+    row = {"tenant_id": scope.tenant_id, "correlation_id": scope.correlation_id, "created_at": now}
+    await connection.execute(contacts.insert().values(**row, contact_id=new.contact_id, **_columns(new)))
+    await _write_values(connection, scope, new)
+    return new
+
+
+async def update(connection: AsyncConnection, scope: Scope, contact: Contact) -> Contact:
+    """Write a contact's new values over the old ones; return it as it is now."""
+    new = replace(contact, version=contact.version + 1, updated_at=datetime.now(UTC))
+    statement = (
+        contacts.update()
+        .where(contacts.c.tenant_id == scope.tenant_id, contacts.c.contact_id == contact.contact_id)
+        .values(correlation_id=scope.correlation_id, **_columns(new))
+    )
+    await connection.execute(statement)
+    for table in (phones, emails):
+        await connection.execute(table.delete().where(table.c.contact_id == contact.contact_id))
+    await _write_values(connection, scope, new)
+    return new
+
+
+def _columns(contact: Contact) -> dict[str, object]:
+    return {
+        # NULL is none: many contacts may have none, and no two the same.
+        "customer_id": contact.customer_id or None,
+        "display_name": contact.display_name,
+        "language": contact.language,
+        "region": contact.region,
+        "version": contact.version,
+        "updated_at": contact.updated_at,
+    }
+
+
+async def _write_values(connection: AsyncConnection, scope: Scope, contact: Contact) -> None:
+    for table, column, values in ((phones, "phone", contact.phones), (emails, "email", contact.emails)):
+        rows = [
+            {
+                "contact_id": contact.contact_id,
+                column: value,
+                "position": position,
+                "tenant_id": scope.tenant_id,
+                "region": contact.region,
+                "correlation_id": scope.correlation_id,
+                "language": contact.language,
+            }
+            for position, value in enumerate(dict.fromkeys(values))
+        ]
+        if rows:
+            await connection.execute(table.insert(), rows)

@@ -1,0 +1,217 @@
+"""The canonical contact store on SQLAlchemy: what the hot path reads and changes."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from mesh.bus import new_event_id
+from mesh.outbox import Outbox
+from services.crm_gateway.adapters import contact_rows
+from services.crm_gateway.adapters.tables import contacts, records
+from services.crm_gateway.events import record_written
+from services.crm_gateway.model import (
+    INTERACTION,
+    OPT_OUT,
+    CallerContext,
+    Contact,
+    ContactConflictError,
+    ContactKey,
+    ContactNotFoundError,
+    OpenItem,
+    Record,
+    RecordState,
+    Scope,
+)
+
+_OPEN_ITEMS = 10
+_STATES = {RecordState.DRAFT: "draft", RecordState.REVIEWED: "reviewed", RecordState.APPLIED: "open"}
+
+
+class ContactStore:
+    """Reads and changes of a tenant's contacts; every one names the tenant."""
+
+    def __init__(self, engine: AsyncEngine, outbox: Outbox) -> None:
+        self._engine = engine
+        self._outbox = outbox
+
+    async def context(self, tenant_id: str, key: ContactKey) -> CallerContext:
+        """Read what is known of a caller; nothing but the time for one nobody knows."""
+        as_of = datetime.now(UTC)
+        async with self._engine.connect() as connection:
+            contact = await contact_rows.find(connection, tenant_id, key)
+            if contact is None:
+                return CallerContext(as_of)
+            of_contact = (records.c.tenant_id == tenant_id, records.c.contact_id == contact.contact_id)
+            last = await _last_interaction(connection, of_contact)
+            opted_out = sa.select(records.c.sequence).where(*of_contact, records.c.kind == OPT_OUT).limit(1)
+            return CallerContext(
+                as_of,
+                contact,
+                last_interaction=last.title if last else "",
+                last_interaction_at=last.occurred_at if last else None,
+                open_items=await _open_items(connection, of_contact),
+                suppressed=(await connection.execute(opted_out)).first() is not None,
+            )
+
+    async def upsert(self, scope: Scope, given: Contact) -> tuple[Contact, bool]:
+        """Make or change a contact; return it and whether it is new.
+
+        Found by its id, else its customer id, else a telephone number. Empty fields stay as they are; a list that is
+        given replaces the old one. A `version` other than 0 must be the present one.
+
+        Raises:
+            ContactNotFoundError: the id is given and nobody has it.
+            ContactConflictError: the version is not the present one, or the customer id is another contact's.
+        """
+        async with self._outbox.transaction() as connection:
+            names = [contact_rows.lock_name(key) for key in given.keys if key.value]
+            await contact_rows.hold(connection, scope.tenant_id, names)
+            known = await _find_given(connection, scope.tenant_id, given)
+            if known is None:
+                if given.version:
+                    raise ContactConflictError("version: the contact is not there; send version 0 to make it")
+                contact = await contact_rows.insert(
+                    connection, scope, replace(given, contact_id=given.contact_id or new_event_id())
+                )
+            else:
+                contact = await contact_rows.update(connection, scope, _merge(known, given))
+            event = record_written(
+                scope,
+                contact,
+                vendor="canonical",
+                kind="contact",
+                record_id=contact.contact_id,
+                source_event_id="",
+                event_id=f"contact.{contact.contact_id}.{contact.version}",
+            )
+            await self._outbox.add(connection, event)
+        return contact, known is None
+
+    async def list_records(
+        self, tenant_id: str, *, kind: str, session_id: str, contact_id: str, size: int, token: str
+    ) -> tuple[Sequence[Record], str]:
+        """Return a page of records, the newest first, and the next page's token (empty: there is none).
+
+        Raises:
+            ValueError: for a token that was not handed out.
+        """
+        statement = sa.select(records).where(records.c.tenant_id == tenant_id)
+        for column, value in (("kind", kind), ("session_id", session_id), ("contact_id", contact_id)):
+            if value:
+                statement = statement.where(records.c[column] == value)
+        if token:
+            statement = statement.where(records.c.sequence < _read_token(token))
+        statement = statement.order_by(records.c.sequence.desc()).limit(size + 1)
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(statement)).all()
+        page = [_record(row) for row in rows[:size]]
+        return page, _make_token(page[-1].sequence) if len(rows) > size else ""
+
+
+async def _find_given(connection: AsyncConnection, tenant_id: str, given: Contact) -> Contact | None:
+    if given.contact_id:
+        known = await contact_rows.find(connection, tenant_id, ContactKey("contact_id", given.contact_id))
+        if known is None:
+            raise ContactNotFoundError(given.contact_id)
+        if given.customer_id:
+            await _check_customer_id(connection, tenant_id, given)
+        return known
+    if given.customer_id:
+        key = ContactKey("customer_id", given.customer_id)
+        known = await contact_rows.find(connection, tenant_id, key)
+        if known is not None:
+            return known
+    for phone in given.phones:
+        known = await contact_rows.find(connection, tenant_id, ContactKey("phone", phone))
+        # A number shared with a customer of another id is no reason to mix the two up.
+        if known is not None and not (given.customer_id and known.customer_id):
+            return known
+    return None
+
+
+async def _check_customer_id(connection: AsyncConnection, tenant_id: str, given: Contact) -> None:
+    statement = sa.select(contacts.c.contact_id).where(
+        contacts.c.tenant_id == tenant_id,
+        contacts.c.customer_id == given.customer_id,
+        contacts.c.contact_id != given.contact_id,
+    )
+    if (await connection.execute(statement)).first() is not None:
+        raise ContactConflictError("customer_id: another contact has it; change that one, or leave the id out")
+
+
+def _merge(known: Contact, given: Contact) -> Contact:
+    if given.version and given.version != known.version:
+        raise ContactConflictError(
+            f"version: the contact is at {known.version}, not {given.version}; look it up again and repeat the change"
+        )
+    return replace(
+        known,
+        customer_id=given.customer_id or known.customer_id,
+        display_name=given.display_name or known.display_name,
+        phones=given.phones or known.phones,
+        emails=given.emails or known.emails,
+        language=given.language or known.language,
+        region=given.region or known.region,
+    )
+
+
+async def _last_interaction(
+    connection: AsyncConnection, of_contact: Sequence[sa.ColumnElement[bool]]
+) -> sa.Row[Any, Any] | None:
+    statement = (
+        sa.select(records.c.title, records.c.occurred_at)
+        .where(*of_contact, records.c.kind == INTERACTION)
+        .order_by(records.c.sequence.desc())
+        .limit(1)
+    )
+    return (await connection.execute(statement)).first()
+
+
+async def _open_items(
+    connection: AsyncConnection, of_contact: Sequence[sa.ColumnElement[bool]]
+) -> tuple[OpenItem, ...]:
+    statement = (
+        sa.select(records.c.record_id, records.c.kind, records.c.title, records.c.state)
+        .where(*of_contact, records.c.is_open.is_(True), records.c.state != RecordState.REJECTED)
+        .order_by(records.c.sequence.desc())
+        .limit(_OPEN_ITEMS)
+    )
+    rows = await connection.execute(statement)
+    return tuple(OpenItem(row.record_id, row.kind, row.title, _STATES[RecordState(row.state)]) for row in rows)
+
+
+def _record(row: sa.Row[Any]) -> Record:
+    return Record(
+        sequence=row.sequence,
+        record_id=row.record_id,
+        scope=Scope(row.tenant_id, row.region, row.correlation_id, row.language, row.session_id),
+        kind=row.kind,
+        state=RecordState(row.state),
+        contact_id=row.contact_id or "",
+        title=row.title,
+        fields=row.fields,
+        event_id=row.event_id,
+        created_at=row.created_at,
+        confidence=row.confidence,
+    )
+
+
+def _make_token(sequence: int) -> str:
+    return base64.urlsafe_b64encode(f"v1:{sequence}".encode()).decode()
+
+
+def _read_token(token: str) -> int:
+    try:
+        version, _, number = base64.b64decode(token, altchars=b"-_", validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        version, number = "", ""
+    # At most what a signed 64-bit column can be compared with.
+    if version != "v1" or not (number.isascii() and number.isdigit()) or len(number) > 18:
+        raise ValueError("not a token that was handed out")
+    return int(number)

@@ -1,0 +1,116 @@
+"""The sync process's store: whose record it is, and that it was written, in one transaction each."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mesh.bus import new_event_id
+from mesh.outbox import Outbox
+from services.crm_gateway.adapters import contact_rows
+from services.crm_gateway.adapters.tables import records
+from services.crm_gateway.events import record_written
+from services.crm_gateway.model import Contact, ContactKey, Customer, NewRecord
+
+
+class Ledger:
+    """Finds or makes the contact of a record, and announces what was written."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    @contextlib.asynccontextmanager
+    async def unit(self, record: NewRecord) -> AsyncIterator[AsyncConnection]:
+        """Open the transaction of one record; another of the same event, session or customer waits for it."""
+        names = [f"event:{record.event_id}", *map(contact_rows.lock_name, _keys(record.customer))]
+        if record.scope.session_id:
+            names.append(f"session:{record.scope.session_id}")
+        async with self._outbox.transaction() as connection:
+            await contact_rows.hold(connection, record.scope.tenant_id, names)
+            yield connection
+
+    async def contact_of(self, unit: AsyncConnection, record: NewRecord) -> Contact | None:
+        """Return the contact a record belongs to, made where it is new; None when nothing is known of the customer.
+
+        Found by its id, its customer id, its telephone number, else by an earlier record of the same session. What
+        is missing of a known contact is filled in; nothing it has is changed.
+        """
+        known = await self._find(unit, record)
+        if known is not None:
+            filled = _fill(known, record.customer)
+            return known if filled == known else await contact_rows.update(unit, record.scope, filled)
+        if not record.customer.known:
+            return None
+        customer = record.customer
+        new = Contact(
+            contact_id=new_event_id(),
+            customer_id=customer.customer_id,
+            display_name=customer.name,
+            phones=(customer.phone,) if customer.phone else (),
+        )
+        return await contact_rows.insert(unit, record.scope, new)
+
+    async def announce(
+        self, unit: AsyncConnection, record: NewRecord, contact: Contact | None, *, vendor: str, record_id: str
+    ) -> bool:
+        """Put RecordWritten into the outbox; say whether it was new."""
+        event = record_written(
+            record.scope,
+            contact,
+            vendor=vendor,
+            kind=record.kind,
+            record_id=record_id,
+            source_event_id=record.event_id,
+            event_id=f"record.{vendor}.{record.record_id}",
+        )
+        return await self._outbox.add(unit, event)
+
+    async def _find(self, unit: AsyncConnection, record: NewRecord) -> Contact | None:
+        tenant_id = record.scope.tenant_id
+        for key in _keys(record.customer):
+            contact = await contact_rows.find(unit, tenant_id, key)
+            # A number shared with a customer of another id is no reason to mix the two up.
+            shared = contact is not None and key.kind == "phone" and _differ(contact, record.customer)
+            if contact is not None and not shared:
+                return contact
+        if not record.scope.session_id:
+            return None
+        statement = (
+            sa.select(records.c.contact_id)
+            .where(
+                records.c.tenant_id == tenant_id,
+                records.c.session_id == record.scope.session_id,
+                records.c.contact_id.is_not(None),
+            )
+            .order_by(records.c.sequence)
+            .limit(1)
+        )
+        contact_id = (await unit.execute(statement)).scalar()
+        if contact_id is None:
+            return None
+        contact = await contact_rows.find(unit, tenant_id, ContactKey("contact_id", contact_id))
+        return None if contact is None or _differ(contact, record.customer) else contact
+
+
+def _differ(contact: Contact, customer: Customer) -> bool:
+    return bool(contact.customer_id and customer.customer_id and contact.customer_id != customer.customer_id)
+
+
+def _keys(customer: Customer) -> list[ContactKey]:
+    named = (
+        ContactKey("contact_id", customer.contact_id),
+        ContactKey("customer_id", customer.customer_id),
+        ContactKey("phone", customer.phone),
+    )
+    return [key for key in named if key.value]
+
+
+def _fill(contact: Contact, customer: Customer) -> Contact:
+    return replace(
+        contact,
+        customer_id=contact.customer_id or customer.customer_id,
+        display_name=contact.display_name or customer.name,
+        phones=contact.phones or ((customer.phone,) if customer.phone else ()),
+    )

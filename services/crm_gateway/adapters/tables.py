@@ -1,0 +1,94 @@
+"""The gateway's tables. The Alembic revisions under `migrations/` create them."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from mesh.database import UtcDateTime
+from mesh.outbox import outbox_table
+
+metadata = MetaData()
+
+
+def _scope() -> list[Column[str]]:
+    """What every table holds of the request or event that wrote the row."""
+    return [
+        Column("tenant_id", String(64), nullable=False),
+        Column("region", String(32), nullable=False),
+        Column("correlation_id", String(64), nullable=False),
+        Column("language", String(35), nullable=False),
+    ]
+
+
+contacts = Table(
+    "crm_contacts",
+    metadata,
+    Column("contact_id", String(64), primary_key=True),
+    *_scope(),
+    Column("customer_id", String(128), nullable=True),
+    Column("display_name", String(200), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("tenant_id", "customer_id", name="uq_crm_contacts_customer"),
+)
+
+# A number may be several contacts': families and offices share one.
+phones = Table(
+    "crm_contact_phones",
+    metadata,
+    Column("contact_id", String(64), ForeignKey("crm_contacts.contact_id", ondelete="CASCADE"), primary_key=True),
+    Column("phone", String(20), primary_key=True),
+    *_scope(),
+    Column("position", Integer, nullable=False),
+    Index("ix_crm_contact_phones_phone", "tenant_id", "phone"),
+)
+
+emails = Table(
+    "crm_contact_emails",
+    metadata,
+    Column("contact_id", String(64), ForeignKey("crm_contacts.contact_id", ondelete="CASCADE"), primary_key=True),
+    Column("email", String(320), primary_key=True),
+    *_scope(),
+    Column("position", Integer, nullable=False),
+    Index("ix_crm_contact_emails_email", "tenant_id", "email"),
+)
+
+# The local CRM's own table: what calls left behind.
+records = Table(
+    "crm_records",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    Column("record_id", String(64), nullable=False, unique=True),
+    *_scope(),
+    Column("session_id", String(64), nullable=False),
+    Column("turn_id", String(64), nullable=False),
+    Column("contact_id", String(64), ForeignKey("crm_contacts.contact_id"), nullable=True),
+    Column("kind", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("fields", JSON, nullable=False),
+    Column("event_id", String(128), nullable=False),
+    Column("confidence", Float, nullable=True),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("tenant_id", "event_id", name="uq_crm_records_event"),
+    Index("ix_crm_records_session", "tenant_id", "session_id", "sequence"),
+    Index("ix_crm_records_contact", "tenant_id", "contact_id", "sequence"),
+    Index("ix_crm_records_kind", "tenant_id", "kind", "sequence"),
+)
+
+outbox = outbox_table(metadata, "crm_outbox")

@@ -1,0 +1,49 @@
+"""The hot path's composition root: the only place that builds and wires it."""
+
+from voicemesh.crm.v1 import crm_service_pb2, crm_service_pb2_grpc
+
+from mesh import logs
+from mesh.database import database, migrate
+from mesh.outbox import Outbox
+from mesh.serving import Runtime
+from services.crm_gateway.adapters import tables
+from services.crm_gateway.adapters.contacts import ContactStore
+from services.crm_gateway.cache import ContextCache
+from services.crm_gateway.config import DATABASE_VARIABLE, CrmSettings
+from services.crm_gateway.handlers import Gateway
+from services.crm_gateway.hub import Hub
+from services.crm_gateway.listening import Listening
+from services.crm_gateway.servicer import CrmServicer
+
+_log = logs.get_logger(__name__)
+
+
+async def build(settings: CrmSettings, runtime: Runtime) -> None:
+    """Wire the service into the runtime.
+
+    Raises:
+        ConfigError: when the database's URL cannot be used.
+    """
+    url = settings.database_url()
+    await migrate(url, "services.crm_gateway", variable=DATABASE_VARIABLE)
+    engine = await runtime.stack.enter_async_context(database(url, variable=DATABASE_VARIABLE))
+    outbox = Outbox(engine, tables.outbox)
+    store = ContactStore(engine, outbox)
+    cache = ContextCache(
+        store.context,
+        window_s=settings.crm_cache_window_s,
+        keep_s=settings.crm_cache_keep_s,
+        size=settings.crm_cache_size,
+    )
+    hub = Hub()
+    gateway = Gateway(store, cache, hub, settings.crm_read_timeout_s)
+    if settings.nats_url:
+        listening = Listening(gateway, outbox, settings.crm_bus_retry_s)
+        runtime.tasks.create_task(listening.run(settings.nats_url), name="crm.listening")
+    else:
+        _log.warning("crm.no_bus", advice="set VOICEMESH_NATS_URL: changes by other processes are seen late")
+    runtime.add_servicer(
+        crm_service_pb2_grpc.add_CrmServiceServicer_to_server,
+        CrmServicer(gateway, hub),
+        crm_service_pb2.DESCRIPTOR.services_by_name["CrmService"],
+    )

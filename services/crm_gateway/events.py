@@ -1,0 +1,53 @@
+"""The event the gateway publishes."""
+
+from datetime import UTC, datetime
+
+from voicemesh.events.v1.business_events_pb2 import RecordWritten
+from voicemesh.events.v1.event_pb2 import CustomerReference, EventContext
+
+from mesh.durations import to_timestamp
+from services.crm_gateway.model import Contact, ContactKey, Scope
+
+
+def record_written(
+    scope: Scope,
+    contact: Contact | None,
+    *,
+    vendor: str,
+    kind: str,
+    record_id: str,
+    source_event_id: str,
+    event_id: str,
+) -> RecordWritten:
+    """Say that a record was written. `event_id` must be the same each time this is said of the same writing."""
+    customer = CustomerReference()
+    if contact is not None:
+        customer.contact_id = contact.contact_id
+        customer.customer_id = contact.customer_id
+        customer.phone = contact.phones[0] if contact.phones else ""
+    return RecordWritten(
+        context=EventContext(
+            event_id=event_id,
+            occurred_at=to_timestamp(datetime.now(UTC)),
+            tenant_id=scope.tenant_id,
+            region=scope.region,
+            correlation_id=scope.correlation_id,
+            language=scope.language,
+            session_id=scope.session_id,
+            customer=customer,
+        ),
+        vendor=vendor,
+        kind=kind,
+        record_id=record_id,
+        source_event_id=source_event_id,
+    )
+
+
+def keys_of(customer: CustomerReference) -> frozenset[ContactKey]:
+    """Return the names by which an event says whose record it is."""
+    named = (
+        ContactKey("contact_id", customer.contact_id),
+        ContactKey("customer_id", customer.customer_id),
+        ContactKey("phone", customer.phone),
+    )
+    return frozenset(key for key in named if key.value)

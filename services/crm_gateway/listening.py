@@ -1,0 +1,44 @@
+"""The hot path's ear on the bus: contacts and records that other processes wrote."""
+
+import asyncio
+
+from google.protobuf.message import Message
+from voicemesh.events.v1.business_events_pb2 import RecordWritten
+
+from mesh import logs
+from mesh.bus import BusUnavailableError, Delivery, connect
+from mesh.outbox import Outbox
+from services.crm_gateway import metrics
+from services.crm_gateway.events import keys_of
+from services.crm_gateway.handlers import Gateway
+
+_SOURCE = "/voicemesh/crm"
+_log = logs.get_logger(__name__)
+
+
+class Listening:
+    """Lets calls hear of changes. No call waits for it: without the broker contexts are only less fresh."""
+
+    def __init__(self, gateway: Gateway, outbox: Outbox, retry_s: float) -> None:
+        self._gateway = gateway
+        self._outbox = outbox
+        self._retry_s = retry_s
+
+    async def run(self, nats_url: str) -> None:
+        """Listen and publish, for ever; a broker that is not there is tried again."""
+        while True:
+            try:
+                async with connect(nats_url, source=_SOURCE) as bus, asyncio.TaskGroup() as tasks:
+                    consumer = await bus.consumer([RecordWritten], durable=None)
+                    metrics.BUS_CONNECTED.set(1)
+                    tasks.create_task(consumer.run(self.on_written))
+                    await self._outbox.run(bus)
+            except* BusUnavailableError as group:
+                _log.warning("crm.bus_unavailable", error=str(group.exceptions[0]))
+            metrics.BUS_CONNECTED.set(0)
+            await asyncio.sleep(self._retry_s)
+
+    async def on_written(self, event: Message, _: Delivery) -> None:
+        """Have the calls of the contact look again."""
+        assert isinstance(event, RecordWritten)
+        self._gateway.changed(event.context.tenant_id, keys_of(event.context.customer))

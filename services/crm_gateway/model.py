@@ -1,0 +1,178 @@
+"""The gateway's domain: contacts, records, the caller's context, and what is asked of a business system."""
+
+import enum
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol, TypeAlias
+
+_NAMESPACE = uuid.UUID("6f1f1c2c-3a55-5f0e-9c0b-7d4f8a2e9b11")
+
+KeyKind: TypeAlias = Literal["contact_id", "customer_id", "phone"]
+
+INTERACTION = "interaction"
+OPT_OUT = "opt_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """On whose behalf something is read or written."""
+
+    tenant_id: str
+    region: str
+    correlation_id: str
+    language: str
+    session_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactKey:
+    """One of a contact's names."""
+
+    kind: KeyKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person the business knows. `version` counts its changes from 1."""
+
+    contact_id: str
+    customer_id: str = ""
+    display_name: str = ""
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    language: str = ""
+    region: str = ""
+    version: int = 0
+    updated_at: datetime | None = None
+
+    @property
+    def keys(self) -> frozenset[ContactKey]:
+        """All names it can be found by."""
+        keys = [ContactKey("contact_id", self.contact_id), *(ContactKey("phone", phone) for phone in self.phones)]
+        if self.customer_id:
+            keys.append(ContactKey("customer_id", self.customer_id))
+        return frozenset(keys)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenItem:
+    """An open record in a line."""
+
+    record_id: str
+    kind: str
+    title: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerContext:
+    """What a conversation should know of its caller. `contact` None: nobody the business knows."""
+
+    as_of: datetime
+    contact: Contact | None = None
+    last_interaction: str = ""
+    last_interaction_at: datetime | None = None
+    open_items: tuple[OpenItem, ...] = ()
+    suppressed: bool = False
+    stale: bool = False
+
+
+class RecordState(enum.StrEnum):
+    """How far a record has come."""
+
+    DRAFT = "draft"
+    REVIEWED = "reviewed"
+    APPLIED = "applied"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who an event says the customer is; empty: not known."""
+
+    contact_id: str = ""
+    customer_id: str = ""
+    phone: str = ""
+    name: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether anything at all is known."""
+        return bool(self.contact_id or self.customer_id or self.phone or self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """What an event becomes in a business system. `event_id` is its idempotency key: one event, one record."""
+
+    event_id: str
+    scope: Scope
+    customer: Customer
+    kind: str
+    state: RecordState
+    title: str
+    open: bool
+    occurred_at: datetime
+    fields: Mapping[str, str] = field(default_factory=dict)
+    confidence: float | None = None
+    turn_id: str = ""
+    closes: str = ""
+    """The kind of open record of the contact that this one ends; empty: none."""
+
+    @property
+    def record_id(self) -> str:
+        """The record's id, the same each time the event comes."""
+        return uuid.uuid5(_NAMESPACE, f"{self.scope.tenant_id}/{self.event_id}").hex
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it was written. `sequence` orders all records of the store."""
+
+    sequence: int
+    record_id: str
+    scope: Scope
+    kind: str
+    state: RecordState
+    contact_id: str
+    title: str
+    fields: Mapping[str, str]
+    event_id: str
+    created_at: datetime
+    confidence: float | None
+
+
+class Unit(Protocol):
+    """An open transaction of the gateway's own store, which an embedded business system may join."""
+
+
+class Vendor(Protocol):
+    """A business system that records go to. Called by the sync process only, never while a caller waits."""
+
+    name: str
+    """Its name in events and settings."""
+    embedded: bool
+    """Whether it lives in the gateway's own database and writes in its transaction."""
+
+    async def write(self, record: NewRecord, contact: Contact | None, unit: Unit | None) -> str:
+        """Write a record and return its id there.
+
+        Must be idempotent by `record.event_id`: an event may come again after a crash. An embedded system gets the
+        open transaction as `unit`; others get None and are called outside any transaction. Raises
+        :class:`RejectedError` for a record it will never take; any other exception is tried again.
+        """
+
+
+class RejectedError(Exception):
+    """A business system refuses a record for good; the text says why."""
+
+
+class ContactConflictError(Exception):
+    """A contact cannot be changed as asked; the text says why and what to do."""
+
+
+class ContactNotFoundError(LookupError):
+    """No contact has that id."""

@@ -1,0 +1,122 @@
+"""The gRPC face of the CRM gateway: proto to domain and back, nothing else."""
+
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from itertools import count
+from typing import Any, TypeAlias
+
+import grpc
+from voicemesh.crm.v1 import crm_pb2
+from voicemesh.crm.v1 import crm_service_pb2 as pb
+from voicemesh.crm.v1.crm_service_pb2_grpc import CrmServiceServicer
+
+from mesh.errors import ErrorReason, MeshError, protocol_violation
+from mesh.streams import Send, respond
+from services.crm_gateway import wire
+from services.crm_gateway.handlers import Gateway
+from services.crm_gateway.hub import Hub
+from services.crm_gateway.model import CallerContext, ContactKey
+from services.crm_gateway.session import CallSession, Learned
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+_E164 = re.compile(r"\+[1-9][0-9]{5,14}")
+
+
+class CrmServicer(CrmServiceServicer):
+    """Implements voicemesh.crm.v1.CrmService."""
+
+    def __init__(self, gateway: Gateway, hub: Hub) -> None:
+        self._gateway = gateway
+        self._hub = hub
+
+    async def CallSession(
+        self, request_iterator: AsyncIterator[pb.CallSessionRequest], _: Context
+    ) -> AsyncIterator[pb.CallSessionResponse]:
+        """Accompany a call."""
+
+        async def run(send: Send[pb.CallSessionResponse]) -> None:
+            await self._accompany(request_iterator, send)
+
+        async with contextlib.aclosing(respond(run)) as responses:
+            async for response in responses:
+                yield response
+
+    async def _accompany(
+        self, requests: AsyncIterator[pb.CallSessionRequest], send: Send[pb.CallSessionResponse]
+    ) -> None:
+        first = await anext(requests, None)
+        if first is None:
+            raise _vanished()
+        if not first.HasField("start"):
+            raise protocol_violation("start", str(first.WhichOneof("request")))
+        numbers = count()
+
+        async def tell(context: CallerContext) -> None:
+            caller_context = wire.caller_context_pb(context)
+            await send(pb.CallSessionResponse(sequence=next(numbers), caller_context=caller_context))
+
+        start = first.start
+        session = CallSession(
+            wire.scope(start.context), wire.key(start.contact), self._gateway.contexts, self._hub, tell
+        )
+        await session.run(_learned(requests))
+
+    async def LookupContact(self, request: pb.LookupContactRequest, _: Context) -> pb.LookupContactResponse:
+        """Find a contact."""
+        key = wire.key(request.contact)
+        assert key is not None, "the oneof is required"
+        context = await self._gateway.lookup(wire.scope(request.context), key)
+        return pb.LookupContactResponse(caller_context=wire.caller_context_pb(context))
+
+    async def UpsertContact(self, request: pb.UpsertContactRequest, _: Context) -> pb.UpsertContactResponse:
+        """Make or change a contact."""
+        contact, created = await self._gateway.upsert(wire.scope(request.context), wire.contact(request.contact))
+        return pb.UpsertContactResponse(contact=wire.contact_pb(contact), created=created)
+
+    async def ListRecords(self, request: pb.ListRecordsRequest, _: Context) -> pb.ListRecordsResponse:
+        """List a page of records."""
+        page, token = await self._gateway.records(
+            wire.scope(request.context),
+            kind=request.kind,
+            session_id=request.session_id,
+            contact_id=request.contact_id,
+            size=request.page_size,
+            token=request.page_token,
+        )
+        return pb.ListRecordsResponse(records=[wire.record_pb(record) for record in page], next_page_token=token)
+
+
+async def _learned(requests: AsyncIterator[pb.CallSessionRequest]) -> AsyncIterator[Learned]:
+    """Yield the names of the caller among what was learned, until the call ends.
+
+    Raises:
+        MeshError: CONNECTION_DROPPED when the stream ends without `end`.
+    """
+    async for request in requests:
+        match request.WhichOneof("request"):
+            case "fact":
+                learned = _name_in(request.fact)
+                if learned is not None:
+                    yield learned
+            case "end":
+                return
+            case other:
+                raise protocol_violation("fact or end", str(other))
+    raise _vanished()
+
+
+def _name_in(fact: crm_pb2.CallFact) -> Learned | None:
+    if fact.HasField("identified"):
+        key = wire.key(fact.identified)
+        return Learned(key, certain=True) if key else None
+    if fact.HasField("slot") and fact.slot.type == "phone" and _E164.fullmatch(fact.slot.value):
+        return Learned(ContactKey("phone", fact.slot.value), certain=False)
+    return None
+
+
+def _vanished() -> MeshError:
+    return MeshError(
+        ErrorReason.ERROR_REASON_CONNECTION_DROPPED,
+        "the stream ended without CallSessionEnd; open another one to go on",
+    )

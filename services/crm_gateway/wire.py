@@ -1,0 +1,98 @@
+"""Between the protos and the domain."""
+
+from voicemesh.common.v1.context_pb2 import RequestContext
+from voicemesh.crm.v1 import crm_pb2 as pb
+
+from mesh.durations import to_timestamp
+from services.crm_gateway import model
+
+_STATES = {
+    model.RecordState.DRAFT: pb.RECORD_STATE_DRAFT,
+    model.RecordState.REVIEWED: pb.RECORD_STATE_REVIEWED,
+    model.RecordState.APPLIED: pb.RECORD_STATE_APPLIED,
+    model.RecordState.REJECTED: pb.RECORD_STATE_REJECTED,
+}
+
+
+def scope(context: RequestContext) -> model.Scope:
+    """On whose behalf."""
+    return model.Scope(context.tenant_id, context.region, context.correlation_id, context.language, context.session_id)
+
+
+def key(key: pb.ContactKey) -> model.ContactKey | None:
+    """One of a contact's names; None when none is given."""
+    match key.WhichOneof("key"):
+        case "contact_id":
+            return model.ContactKey("contact_id", key.contact_id)
+        case "customer_id":
+            return model.ContactKey("customer_id", key.customer_id)
+        case "phone":
+            return model.ContactKey("phone", key.phone)
+        case _:
+            return None
+
+
+def contact(contact: pb.Contact) -> model.Contact:
+    """A contact as it was given."""
+    return model.Contact(
+        contact_id=contact.contact_id,
+        customer_id=contact.customer_id,
+        display_name=contact.display_name,
+        phones=tuple(contact.phones),
+        emails=tuple(contact.emails),
+        language=contact.language,
+        region=contact.region,
+        version=contact.version,
+    )
+
+
+def contact_pb(contact: model.Contact) -> pb.Contact:
+    """A contact."""
+    return pb.Contact(
+        contact_id=contact.contact_id,
+        customer_id=contact.customer_id,
+        display_name=contact.display_name,
+        phones=contact.phones,
+        emails=contact.emails,
+        language=contact.language,
+        region=contact.region,
+        version=contact.version,
+        updated_at=to_timestamp(contact.updated_at) if contact.updated_at else None,
+    )
+
+
+def caller_context_pb(context: model.CallerContext) -> pb.CallerContext:
+    """What is known of a caller."""
+    last = context.last_interaction_at
+    return pb.CallerContext(
+        contact=contact_pb(context.contact) if context.contact else None,
+        last_interaction=context.last_interaction,
+        last_interaction_at=to_timestamp(last) if last else None,
+        open_items=[
+            pb.OpenItem(record_id=item.record_id, kind=item.kind, title=item.title, state=item.state)
+            for item in context.open_items
+        ],
+        suppressed=context.suppressed,
+        as_of=to_timestamp(context.as_of),
+        stale=context.stale,
+    )
+
+
+def record_pb(record: model.Record) -> pb.Record:
+    """A record."""
+    return pb.Record(
+        record_id=record.record_id,
+        kind=record.kind,
+        state=_STATES[record.state],
+        contact_id=record.contact_id,
+        title=record.title,
+        fields=dict(record.fields),
+        event_id=record.event_id,
+        session_id=record.scope.session_id,
+        correlation_id=record.scope.correlation_id,
+        tenant_id=record.scope.tenant_id,
+        region=record.scope.region,
+        language=record.scope.language,
+        created_at=to_timestamp(record.created_at),
+        confidence=record.confidence,
+    )
