@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from services.tts.sentences import speakable
 
-_EDGES = ".,;:!?…\"'“”‘’«»()[]{}<>*_–—-"  # noqa: RUF001 - typographic marks are meant
+_EDGES = ".,;:!?…。！？，、；：\"'“”‘’«»()[]{}<>*_–—-"  # noqa: RUF001 - typographic and wide marks are meant
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",

@@ -88,7 +88,7 @@ class SpeechTrack:
         words = []
         while self._words and self._words[0].start_s < end_s:
             words.append(self._words.popleft())
-        return Packet(data, offset_s, end_s - offset_s, tuple(words))
+        return Packet(data, offset_s, self._seconds(size), tuple(words))
 
     def _seconds(self, count: int) -> float:
         return count / self._bytes_per_second

@@ -37,10 +37,8 @@ def preset(name: str) -> Preset:
 
 def catalogue(library: EspeakLibrary) -> tuple[Voice, ...]:
     """Return the library's voices, each with the languages it is the default for, by name."""
-    found: dict[str, EspeakVoice] = {}
-    for voice in library.voices():
-        found.setdefault(voice.name, voice)
-    defaults = _defaults(found.values())
+    voices = library.voices()
+    defaults = _defaults(voices)
     return tuple(
         Voice(
             name=voice.name,
@@ -49,7 +47,7 @@ def catalogue(library: EspeakLibrary) -> tuple[Voice, ...]:
             sample_rate_hz=library.sample_rate_hz,
             default_for=tuple(_tag(tag) for tag, name in defaults.items() if name == voice.name),
         )
-        for voice in sorted(found.values(), key=lambda voice: voice.name)
+        for voice in sorted(voices, key=lambda voice: voice.name)
     )
 
 

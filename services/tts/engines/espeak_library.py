@@ -7,6 +7,7 @@ The names and numbers below are those of `speak_lib.h` of espeak-ng 1.52.
 
 import ctypes
 import functools
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -126,14 +127,13 @@ class EspeakLibrary:
         self._callback = _Callback(self._receive)
         self._library.espeak_SetSynthCallback(self._callback)
 
+        self._voices: dict[str, EspeakVoice] = {}
+        self._files: dict[str, str] = {}
+        self._read_voices(data)
+
     def voices(self) -> list[EspeakVoice]:
-        """Return all voices, without variants."""
-        with self._lock:
-            return [
-                EspeakVoice(languages[0][0], tuple(languages))
-                for voice in self._list(None)
-                if (languages := _languages(voice.languages))
-            ]
+        """Return all voices that can speak, without variants."""
+        return list(self._voices.values())
 
     def variants(self) -> frozenset[str]:
         """Return the names of the variants that any voice can be given: `en-us+NAME`."""
@@ -214,8 +214,20 @@ class EspeakLibrary:
         link.symlink_to(data, target_is_directory=True)
         return link
 
+    def _read_voices(self, data: Path) -> None:
+        """List the voices by the name of their first language; those whose dictionary is missing cannot speak."""
+        for voice in self._list(None):
+            languages = _languages(voice.languages)
+            file = voice.identifier.decode()
+            if languages and _has_dictionary(data, file, languages[0][0]):
+                found = EspeakVoice(languages[0][0], tuple(languages))
+                # The library finds some of its voices, en-gb among them, by their files only.
+                if self._voices.setdefault(found.name, found) is found:
+                    self._files[found.name] = file
+
     def _choose(self, voice: str) -> None:
-        status = self._library.espeak_SetVoiceByName(voice.encode())
+        base, plus, variant = voice.partition("+")
+        status = self._library.espeak_SetVoiceByName(f"{self._files.get(base, base)}{plus}{variant}".encode())
         if status != 0:
             raise _failed(f"libespeak-ng has no voice {voice!r} (answer {status})")
 
@@ -260,6 +272,12 @@ def _marks(events: object) -> list[Mark]:
             marks.append(Mark(event.sample, event.text_position - 1, ends_clause=True))
         index += 1
     return marks
+
+
+def _has_dictionary(data: Path, file: str, language: str) -> bool:
+    """Return whether the dictionary is there that a voice's file names, or else its language has."""
+    named = re.search(r"^\s*dictionary\s+(\S+)", (data / "lang" / file).read_text("utf-8"), re.MULTILINE)
+    return (data / f"{named[1] if named else language.split('-', maxsplit=1)[0]}_dict").exists()
 
 
 def _languages(address: int) -> list[tuple[str, int]]:
