@@ -48,21 +48,19 @@ async def _call(domain: str, mesh, traceparent: str, folder: Path) -> CallReport
 
 async def _make_calls(folder: Path) -> dict[str, CallMade]:
     traces = {domain: new_traceparent() for domain in KINDS}
-    async with receiver() as spans:
-        async with (
-            launch(LaunchOptions(state_dir=folder / "state", otlp_endpoint=spans.endpoint)) as mesh,
-            mesh.watched(),
-            listening(mesh.nats_url, lambda _: None) as published,
-        ):
-            async with asyncio.TaskGroup() as tasks:
-                calls = {d: tasks.create_task(_call(d, mesh, traces[d][2], folder)) for d in KINDS}
-            reports = {domain: call.result() for domain, call in calls.items()}
-            records = {
-                domain: await wait_for_records(
-                    mesh.addresses["crm"], report.session_id, (KINDS[domain], "interaction"), 15
-                )
-                for domain, report in reports.items()
-            }
+    async with (
+        receiver() as spans,
+        launch(LaunchOptions(state_dir=folder / "state", otlp_endpoint=spans.endpoint)) as mesh,
+        mesh.watched(),
+        listening(mesh.nats_url, lambda _: None) as published,
+    ):
+        async with asyncio.TaskGroup() as tasks:
+            calls = {d: tasks.create_task(_call(d, mesh, traces[d][2], folder)) for d in KINDS}
+        reports = {domain: call.result() for domain, call in calls.items()}
+        records = {
+            domain: await wait_for_records(mesh.addresses["crm"], report.session_id, (KINDS[domain], "interaction"), 15)
+            for domain, report in reports.items()
+        }
     return {
         domain: CallMade(
             report,
