@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # Packets between the engine and the wire: 1.6 s of audio; when full the speaker waits.
 _READY_PACKETS = 8
+_REMEMBERED = 256
 
 _Output: TypeAlias = tuple[Utterance, Packet | None]
 
@@ -27,7 +29,8 @@ class SynthesisStream:
     """One client's stream.
 
     Sentences are spoken in the order in which they become whole, whichever utterance they belong to. An
-    utterance ends by its flush, by a cancel or by the end of the text; its id may be used again.
+    utterance ends by its flush or by the end of the text; its id may then be used again. What still comes for a
+    cancelled one - its writer may not know yet - is dropped; the last 256 cancelled ids are remembered for that.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class SynthesisStream:
         self._config: tuple[Delivery, AudioFormat] | None = None
         self._open: dict[str, Utterance] = {}
         self._living: list[Utterance] = []
+        self._cancelled: deque[str] = deque(maxlen=_REMEMBERED)
         self._speaking: tuple[Utterance, asyncio.Task[None]] | None = None
 
     async def events(self, commands: AsyncIterator[Command]) -> AsyncGenerator[Event, None]:
@@ -105,11 +109,15 @@ class SynthesisStream:
             self._cancel(command.utterance_id)
 
     def _add(self, command: AddText) -> None:
+        if command.utterance_id in self._cancelled:
+            return
         utterance = self._utterance(command.utterance_id)
         for sentence in utterance.splitter.feed(command.text):
             self._queue(utterance, sentence)
 
     def _flush(self, utterance_id: str) -> None:
+        if utterance_id in self._cancelled:
+            return
         # One that never had a text is answered too: a client may wait for the end of an empty reply.
         utterance = self._utterance(utterance_id)
         for sentence in utterance.splitter.flush():
@@ -123,6 +131,7 @@ class SynthesisStream:
             if utterance.cancelled or utterance_id not in {"", utterance.id}:
                 continue
             utterance.cancelled = True
+            self._cancelled.append(utterance.id)
             self._open.pop(utterance.id, None)
             if self._speaking is not None and self._speaking[0] is utterance:
                 self._speaking[1].cancel()

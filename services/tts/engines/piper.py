@@ -45,15 +45,21 @@ def create(settings: TtsSettings) -> "PiperSynthesizer":
             f"VOICEMESH_TTS_PIPER_VOICES: no Piper voice in {folder}; pull one with `voicemesh models pull`, or put "
             "NAME.onnx and NAME.onnx.json there"
         )
+    voices = [PiperVoice(model, threads=settings.tts_piper_threads) for model in models]
+    likeliest = next((v for v in voices if v.name == settings.tts_voice.partition("/")[0]), voices[0])
+    try:
+        likeliest.load()  # so that no caller waits for it
+    except MeshError as error:
+        raise ConfigError(f"VOICEMESH_TTS_PIPER_VOICES: {error.message}") from error
     return PiperSynthesizer(
-        [PiperVoice(model, threads=settings.tts_piper_threads) for model in models],
+        voices,
         workers=settings.tts_piper_workers,
         max_waiting=settings.tts_max_waiting,
     )
 
 
 class PiperVoice:
-    """One model file; loaded at its first sentence, safe for use by many threads."""
+    """One model file; loaded by `load` or at its first sentence, safe for use by many threads."""
 
     def __init__(self, model: Path, *, threads: int) -> None:
         self.name = model.name.removesuffix(".onnx")
@@ -102,7 +108,7 @@ class PiperVoice:
         self, ids: list[int], speaker: int, length: float
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Return the audio and, where the model gives them, the durations of the ids."""
-        session = self._load()
+        session = self.load()
         scales = self.config.inference
         feed: dict[str, NDArray[Any]] = {
             "input": np.array([ids], np.int64),
@@ -121,7 +127,12 @@ class PiperVoice:
             raise self._failed(f"gave {durations.size} durations for {len(ids)} phoneme ids")
         return audio, durations
 
-    def _load(self) -> Any:
+    def load(self) -> Any:
+        """Return the model's session, loaded at the first call.
+
+        Raises:
+            MeshError: ENGINE_FAILED when the file is no Piper model.
+        """
         with self._loading:
             if self._session is None:
                 options = onnxruntime.SessionOptions()
@@ -187,8 +198,6 @@ class PiperSynthesizer:
         await self._threads.close()
 
     def _speak(self, text: str, delivery: Delivery, emit: Emit[SpeechChunk]) -> None:
-        if not emit(None):
-            return  # cancelled while it waited
         base, _, speaker = delivery.voice.name.partition("/")
         voice = self._models[base]
         spoken = normalise(text, delivery.voice.languages[0])

@@ -151,9 +151,15 @@ def not_piper(model: Path) -> None:
     ("break_it", "what"),
     [(not_piper, "is no Piper model"), (lambda model: model.write_bytes(b"x"), "cannot be loaded")],
 )
-async def test_a_model_that_cannot_be_used_fails_its_sentence(tmp_path: Path, break_it: object, what: str) -> None:
+async def test_a_model_that_cannot_be_used_is_refused_or_fails_its_sentence(
+    tmp_path: Path, break_it: object, what: str
+) -> None:
     break_it(make_voice(tmp_path, NAME))  # type: ignore[operator]
+    with pytest.raises(ConfigError, match=what):
+        create(TtsSettings(tts_engine="piper", tts_piper_voices=tmp_path))
+    make_voice(tmp_path, "en_US-first-low")
     async with engine(tmp_path) as piper:
+        await speak(piper, "Hello.", voice="en_US-first-low")
         with pytest.raises(MeshError, match=what):
             await speak(piper, "Hello.")
 

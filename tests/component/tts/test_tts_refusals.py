@@ -27,6 +27,8 @@ from mesh.testing import serve
 from services.tts.app import build
 from services.tts.config import TtsSettings
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 def info_of(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
     status = rpc_status.from_call(error)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ WORDS = [
     *("Can", "you", "come", "on", "Tuesday", "at", "10:30"),
 ]
 RATE = 16_000
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def samples(heard: Heard) -> np.ndarray:
@@ -138,7 +139,7 @@ async def test_cancel_drops_what_was_not_sent(stub: TtsServiceStub) -> None:
     assert not everything["other"].done.cancelled
 
 
-async def test_cancel_without_an_id_cancels_all_and_the_id_may_be_used_again(stub: TtsServiceStub) -> None:
+async def test_cancel_without_an_id_cancels_all_and_what_comes_late_is_dropped(stub: TtsServiceStub) -> None:
     call = stub.StreamingSynthesize()
     listener = Listener(call)
     for request in (configure(), text("a", "no end of"), text("b", "this either"), cancel(), cancel("c")):
@@ -146,10 +147,26 @@ async def test_cancel_without_an_id_cancels_all_and_the_id_may_be_used_again(stu
     await listener.until(lambda r: set(listener.heard) == {"a", "b"})
     assert all(heard.done is not None and heard.done.cancelled for heard in listener.heard.values())
     assert all(heard.audio == b"" for heard in listener.heard.values())
-    del listener.heard["a"]
-    await call.write(text("a", "Again."))
+    for request in (text("a", "Too late."), flush("a"), text("c", "But this one."), end()):
+        await call.write(request)
+    heard = await listener.to_the_end()
+    assert heard["a"].audio == b""
+    assert heard["c"].spoken == ["But", "this", "one"]
+
+
+async def test_an_id_may_be_used_again_when_it_is_done(stub: TtsServiceStub) -> None:
+    call = stub.StreamingSynthesize()
+    listener = Listener(call)
+    for _ in range(2):
+        listener = Listener(call, first_sequence=listener.sequence)
+        for request in (configure(), text("a", "Again."), flush("a")):
+            await call.write(request)
+        heard = await listener.until_done("a")
+        assert heard.spoken == ["Again"]
+        assert seconds(heard.packets[0].offset) == 0
+    await call.write(cancel("a"))
     await call.write(end())
-    assert (await listener.to_the_end())["a"].spoken == ["Again"]
+    assert list(await listener.to_the_end()) == ["a"]
 
 
 @pytest.mark.parametrize(

@@ -68,10 +68,10 @@ class Heard:
 class Listener:
     """Gathers responses by utterance, and checks what holds for every stream."""
 
-    def __init__(self, call: object, bytes_per_second: int = 32_000) -> None:
+    def __init__(self, call: object, bytes_per_second: int = 32_000, *, first_sequence: int = 0) -> None:
         self._call = call
         self._bytes_per_second = bytes_per_second
-        self._sequence = 0
+        self.sequence = first_sequence
         self.heard: dict[str, Heard] = {}
         self.order: list[str] = []
 
@@ -93,8 +93,8 @@ class Listener:
         return self.heard
 
     def _take(self, response: Response) -> None:
-        assert response.sequence == self._sequence
-        self._sequence += 1
+        assert response.sequence == self.sequence
+        self.sequence += 1
         kind = response.WhichOneof("response")
         body = getattr(response, str(kind))
         heard = self.heard.setdefault(body.utterance_id, Heard())
