@@ -34,6 +34,8 @@ class Duplex(Generic[RequestT, ResponseT]):
         self._finished = False
         self._failed = False
         self._read: asyncio.Task[Any] | None = None
+        # As many as there are senders: each waits for its own.
+        self._writes: set[asyncio.Task[None]] = set()
 
     async def send(self, request: RequestT) -> None:
         """Send one message; waits while the other side reads slowly.
@@ -41,6 +43,13 @@ class Duplex(Generic[RequestT, ResponseT]):
         Raises:
             MeshError: what the other side ended the stream with, or DEPENDENCY_UNAVAILABLE.
         """
+        # A sender that is cancelled must not cancel the call, as grpc.aio's own write would.
+        writing = asyncio.get_running_loop().create_task(self._write(request))
+        self._writes.add(writing)
+        writing.add_done_callback(self._written)
+        await asyncio.shield(writing)
+
+    async def _write(self, request: RequestT) -> None:
         async with self._sending:
             try:
                 await self._call.write(request)
@@ -48,6 +57,11 @@ class Duplex(Generic[RequestT, ResponseT]):
                 # A write on a dead stream does not say what ended it; its status does.
                 self._failed = True
                 raise from_rpc_error(await self._status(), self._dependency) from None
+
+    def _written(self, writing: asyncio.Task[None]) -> None:
+        self._writes.discard(writing)
+        if not writing.cancelled():
+            writing.exception()  # raised where it is awaited, if anybody still does
 
     async def finish(self, end: RequestT) -> None:
         """Send the explicit end; responses still come."""
@@ -79,9 +93,11 @@ class Duplex(Generic[RequestT, ResponseT]):
                     while await self._next() is not grpc.aio.EOF:
                         pass
         self._call.cancel()
-        if self._read is not None:
-            await asyncio.wait([self._read])
-            self._read.cancelled() or self._read.exception()  # it is nobody's any more
+        left = [*self._writes, *([self._read] if self._read is not None else [])]
+        if left:
+            await asyncio.wait(left)
+        if self._read is not None and not self._read.cancelled():
+            self._read.exception()  # it is nobody's any more
 
     async def _next(self) -> Any:
         # A reader that is cancelled must not cancel the call, as grpc.aio's own read would: the end is still to be

@@ -14,7 +14,7 @@ from services.asr.app import build as build_asr
 from services.asr.config import AsrSettings
 from services.consent.app import build as build_consent
 from services.consent.config import ConsentSettings
-from services.crm_gateway.config import CrmGatewaySettings
+from services.crm_gateway.config import CrmSettings
 from services.dialogue.app import build as build_dialogue
 from services.dialogue.config import DialogueSettings
 from services.nlu.app import build as build_nlu
@@ -48,7 +48,7 @@ async def whole_mesh(folder: Path, **dialogue_settings) -> AsyncIterator[WholeMe
             ("nlu", build_nlu, NluSettings(**common)),
             ("tts", build_tts, TtsSettings(**common)),
             ("consent", build_consent, ConsentSettings(**common)),
-            ("crm", build_crm, CrmGatewaySettings(**common)),
+            ("crm", build_crm, CrmSettings(**common)),
         ):
             ready = await stack.enter_async_context(serve(build, settings, service=name))
             addresses[name] = ready.address

@@ -50,7 +50,10 @@ class GrpcConsentLink:
         await tell(await asyncio.shield(self._withdrawn))
 
     async def watch(self) -> None:
-        """Ask, and listen until the stream ends."""
+        """Ask, and listen until the stream ends. Of a caller who is not known nothing can be asked."""
+        if not (self._info.phone or self._info.customer_id):
+            self._decision.set_result(ConsentDecision(allowed=False, denied=False, reason="caller not known"))
+            return
         try:
             method = ConsentServiceStub(self._channel).Monitor
             async with duplex(method, "consent", name=_NAME, end=_END) as stream:

@@ -181,7 +181,8 @@ async def _settled(count: Callable[[], float], allowed: float) -> float:
 
 
 async def _leaves_nothing(address: str, misbehave: Callable[[], Awaitable[None]]) -> None:
-    await _good_call(address)  # opens what stays open: channels, pools, connections
+    await misbehave()  # opens what stays open: channels, pools, connections
+    await _good_call(address)
     await _settled(_in_progress, 0)
     tasks, files = len(asyncio.all_tasks()), _files()
     await misbehave()
