@@ -25,6 +25,8 @@ class Line:
         self._frame = round(session.config.frame_ms / 1_000 * sample_rate_hz)
         self._hush = np.zeros(self._frame, np.int16)
         self._sent = 0
+        self.delay_s = 0.0
+        """How far the audio clock is behind the machine's: more than nothing only after the machine was stuck."""
 
     @property
     def position_s(self) -> float:
@@ -48,5 +50,6 @@ class Line:
         began = await self._session.play(frame.data)
         if self._tape.began is None:
             self._tape.began = began
-        self._tape.caller(frame)
+        self.delay_s = began - self._tape.began - self.position_s
+        self._tape.caller(frame, began)
         self._sent += len(frame)

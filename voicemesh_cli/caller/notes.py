@@ -26,6 +26,7 @@ class Notes:
         self._understood: list[sdk.Understanding] = []
         self._agent: dict[str, AgentReport] = {}
         self._began: dict[str, float] = {}
+        self._delays: list[float] = []
         self.turns: list[TurnReport] = []
         self.errors: list[sdk.ErrorNotice] = []
 
@@ -34,14 +35,17 @@ class Notes:
         """How many turns the agent has begun."""
         return len(self._agent)
 
-    def caller_began(self, turn: SpokenTurn, first_s: float, last_s: float) -> None:
-        """The caller speaks a turn from one moment to another, in seconds after the first sample."""
-        self.turns.append(TurnReport(len(self.turns), turn.text, first_s, last_s))
-        self._tell(first_s, CallerBegan(len(self.turns) - 1, turn.text))
+    def caller_began(self, turn: SpokenTurn, start_s: float, delay_s: float) -> None:
+        """The caller begins a turn, so many seconds of audio and of delay after the first sample."""
+        self._delays.append(delay_s)
+        end_s = start_s + turn.end_s - turn.start_s
+        self.turns.append(TurnReport(len(self.turns), turn.text, start_s + delay_s, end_s + delay_s))
+        self._tell(start_s + delay_s, CallerBegan(len(self.turns) - 1, turn.text))
 
-    def caller_ended(self) -> None:
+    def caller_ended(self, end_s: float, delay_s: float) -> None:
         """The caller's last voiced sample is spoken."""
         turn = self.turns[-1]
+        turn.end_s = end_s + delay_s
         self._tell(turn.end_s, CallerEnded(turn.index, turn.spoken))
 
     # The handlers, called by the session.
@@ -106,7 +110,7 @@ class Notes:
         """
         owner: dict[str, TurnReport] = {}
         for transcript in self._heard:
-            turn = self._turn_at(transcript.start + _EARLY_S)
+            turn = self._turn_of_audio(transcript.start + _EARLY_S)
             if turn is not None:
                 turn.heard.append(transcript)
                 owner[transcript.turn_id] = turn
@@ -123,8 +127,13 @@ class Notes:
         return greeting
 
     def _turn_at(self, moment_s: float) -> TurnReport | None:
-        """The last of the caller's turns that had begun then."""
+        """The last of the caller's turns that had begun at that moment."""
         return next((turn for turn in reversed(self.turns) if turn.start_s <= moment_s), None)
+
+    def _turn_of_audio(self, place_s: float) -> TurnReport | None:
+        """The last of the caller's turns that had begun at that place on the audio clock."""
+        turns = zip(reversed(self.turns), reversed(self._delays), strict=True)
+        return next((turn for turn, delay_s in turns if turn.start_s - delay_s <= place_s), None)
 
     def _since(self, event: sdk.SessionEvent) -> float:
         """When an event came, in seconds after the caller's first sample; 0 before it."""

@@ -163,8 +163,8 @@ class _Caller:
         start_s = max(turn.start_s - _BEFORE_S, (before + turn.start_s) / 2)
         end_s = min(turn.end_s + _BEHIND_S, (turn.end_s + behind) / 2)
         shift = self._line.position_s - start_s
-        self._notes.caller_began(turn, turn.start_s + shift, turn.end_s + shift)
-        mark = _EndMark(turn.end_s + shift, self._notes)
+        self._notes.caller_began(turn, turn.start_s + shift, self._line.delay_s)
+        mark = _EndMark(turn.end_s + shift, self._notes, self._line)
         await self._line.speak(self._recording.cut(start_s, end_s), mark.passed)
         return mark.agent_turns
 
@@ -184,8 +184,8 @@ class _Caller:
         def passed(place_s: float) -> None:
             nonlocal mark
             if mark is None and place_s >= turn.start_s:
-                self._notes.caller_began(turn, turn.start_s, turn.end_s)
-                mark = _EndMark(turn.end_s, self._notes)
+                self._notes.caller_began(turn, turn.start_s, self._line.delay_s)
+                mark = _EndMark(turn.end_s, self._notes, self._line)
             if mark is not None:
                 mark.passed(place_s)
 
@@ -216,9 +216,10 @@ class _Caller:
 class _EndMark:
     """The place of a turn's last voiced sample: notes when it is passed, and what the agent had said then."""
 
-    def __init__(self, end_s: float, notes: Notes) -> None:
+    def __init__(self, end_s: float, notes: Notes, line: Line) -> None:
         self._end_s = end_s
         self._notes = notes
+        self._line = line
         self._is_passed = False
         self.agent_turns = notes.agent_turns
 
@@ -227,4 +228,4 @@ class _EndMark:
         if not self._is_passed and place_s >= self._end_s:
             self._is_passed = True
             self.agent_turns = self._notes.agent_turns
-            self._notes.caller_ended()
+            self._notes.caller_ended(self._end_s, self._line.delay_s)
