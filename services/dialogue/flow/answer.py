@@ -51,9 +51,9 @@ def answer_slot(turn: Turn) -> bool:
         await_answer(turn)
         return True
     if turn.changed and (awaited in turn.changed or turn.state.mode != WAIT_CHOICE):
+        if isinstance(turn.instruction, Ask) and (turn.state.mode or awaited not in turn.changed):
+            turn.change_frame(asked=False)  # something else was mended: the whole question says so
         turn.wait_for("")
-        if awaited not in turn.changed:  # something else was mended: the whole question says so
-            turn.change_frame(asked=False)
         run(turn)
     elif turn.changed or turn.same or (turn.flow is not None and turn.intent in turn.flow.intents):
         ask_again(turn)

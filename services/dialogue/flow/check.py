@@ -18,7 +18,20 @@ if TYPE_CHECKING:
     from services.dialogue.flow.schema import Flow, Instruction, Script, SlotSpec
     from services.dialogue.flow.templates import Text
 
-_EVENTS: Final = business_events_pb2.DESCRIPTOR.message_types_by_name
+_EVENTS: Final = {
+    # The other business events are not a conversation's to cause.
+    name: business_events_pb2.DESCRIPTOR.message_types_by_name[name]
+    for name in (
+        "AppointmentRequested",
+        "AppointmentRescheduled",
+        "AppointmentCancelled",
+        "ComplaintLogged",
+        "OrderInquired",
+        "ReturnRequested",
+        "HandoverRequested",
+        "OptOutRequested",
+    )
+}
 _SAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     # A whole week: opening hours have gaps.
     "date": tuple(f"2026-11-{day}" for day in range(23, 30)),
@@ -54,6 +67,7 @@ def checked(script: Script) -> Script:
         for step in flow.program:
             if isinstance(step, Act):
                 _check_event(step)
+    _check_calls(script)
     _check_loops(script)
     needs = known_slots(script.flows, script.slots)
     flows = {name: dataclasses.replace(flow, needs=needs[name]) for name, flow in script.flows.items()}
@@ -86,8 +100,32 @@ def _check_event(step: Act) -> None:
             step.place.fail(f"event {step.event} lacks field {name!r}", f"Add '{name}: ...' to its 'fields'.")
 
 
+def _check_calls(script: Script) -> None:
+    """No flow may call itself, by whatever way: the stack of flows would grow with every round."""
+    leads = {
+        name: {step.flow for step in flow.program if isinstance(step, Call | Goto)}
+        for name, flow in script.flows.items()
+    }
+    for name, flow in script.flows.items():
+        for step in flow.program:
+            if isinstance(step, Call) and name in _reached(step.flow, leads):
+                step.place.fail(
+                    f"flow {name!r} calls {step.flow!r}, which leads back to it",
+                    f"Write 'goto: {step.flow}' instead, or take one of the steps out.",
+                )
+
+
+def _reached(start: str, leads: Mapping[str, set[str]]) -> set[str]:
+    reached, work = {start}, [start]
+    while work:
+        new = leads[work.pop()] - reached
+        reached |= new
+        work.extend(new)
+    return reached
+
+
 def _check_loops(script: Script) -> None:
-    """No flow may come back to a step without waiting for the caller, nor call itself."""
+    """No flow may come back to a step without waiting for the caller."""
     done: set[tuple[str, int]] = set()
     for name in script.flows:
         _walk((name, 0), script.flows, [], done)
@@ -102,7 +140,7 @@ def _walk(
         flows[name].place.fail(
             f"flow {name!r} can go on for ever without waiting for the caller (by way of: "
             f"{', '.join(dict.fromkeys(loop))})",
-            "Put a 'confirm' into the loop, or take the 'goto' or 'call' out.",
+            "Put a 'confirm' into the loop, or take the 'goto' out.",
         )
     if position in done or step >= len(flows[name].program):
         return
@@ -217,7 +255,7 @@ def _render_one(part: Text | Condition, context: Mapping[str, Any]) -> bool:
                 part.render(variant, context)
     except FlowRunError as error:
         part.place.fail(
-            f"{part.key} fails: {error.__cause__}",
+            f"{part.key} fails: {str(error.__cause__).rstrip('.')}",
             "Ask for the slot in an earlier step, guard it with '{% if SLOT is defined %}', or mend the data.",
         )
     return holds

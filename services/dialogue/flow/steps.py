@@ -44,7 +44,7 @@ def read_steps(item: Item, templates: Templates, slots: Slots) -> tuple[Step, ..
 
 def _step(item: Item, templates: Templates, slots: Slots) -> Step:
     keys = item.keys()
-    kinds = [name for name in keys if name in _KINDS]
+    kinds = [name for name in keys if name in _KINDS and not (name == "say" and "hand_over" in keys)]
     if not kinds:
         name = next(iter(keys), "")
         item.fail(f"unknown step {name!r}", nearest(name, _KINDS))

@@ -129,7 +129,7 @@ class Templates:
             names = meta.find_undeclared_variables(self._environment.parse(source))
             template = self._environment.from_string(source)
         except jinja2.TemplateError as error:
-            item.fail(f"{item.path} is no valid template: {error}", "Check its brackets, names and filters.")
+            item.fail(f"{item.path} is no valid template: {error.message}", "Check its brackets, names and filters.")
         for name in sorted(names - self._names):
             item.fail(
                 f"{item.path} uses {name!r}, which is neither a slot nor built in",

@@ -13,8 +13,6 @@ A script is plain text, one dialogue a paragraph:
 An intent of "-" is out of scope, "?" is none; confidences may be left out (0.9, entities: unknown).
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import shlex
 from dataclasses import dataclass, field

@@ -2,9 +2,9 @@
 
 import datetime as dt
 
-from unit.dialogue_flow.flow_harness import call_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unit.dialogue_flow.flow_harness import call_of
 
 from services.dialogue.flow import FlowPolicy, installed_policy
 from services.dialogue.policy import Entity, State, Understanding
