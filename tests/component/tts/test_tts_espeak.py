@@ -1,7 +1,6 @@
 """libespeak-ng itself: its audio, its marks, its limits."""
 
 import asyncio
-import contextlib
 import subprocess
 import sys
 import threading
@@ -138,15 +137,19 @@ async def test_a_closed_reader_stops_the_computation_and_a_full_line_refuses() -
     first = threads.stream(count)
     assert await anext(first) == 0
     second = threads.stream(emit_seven)
-    waiting = asyncio.ensure_future(anext(second))  # noqa: TID251 - the test wants it to wait meanwhile
-    await asyncio.sleep(0)
-    with pytest.raises(MeshError) as refused:
-        await anext(threads.stream(count))
+
+    async def take() -> int:
+        return await anext(second)
+
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(take())
+        await asyncio.sleep(0)  # it stands in line now
+        with pytest.raises(MeshError) as refused:
+            await anext(threads.stream(count))
+        await first.aclose()
+        goes_on.set()
     assert refused.value.reason == ErrorReason.ERROR_REASON_OVERLOADED
-    await first.aclose()
-    goes_on.set()
-    assert await waiting == 7
+    assert waiting.result() == 7
     assert stopped.is_set()
-    with contextlib.suppress(StopAsyncIteration):
-        await anext(second)
+    assert [item async for item in second] == []
     await threads.close()
