@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import json as json_codec
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -26,6 +27,8 @@ from voicemesh_cli import failures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+_PLAIN_WIDTH = 110
 
 CliError = failures.CliError
 InputError = failures.InputError
@@ -48,8 +51,11 @@ class Output:
         self.json_mode = json_mode
         self.printed = False
         self._stdout = stdout
-        # Text for a person is never cut by a pipe's imagined width: lines end where they end.
-        self.console = Console(file=sys.stderr if json_mode else stdout, highlight=False, soft_wrap=True)
+        stream = sys.stderr if json_mode else stdout
+        # Text for a person is never cut by a pipe's imagined width: lines end where they end. What has to be laid
+        # out gets a width that most places can show.
+        width = None if stream.isatty() or "COLUMNS" in os.environ else _PLAIN_WIDTH
+        self.console = Console(file=stream, highlight=False, soft_wrap=True, width=width)
 
     def document(self, document: Mapping[str, Any]) -> None:
         """Print the run's one JSON document; without --json nothing is printed.

@@ -15,14 +15,12 @@ if TYPE_CHECKING:
 
     from voicemesh_cli.demo.findings import Findings
 
-# Where the output is no terminal nobody knows how wide it may be.
-_PLAIN_WIDTH = 110
 _MAX_WIDTH = 140
 
 
 def print_report(console: Console, findings: Findings) -> None:
     """Print everything that followed from the call."""
-    width = min(console.width, _MAX_WIDTH) if console.is_terminal else _PLAIN_WIDTH
+    width = min(console.width, _MAX_WIDTH)
     for title, body in (
         ("events on the bus", _events(findings)),
         ("records in the database", _records(findings)),
@@ -42,7 +40,10 @@ def print_report(console: Console, findings: Findings) -> None:
 def _events(findings: Findings) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for event in findings.published:
-        table.add_row(Text(event.type, style="yellow"), event.subject, Text(event.event_id, style="dim"))
+        # The type is a part of the subject.
+        subject = Text(event.subject, style="dim", overflow="fold")
+        subject.highlight_words([event.type], style="not dim yellow")
+        table.add_row(subject, Text(event.event_id, style="dim", overflow="fold"))
     return table if findings.published else Text("none", style="red")
 
 

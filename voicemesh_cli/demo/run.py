@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # From the end of the call to its record: an outbox, the bus, the sync process. Milliseconds when all is well.
 _RECORDS_LIMIT_S = 15.0
+# How long the caller waits before speaking: nobody likes to wait for a demo.
+_GAP_S = 0.15
 # A number that is set aside for fiction.
 _CALLERS_PHONE = "+15555550123"
 
@@ -70,7 +72,11 @@ class _Run:
         async with contextlib.AsyncExitStack() as stack:
             with starting(self._console) as progress, self._timed("start"):
                 options = LaunchOptions(
-                    state_dir=folder, log_dir=self._out / "logs", otlp_endpoint=otlp_endpoint, on_progress=progress
+                    state_dir=folder,
+                    log_dir=self._out / "logs",
+                    otlp_endpoint=otlp_endpoint,
+                    stop_in_order=False,  # the only call is over by then
+                    on_progress=progress,
                 )
                 mesh = await stack.enter_async_context(launch(options))
             async with mesh.watched():
@@ -89,6 +95,7 @@ class _Run:
             region=context.region,
             correlation_id=context.correlation_id,
             phone=_CALLERS_PHONE,
+            gap_s=_GAP_S,
         )
         async with listening(mesh.nats_url, screen.published) as published:
             with screen.shown(), self._timed("call"):

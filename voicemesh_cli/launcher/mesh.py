@@ -91,6 +91,8 @@ async def launch(options: LaunchOptions) -> AsyncIterator[RunningMesh]:
             processes |= await stack.enter_async_context(group.started(stage))
             addresses |= await group.ready(stage, processes)
         yield RunningMesh(addresses, nats_url, options.state_dir, processes)
+        if not options.stop_in_order:
+            await _stop(options, {name: process for name, process in processes.items() if name != "nats"})
 
 
 class _Group:
@@ -123,12 +125,7 @@ class _Group:
                 yield processes
             finally:
                 # All at once; the stack behind finds them ended.
-                await self._stop(processes)
-
-    async def _stop(self, processes: Mapping[str, Process]) -> None:
-        for name in processes:
-            self._options.on_progress(name, "stopping")
-        await asyncio.gather(*(process.stop(self._options.stop_grace_s) for process in processes.values()))
+                await _stop(options, processes)
 
     async def ready(self, specs: list[ServiceSpec], processes: Mapping[str, Process]) -> dict[str, str]:
         """Wait until all of the services serve; their addresses by name."""
@@ -168,6 +165,13 @@ class _Group:
             **options.env,
             **options.service_env.get(spec.name, {}),
         }
+
+
+async def _stop(options: LaunchOptions, processes: Mapping[str, Process]) -> None:
+    """Stop processes side by side."""
+    for name in processes:
+        options.on_progress(name, "stopping")
+    await asyncio.gather(*(process.stop(options.stop_grace_s) for process in processes.values()))
 
 
 def _address(ready_file: Path) -> str | None:
