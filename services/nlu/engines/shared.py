@@ -50,7 +50,7 @@ class ScoringEngine:
         self._scorers = scorers
         self._infos = {key: domain.info for key, domain in domains.items()}
         self._vocabularies = {
-            (key, language): _vocabulary(data)
+            (key, language): vocabulary(data)
             for key, domain in domains.items()
             for language, data in domain.languages.items()
         }
@@ -123,7 +123,7 @@ def spoken_language(tag: str, domain: DomainData) -> str:
     raise UnknownLanguageError(tag, tuple(domain.languages))
 
 
-def _vocabulary(data: LanguageData) -> frozenset[str]:
+def vocabulary(data: LanguageData) -> frozenset[str]:
     """Return the words that examples write in lower case: they are no people's names."""
     texts = [*(text for text, _ in data.labelled), *data.out_of_scope]
     words = frozenset(word for text in texts for word in re.findall(r"\b[a-z]+(?:'[a-z]+)?\b", text))
