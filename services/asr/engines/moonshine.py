@@ -16,6 +16,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mesh.config import ConfigError
 from services.asr import phrases as likely
 from services.asr.alignment import align
@@ -36,7 +38,9 @@ _MIN_SAMPLES = SAMPLE_RATE_HZ // 8
 # How much less likely, as a logarithm, a transcript with a likely phrase may be and still win. Measured: the truth
 # lost by 4 to 5.5 where it was misheard, words really said win by 8 and more.
 _PHRASE_BONUS = 6.0
-_MOST_REPLACED = 3
+# Each look takes the decoder some 6 ms.
+_MOST_TRIED = 6
+_PEAK = 0.9
 
 
 def create(settings: AsrSettings) -> Moonshine:
@@ -85,7 +89,7 @@ class Moonshine:
         """
         if len(samples) < _MIN_SAMPLES:
             return Recognition("")
-        audio = self._network.encode(samples)
+        audio = self._network.encode(_raise(samples))
         heard = self._network.decode(audio)
         words = split_words(self._tokens(heard.ids, heard.probabilities))
         if want_words and phrases:
@@ -102,19 +106,30 @@ class Moonshine:
 
     def _weigh(self, audio: Encoded, words: list[ScoredWord], heard: float, phrases: Sequence[str]) -> list[ScoredWord]:
         """Put phrases in the place of words that they sound like, where the audio allows it."""
-        for _ in range(_MOST_REPLACED):
+        tried: set[str] = set()
+        while len(tried) < _MOST_TRIED:
             texts = [word.text for word in words]
-            for candidate in likely.candidates(texts, phrases):
+            for candidate in likely.candidates(texts, phrases, tried=tried):
+                tried.add(candidate.phrase)
                 ids = self._vocabulary.encode(" ".join(likely.replace(texts, candidate)))
-                scored = self._network.score(audio, ids)
-                ahead = scored.log_probability + _PHRASE_BONUS - heard
-                if ahead > 0:
-                    words = _put(words, candidate, ahead)
-                    heard = scored.log_probability
+                likelihood = self._network.score(audio, ids).log_probability
+                if likelihood + _PHRASE_BONUS > heard:
+                    words = _put(words, candidate, likelihood + _PHRASE_BONUS - heard)
+                    heard = likelihood
+                    # Its place and those behind it are others now: look again.
                     break
             else:
                 break
         return words
+
+
+def _raise(samples: Samples) -> Samples:
+    """Return the samples at the level the model likes: a caller on a quiet line is understood better so.
+
+    Measured on telephone speech at a tenth of its level: 15 words wrong in a hundred instead of 17.
+    """
+    peak = np.abs(samples).max()
+    return samples if peak == 0 else samples * np.float32(_PEAK / peak)
 
 
 def _put(words: list[ScoredWord], candidate: likely.Candidate, ahead: float) -> list[ScoredWord]:

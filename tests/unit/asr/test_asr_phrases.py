@@ -47,3 +47,22 @@ def test_no_more_than_six_places_are_asked_about() -> None:
 def test_the_phrase_takes_the_punctuation_that_followed() -> None:
     words = ["My", "name", "is", "Sir", "Emiller,", "hello"]
     assert replace(words, Candidate(3, 5, "Sarah Miller", 0.9)) == ["My", "name", "is", "Sarah", "Miller,", "hello"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Well, tank you.", "Well, thank you."),
+        ("That is all. Tank you!", "That is all. Thank you!"),
+        ("tank you", "Thank you"),
+    ],
+)
+def test_a_phrase_begins_large_where_a_sentence_does(text: str, expected: str) -> None:
+    words = text.split()
+    (candidate,) = candidates(words, ["thank you"])
+    assert " ".join(replace(words, candidate)) == expected
+
+
+def test_a_phrase_that_was_tried_is_not_offered_again_but_its_words_stand() -> None:
+    assert candidates(["thirsty"], DAYS, tried={"Thursday"}) == []
+    assert candidates(["Thursday"], ["Thursday", "thirsty"], tried={"Thursday"}) == []
