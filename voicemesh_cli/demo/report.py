@@ -50,7 +50,9 @@ def _events(findings: Findings) -> RenderableType:
 def _records(findings: Findings) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for record in findings.records:
-        values = "  ".join(f"{name}={value}" for name, value in sorted(record.fields.items()) if value)
+        values = "  ".join(
+            f"{name}={value}" for name, value in sorted(record.fields.items()) if value not in {"", record.title}
+        )
         body = Text(record.title).append(f"\n{values}", style="dim")
         table.add_row(Text(record.kind, style="bold"), body, Text(record.record_id, style="dim"))
     return table if findings.records else Text("none", style="red")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from voicemesh_cli.telemetry.spans import Span, Trace
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan", "bright_magenta")
-MAX_ROWS = 50
+MAX_ROWS = 60
 _SERVICE_WIDTH, _NAME_WIDTH, _DURATION_WIDTH = 12, 36, 13
 _MIN_BAR_WIDTH = 20
 _TURNS_SHARE = 0.7
@@ -86,7 +86,7 @@ def waterfall(trace: Trace, width: int = 110, max_rows: int = MAX_ROWS) -> Table
 def _walk(trace: Trace, siblings: Sequence[Span], depth: int, share_from: int, max_depth: int) -> Iterator[Row]:
     """The rows of spans under one parent and of all below them, in the order of their beginnings."""
     groups: dict[tuple[str, str], list[Span]] = {}
-    for span in siblings:
+    for span in (_far_side(trace, span) for span in siblings):
         groups.setdefault((span.service, _kind(span)), []).append(span)
     shown: list[tuple[Span, ...]] = []
     for spans in groups.values():
@@ -169,6 +169,13 @@ def _merged(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def _name(span: Span) -> str:
     """The span's name; of an RPC the method alone."""
     return span.name.rsplit("/", 1)[-1]
+
+
+def _far_side(trace: Trace, span: Span) -> Span:
+    """Of an RPC that a client and a server have a span of, the server's: one row says it all."""
+    below = trace.children(span.span_id)
+    same = len(below) == 1 and below[0].name == span.name and below[0].service != span.service
+    return below[0] if same and not span.failed else span
 
 
 def _kind(span: Span) -> str:

@@ -75,6 +75,18 @@ def test_many_of_one_name_share_a_row_with_a_mark_each() -> None:
     assert len(line.split("x5")[1].rsplit("sum", 1)[0].split()) == 5
 
 
+def test_an_rpc_is_one_row_that_of_its_server() -> None:
+    name = "/voicemesh.nlu.v1.NluService/StreamingParse"
+    client = span(name, 101, 109, CALL.span_id, service="dialogue")
+    server = span(name, 101.1, 108.9, client.span_id, service="nlu")
+    parse = span("nlu.parse", 102, 103, server.span_id, service="nlu")
+    assert [(row.spans[0].service, row.depth) for row in rows(Trace((CALL, client, server, parse)))] == [
+        ("client", 0),
+        ("nlu", 1),
+        ("nlu", 2),
+    ]
+
+
 def test_turns_never_share_a_row() -> None:
     turns = [span("dialogue.turn", 100 + n, 100.5 + n, CONVERSE.span_id, number=n) for n in range(8)]
     assert len([row for row in rows(Trace((CALL, CONVERSE, *turns)), max_rows=5) if len(row.spans) == 1]) == 10
