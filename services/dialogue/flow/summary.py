@@ -49,8 +49,8 @@ def object_to(turn: Turn) -> bool:
     if turn.frame is None or turn.intent not in CORRECTING or turn.state.mode in {WAIT_DETAIL, WAIT_SWITCH}:
         return False
     names = _filled(turn)
-    if not names:
-        return False
+    if not names or (turn.intent == "deny" and not _mentioned(turn, names)):
+        return False  # "no" alone objects only to what was said: it may mean "I don't know"
     if not _ask_for_named(turn, names):
         turn.wait_for(WAIT_DETAIL)
         ask_again(turn)
@@ -117,6 +117,14 @@ def _filled(turn: Turn) -> tuple[str, ...]:
     """Slots of the running flow that the caller has filled and can take back."""
     slots = (turn.state.slot(name) for name in wanted_slots(turn))
     return tuple(slot.name for slot in slots if slot is not None and slot.type != "text")
+
+
+def _mentioned(turn: Turn, names: Iterable[str]) -> bool:
+    """Whether the open question says one of these slots' values."""
+    asked = f" {' '.join(word_list(' '.join(turn.state.question)))} "
+    slots = (turn.state.slot(name) for name in names)
+    spoken = (turn.spoken_form(slot.name, slot.value) for slot in slots if slot is not None)
+    return any(f" {' '.join(word_list(form))} " in asked for form in spoken)
 
 
 def _ask_for_named(turn: Turn, names: Iterable[str]) -> bool:
