@@ -23,9 +23,7 @@ class AsrSettings(ServiceSettings):
     asr_max_utterance_s: float = Field(20.0, gt=1, le=60, description="longest utterance; it is cut there")
     asr_silence_timeout_s: float = Field(60.0, gt=0, description="silence after which a stream ends")
     asr_partial_every_s: float = Field(0.35, gt=0, description="new speech between partial transcripts")
-    asr_model_dir: Path | None = Field(
-        None, description="folder of the engine's model; unset: the engine's own, bundled or pulled"
-    )
-    asr_whisper_size: str = Field("base.en", description="name of the pulled Whisper model, for example small")
+    asr_model: str = Field("", description="id of a pulled model, for example whisper/small; empty: the engine's own")
+    asr_model_dir: Path | None = Field(None, description="folder of a model; goes before asr_model")
     asr_whisper_device: str = Field("cpu", description="cpu, cuda or auto")
     asr_whisper_compute_type: str = Field("int8", description="CTranslate2 compute type, for example int8 or float16")

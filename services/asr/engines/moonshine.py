@@ -1,7 +1,7 @@
-"""Moonshine on onnxruntime: small enough for one core, English.
+"""Moonshine on onnxruntime: small enough for one core, one language a model.
 
-The package `moonshine-voice` carries the "tiny" model (27 M parameters, int8); a folder with the same three files,
-such as a pulled larger model, may take its place. Only the package's files are used, none of its code.
+The package `moonshine-voice` carries "tiny-en" (27 M parameters, int8); a pulled larger model, or any folder with the
+same three files, may take its place. Only the package's files are used, none of its code.
 
 Likely phrases are weighed in a second look: where one sounds like what was recognised, the decoder says how likely
 the transcript with the phrase is, and the phrase wins if it is not much less likely.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mesh.config import ConfigError
+from mesh.models import ModelStore
 from services.asr import phrases as likely
 from services.asr.alignment import align
 from services.asr.engines.moonshine_network import DECODER_FILE, ENCODER_FILE, Network
@@ -45,7 +46,8 @@ _PEAK = 0.9
 
 def create(settings: AsrSettings) -> Moonshine:
     """Return the engine; raises ``ConfigError`` when its files are missing."""
-    return Moonshine(settings.asr_model_dir or bundled_dir(), threads=settings.asr_threads)
+    pulled = ModelStore(settings.cache_dir).path(settings.asr_model) if settings.asr_model else None
+    return Moonshine(settings.asr_model_dir or pulled or bundled_dir(), threads=settings.asr_threads)
 
 
 def bundled_dir() -> Path:
@@ -61,7 +63,6 @@ class Moonshine:
     """The engine; safe for use by many threads."""
 
     name = "moonshine"
-    languages = ("en",)
 
     def __init__(self, folder: Path, *, threads: int = 2) -> None:
         wanted = (ENCODER_FILE, DECODER_FILE, _VOCABULARY_FILE)
@@ -72,6 +73,8 @@ class Moonshine:
                 "model, or leave it unset for the bundled one"
             )
         self.model = folder.name
+        # The models are named by size and language: tiny-en, base-es.
+        self.languages = (folder.name.rpartition("-")[2],)
         self._network = Network(folder, threads=threads)
         self._vocabulary = Vocabulary((folder / _VOCABULARY_FILE).read_bytes())
 

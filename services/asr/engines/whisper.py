@@ -1,8 +1,8 @@
 """Whisper on CTranslate2 by way of faster-whisper: many languages, heavier than the default.
 
-The model is a folder in CTranslate2's form, named by VOICEMESH_ASR_MODEL_DIR or pulled beforehand; nothing is
-downloaded at run time. Words and their probabilities come from faster-whisper, which aligns them by the decoder's
-cross-attention. Phrases are given to the decoder as hot words.
+The model is a folder in CTranslate2's form, named by VOICEMESH_ASR_MODEL_DIR, or a pulled one named by
+VOICEMESH_ASR_MODEL; nothing is downloaded at run time. Words and their probabilities come from faster-whisper, which
+aligns them by the decoder's cross-attention. Phrases are given to the decoder as hot words.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from faster_whisper import WhisperModel
 
 from mesh.config import ConfigError
+from mesh.models import ModelStore
 from services.asr.model import Recognition, Word
 from services.asr.tokens import ScoredWord, mean_confidence
 
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
     from services.asr.config import AsrSettings
     from services.asr.model import Samples
 
+DEFAULT_MODEL = "whisper/base.en"
 # The tokenizer is looked for here; without it faster-whisper would reach for the network.
 _FILES = ("model.bin", "config.json", "tokenizer.json")
 
 
 def create(settings: AsrSettings) -> Whisper:
-    """Return the engine; raises ``ConfigError`` when the model's folder lacks a file."""
-    folder = settings.asr_model_dir or pulled_dir(settings)
+    """Return the engine; raises ``ConfigError`` when the model is not on this machine, saying how to get it."""
+    folder = settings.asr_model_dir or ModelStore(settings.cache_dir).path(settings.asr_model or DEFAULT_MODEL)
     return Whisper(
         folder,
         device=settings.asr_whisper_device,
@@ -36,11 +38,6 @@ def create(settings: AsrSettings) -> Whisper:
         threads=settings.asr_threads,
         workers=settings.asr_workers,
     )
-
-
-def pulled_dir(settings: AsrSettings) -> Path:
-    """Return the folder that `voicemesh models pull` fills for the configured size."""
-    return settings.cache_dir / "models" / f"whisper-{settings.asr_whisper_size}"
 
 
 class Whisper:
@@ -52,8 +49,8 @@ class Whisper:
         missing = [name for name in _FILES if not (folder / name).is_file()]
         if missing:
             raise ConfigError(
-                f"no Whisper model in {str(folder)!r} ({', '.join(missing)} missing): run `voicemesh models pull "
-                f"{folder.name}`, or name a folder in CTranslate2's form by VOICEMESH_ASR_MODEL_DIR"
+                f"VOICEMESH_ASR_MODEL_DIR={str(folder)!r} lacks {', '.join(missing)}: name a folder in CTranslate2's "
+                f"form, or leave it unset and run `voicemesh models pull {DEFAULT_MODEL}`"
             )
         self.model = folder.name
         self._whisper = WhisperModel(

@@ -17,28 +17,40 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+OWN_MANIFEST = """
+[[model]]
+id = "our/whisper"
+title = "Ours"
+licence = "ours"
+source = "https://models.example/whisper/"
+folder = "tiny.en"
+[[model.file]]
+name = "model.bin"
+"""
+
+
 def noise(seconds: float) -> np.ndarray:
     return (np.random.default_rng(1).standard_normal(int(16_000 * seconds)) * 0.1).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cache") / "models"
-    tiny_whisper.build(folder / "whisper-tiny.en", multilingual=False)
-    tiny_whisper.build(folder / "whisper-tiny", multilingual=True)
+    folder = tmp_path_factory.mktemp("whisper")
+    tiny_whisper.build(folder / "tiny.en", multilingual=False)
+    tiny_whisper.build(folder / "tiny", multilingual=True)
     return folder
 
 
-def settings(models: Path, size: str) -> AsrSettings:
-    return AsrSettings(cache_dir=models.parent, asr_whisper_size=size, asr_whisper_compute_type="float32")
+def engine(folder: Path) -> whisper.Whisper:
+    return whisper.create(AsrSettings(asr_model_dir=folder, asr_whisper_compute_type="float32"))
 
 
 @pytest.mark.parametrize(("size", "language"), [("tiny.en", "en-US"), ("tiny", "de-AT")])
-def test_a_pulled_model_gives_words_with_times_and_probabilities(models: Path, size: str, language: str) -> None:
-    engine = whisper.create(settings(models, size))
-    assert isinstance(engine, Recognizer)
-    assert engine.model == f"whisper-{size}"
-    found = engine.transcribe(noise(1.5), phrases=("Sarah Miller",), language=language, want_words=True)
+def test_words_come_with_times_and_probabilities(models: Path, size: str, language: str) -> None:
+    asked = engine(models / size)
+    assert isinstance(asked, Recognizer)
+    assert asked.model == size
+    found = asked.transcribe(noise(1.5), phrases=("Sarah Miller",), language=language, want_words=True)
     assert found.text
     assert found.words
     assert found.confidence is not None
@@ -48,33 +60,35 @@ def test_a_pulled_model_gives_words_with_times_and_probabilities(models: Path, s
 
 
 def test_without_words_there_is_only_the_text(models: Path) -> None:
-    found = whisper.create(settings(models, "tiny.en")).transcribe(
-        noise(1.0), phrases=(), language="en", want_words=False
-    )
+    found = engine(models / "tiny.en").transcribe(noise(1.0), phrases=(), language="en", want_words=False)
     assert found.text
     assert found.words == ()
     assert found.confidence is None
 
 
 def test_languages_are_the_model_s(models: Path) -> None:
-    assert whisper.create(settings(models, "tiny.en")).languages == ("en",)
-    assert {"en", "de", "fr", "ja"} <= set(whisper.create(settings(models, "tiny")).languages)
+    assert engine(models / "tiny.en").languages == ("en",)
+    assert {"en", "de", "fr", "ja"} <= set(engine(models / "tiny").languages)
 
 
-def test_a_named_folder_goes_before_the_pulled_ones(models: Path, tmp_path: Path) -> None:
-    named = AsrSettings(
-        cache_dir=tmp_path, asr_model_dir=models / "whisper-tiny.en", asr_whisper_compute_type="float32"
-    )
-    assert whisper.create(named).model == "whisper-tiny.en"
+def test_a_pulled_model_is_found_by_its_id(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = tmp_path / "models.toml"
+    manifest.write_text(OWN_MANIFEST)
+    monkeypatch.setenv("VOICEMESH_MODELS_MANIFEST", str(manifest))
+    settings = AsrSettings(cache_dir=models, asr_model="our/whisper", asr_whisper_compute_type="float32")
+    assert whisper.create(settings).model == "tiny.en"
+
+
+@pytest.mark.parametrize("asked", ["", "whisper/small"])
+def test_a_model_that_was_not_pulled_is_named_with_the_command_that_pulls_it(tmp_path: Path, asked: str) -> None:
+    with pytest.raises(ConfigError, match=f"voicemesh models pull {asked or 'whisper/base.en'}"):
+        whisper.create(AsrSettings(cache_dir=tmp_path, asr_model=asked))
 
 
 @pytest.mark.parametrize("missing", ["model.bin", "tokenizer.json"])
-def test_a_missing_file_is_named_with_what_to_do(models: Path, tmp_path: Path, missing: str) -> None:
-    broken = tmp_path / "models" / "whisper-small"
-    broken.mkdir(parents=True)
-    for file in (models / "whisper-tiny.en").iterdir():
+def test_a_missing_file_of_a_folder_is_named(models: Path, tmp_path: Path, missing: str) -> None:
+    for file in (models / "tiny.en").iterdir():
         if file.name != missing:
-            (broken / file.name).write_bytes(file.read_bytes())
-    with pytest.raises(ConfigError, match=missing) as caught:
-        whisper.create(settings(tmp_path / "models", "small"))
-    assert "voicemesh models pull whisper-small" in str(caught.value)
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(ConfigError, match=missing):
+        engine(tmp_path)
