@@ -14,6 +14,7 @@ from services.dialogue.adapters.records import StoredCall, recorder
 from services.dialogue.adapters.recovery import Recovery
 from services.dialogue.adapters.store import OUTBOX
 from services.dialogue.config import DialogueSettings
+from services.dialogue.domains import time_zones
 from services.dialogue.flow import installed_policy
 from services.dialogue.handlers import Conversations
 from services.dialogue.phrases import Phrases
@@ -55,6 +56,7 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
         draining=runtime.draining,
         instance=runtime.instance,
         phrases=Phrases(settings.domains_dir),
+        time_zones=time_zones(settings.domains_dir),
     )
     runtime.add_servicer(
         add_DialogueServiceServicer_to_server,

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -43,6 +43,7 @@ class Conversations:
         draining: set when the process is going away.
         instance: this process's name.
         phrases: words that are likely in answers.
+        time_zones: of each domain, for sessions that name none.
     """
 
     def __init__(
@@ -58,7 +59,9 @@ class Conversations:
         draining: asyncio.Event,
         instance: str,
         phrases: Phrases,
+        time_zones: Mapping[str, str],
     ) -> None:
+        self._time_zones = time_zones
         self._phrases = phrases
         self._policy = policy
         self._neighbours = neighbours
@@ -79,7 +82,8 @@ class Conversations:
                 `Session.run` raises.
         """
         domain = self._domain(info)
-        info = replace(info, session_id=uuid.uuid4().hex)
+        time_zone = info.time_zone or self._time_zones.get(info.domain, "UTC")
+        info = replace(info, session_id=uuid.uuid4().hex, time_zone=time_zone)
         limits = self._limits
         if info.input_audio is None:
             limits = replace(limits, silence_s=self._text_silence_s)
