@@ -1,0 +1,223 @@
+"""Accompanying a call, through the real server."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import sqlalchemy as sa
+from fakes.background import eventually
+from fakes.crm_world import World, a_request, an_event_context, settings
+from voicemesh.common.v1.speech_pb2 import IntentCandidate, Sentiment, Slot
+from voicemesh.crm.v1 import crm_service_pb2 as pb
+from voicemesh.crm.v1.crm_pb2 import CallerContext, CallFact, Contact, ContactKey
+from voicemesh.crm.v1.crm_service_pb2_grpc import CrmServiceStub
+from voicemesh.events.v1.business_events_pb2 import ComplaintLogged
+
+from mesh.database import database, sqlite_url, transaction
+from mesh.errors import from_rpc_error, name_of
+from mesh.testing import serve
+from services.crm_gateway.app import build
+from services.crm_gateway.session import CallSession
+
+PHONE = "+15550000001"
+
+
+class Call:
+    """The dialogue's end of a stream."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._sequence = 0
+
+    async def say(self, **request: Any) -> None:
+        await self._stream.write(pb.CallSessionRequest(**request))
+
+    async def learn(self, **fact: Any) -> None:
+        await self.say(fact=CallFact(**fact))
+
+    async def context(self) -> CallerContext:
+        """Give the next context."""
+        response = await asyncio.wait_for(self._stream.read(), 20)
+        assert response is not grpc.aio.EOF, await self._stream.code()
+        assert response.sequence == self._sequence
+        self._sequence += 1
+        return response.caller_context
+
+    async def end(self) -> list[CallerContext]:
+        """End it and give what still came."""
+        await self.say(end=pb.CallSessionEnd())
+        rest = []
+        while (response := await asyncio.wait_for(self._stream.read(), 20)) is not grpc.aio.EOF:
+            rest.append(response.caller_context)
+        assert await self._stream.code() is grpc.StatusCode.OK
+        return rest
+
+
+@contextlib.asynccontextmanager
+async def call(stub: CrmServiceStub, tenant_id: str = "clinic", **contact: str) -> AsyncIterator[Call]:
+    stream = stub.CallSession(timeout=60)
+    session = Call(stream)
+    key = ContactKey(**contact) if contact else None
+    await session.say(start=pb.CallSessionStart(context=a_request(tenant_id, "s1"), contact=key))
+    try:
+        yield session
+    finally:
+        stream.cancel()
+
+
+async def upsert(stub: CrmServiceStub, tenant_id: str = "clinic", **contact: Any) -> Contact:
+    request = pb.UpsertContactRequest(context=a_request(tenant_id), contact=Contact(**contact))
+    return (await stub.UpsertContact(request)).contact
+
+
+async def test_the_context_comes_first_and_again_when_the_contact_changes(stub: CrmServiceStub) -> None:
+    made = await upsert(stub, phones=[PHONE], display_name="Sarah")
+    async with call(stub, phone=PHONE) as session:
+        assert (await session.context()).contact == made
+        changed = await upsert(stub, contact_id=made.contact_id, display_name="Sarah Miller")
+        assert (await session.context()).contact == changed
+        assert await session.end() == []
+
+
+async def test_a_caller_nobody_knows_has_a_context_without_a_contact(stub: CrmServiceStub) -> None:
+    for key in ({"phone": PHONE}, {}):
+        async with call(stub, **key) as session:
+            context = await session.context()
+            assert not context.HasField("contact")
+            assert context.HasField("as_of")
+            assert not context.stale
+            assert await session.end() == []
+
+
+async def test_what_a_call_leaves_behind_reaches_the_calls_of_its_contact(crm: World) -> None:
+    async with call(crm.stub, phone=PHONE) as session, call(crm.stub, "shop", phone=PHONE) as other:
+        assert not (await session.context()).HasField("contact")
+        assert not (await other.context()).HasField("contact")
+        complaint = ComplaintLogged(context=an_event_context("e1", phone=PHONE, name="Sarah"), category="late")
+        await crm.publish(complaint)
+        context = await session.context()
+        assert context.contact.display_name == "Sarah"
+        assert [(item.kind, item.title) for item in context.open_items] == [("complaint", "late")]
+        assert await other.end() == [], "a tenant hears of its own only"
+
+
+async def test_facts_that_identify_the_caller_bring_the_context(stub: CrmServiceStub) -> None:
+    made = await upsert(stub, customer_id="c-1", display_name="Sarah")
+    async with call(stub) as session:
+        await session.context()
+        await session.learn(intent=IntentCandidate(name="order_status"))
+        await session.learn(sentiment=Sentiment(score=-0.5))
+        await session.learn(slot=Slot(name="order", type="order_number", value="A4512"))
+        await session.learn(identified=ContactKey(customer_id="c-1"), turn_id="t1")
+        assert (await session.context()).contact == made
+        assert await session.end() == []
+
+
+async def test_a_number_that_is_said_counts_only_while_nobody_is_known(stub: CrmServiceStub) -> None:
+    sarah = await upsert(stub, phones=[PHONE], display_name="Sarah")
+    tom = await upsert(stub, phones=["+15550000002"], customer_id="c-2", display_name="Tom")
+    async with call(stub) as session:
+        await session.context()
+        await session.learn(slot=Slot(type="phone", value="nonsense"))
+        await session.learn(slot=Slot(type="phone", value=PHONE))
+        assert (await session.context()).contact == sarah
+        await session.learn(slot=Slot(type="phone", value="+15550000002"))
+        await session.learn(identified=ContactKey(customer_id="c-2"))
+        assert (await session.context()).contact == tom
+        assert await session.end() == []
+
+
+async def test_a_stale_context_is_shown_at_once_and_then_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = sqlite_url(tmp_path / "crm.db")
+    tiny = settings(tmp_path, database_url=url, crm_cache_window_s=0.001)
+    async with serve(build, tiny, service="crm") as server, grpc.aio.insecure_channel(server.address) as channel:
+        stub = CrmServiceStub(channel)
+        made = await upsert(stub, phones=[PHONE], display_name="Sarah")
+        async with call(stub, phone=PHONE) as session:
+            await session.context()
+        async with database(url) as engine, transaction(engine) as connection:
+            await connection.execute(sa.text("UPDATE crm_contacts SET display_name = 'Behind the back'"))
+        async with call(stub, phone=PHONE) as session:
+            shown = await session.context()
+            assert (shown.stale, shown.contact.display_name) == (True, "Sarah")
+            read = await session.context()
+            assert (read.stale, read.contact.display_name) == (False, "Behind the back")
+            assert read.contact.contact_id == made.contact_id
+
+
+async def test_a_store_that_does_not_answer_does_not_hold_the_call_up(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "crm.db")
+    async with (
+        serve(build, settings(tmp_path, database_url=url), service="crm") as server,
+        grpc.aio.insecure_channel(server.address) as channel,
+        database(url) as engine,
+    ):
+        stub = CrmServiceStub(channel)
+        made = await upsert(stub, phones=[PHONE], display_name="Sarah")
+        async with transaction(engine) as connection:
+            await connection.execute(sa.text("ALTER TABLE crm_contacts RENAME TO hidden"))
+        async with call(stub, phone=PHONE) as session:
+            first = await session.context()
+            assert (first.stale, first.HasField("contact")) == (True, False)
+            async with transaction(engine) as connection:
+                await connection.execute(sa.text("ALTER TABLE hidden RENAME TO crm_contacts"))
+            assert (await session.context()).contact == made
+
+
+async def _read_all(stream: Any) -> None:
+    async for _ in stream:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("requests", "wanted"),
+    [
+        ([{"fact": CallFact(intent=IntentCandidate(name="x"))}], "PROTOCOL_VIOLATION"),
+        ([{"start": pb.CallSessionStart(context=a_request())}] * 2, "PROTOCOL_VIOLATION"),
+        ([{"end": pb.CallSessionEnd()}], "PROTOCOL_VIOLATION"),
+        ([{"start": pb.CallSessionStart()}], "INVALID_REQUEST"),
+        ([], "CONNECTION_DROPPED"),
+        ([{"start": pb.CallSessionStart(context=a_request())}], "CONNECTION_DROPPED"),
+    ],
+)
+async def test_messages_out_of_order_have_their_reason(
+    stub: CrmServiceStub, requests: list[dict[str, Any]], wanted: str
+) -> None:
+    messages = iter([pb.CallSessionRequest(**request) for request in requests])
+    stream = stub.CallSession(messages, timeout=20)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await _read_all(stream)
+    assert name_of(from_rpc_error(caught.value).reason) == wanted
+
+
+async def test_a_call_that_vanishes_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions: list[CallSession] = []
+    original = CallSession.run
+
+    async def run(self: CallSession, learned: Any) -> None:
+        sessions.append(self)
+        try:
+            await original(self, learned)
+        finally:
+            sessions.remove(self)
+
+    monkeypatch.setattr(CallSession, "run", run)
+    async with serve(build, settings(tmp_path), service="crm") as server:
+        async with grpc.aio.insecure_channel(server.address) as channel:
+            stub = CrmServiceStub(channel)
+            async with call(stub, phone=PHONE) as session:
+                await session.context()
+                assert len(sessions) == 1
+                hub = sessions[0]._hub
+                assert len(hub) == 1
+
+        async def gone() -> bool:
+            return not sessions and len(hub) == 0
+
+        await eventually(gone)
