@@ -94,6 +94,14 @@ class Loudspeaker:
         with self._lock:
             self._pieces.append(audio.data)
 
+    async def drain(self) -> None:
+        """Waits until what waits is handed to the sound card, for at most half a second."""
+        for _ in range(_MAX_BLOCKS):
+            with self._lock:
+                if not self._pieces and not self._rest:
+                    return
+            await asyncio.sleep(_BLOCK_S)
+
     def silence(self) -> None:
         """Throws away what waits to be played."""
         with self._lock:

@@ -98,6 +98,7 @@ class _Talker:
                 speaking = tasks.create_task(self._listen(session) if self._input_hz else self._type(session))
                 await session.wait_ended()
                 await session.speaker.wait_idle()
+                await self._loudspeaker.drain()
                 speaking.cancel()
 
     def _show(self, session: sdk.Session) -> None:
