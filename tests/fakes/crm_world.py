@@ -66,6 +66,7 @@ class World:
 
     stub: CrmServiceStub
     bus: Bus
+    address: str
 
     async def publish(self, *events: Message) -> None:
         """Publish what a call would."""
@@ -97,4 +98,4 @@ async def world(folder: Path, nats_url: str, database_url: str = "") -> AsyncIte
         mesh_bus.connect(nats_url, source="/voicemesh/test") as bus,
         grpc.aio.insecure_channel(hot.address) as channel,
     ):
-        yield World(CrmServiceStub(channel), bus)
+        yield World(CrmServiceStub(channel), bus, hot.address)

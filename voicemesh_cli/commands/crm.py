@@ -1,0 +1,172 @@
+"""`voicemesh crm`: what calls left behind, and what a running mesh knows of a customer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+import grpc
+import typer
+from google.protobuf.json_format import MessageToDict
+from rich.markup import escape
+from rich.table import Table
+from voicemesh.crm.v1 import crm_pb2, crm_service_pb2
+from voicemesh.crm.v1.crm_service_pb2_grpc import CrmServiceStub
+
+from voicemesh_cli import endpoints, output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_TIMEOUT_S = 10.0
+_PAGE_SIZE = 200
+_STATE_PREFIX = "RECORD_STATE_"
+
+TargetOption = Annotated[
+    str | None, typer.Option(help="HOST:PORT of a CRM gateway; else that of the running mesh.", show_default=False)
+]
+TenantOption = Annotated[
+    str | None, typer.Option(help="The business that asks; else VOICEMESH_TENANT, else default.", show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    crm = typer.Typer(help="The CRM of a running mesh: what calls left behind, who called.", no_args_is_help=True)
+    app.add_typer(crm, name="crm")
+    _add_list(crm)
+    _add_contact(crm)
+
+
+def _add_list(crm: typer.Typer) -> None:
+    @crm.command("list", epilog=output.example("voicemesh crm list --kind appointment --json"))
+    def list_records(
+        *,
+        kind: Annotated[
+            str, typer.Option(help="Only of this kind: appointment, complaint, interaction ...", show_default=False)
+        ] = "",
+        session: Annotated[str, typer.Option(help="Only of this session.", show_default=False)] = "",
+        contact: Annotated[str, typer.Option(help="Only of this contact's id.", show_default=False)] = "",
+        limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+        tenant: TenantOption = None,
+        target: TargetOption = None,
+        json: output.JsonOption = False,
+    ) -> None:
+        """The records that calls left behind, the newest first."""
+        request = crm_service_pb2.ListRecordsRequest(
+            context=endpoints.context(tenant=tenant), kind=kind, session_id=session, contact_id=contact
+        )
+        with output.command(json) as out:
+            records, more = asyncio.run(_records(endpoints.resolve_target(target, "crm"), request, limit))
+            out.document({"records": [_document(record) for record in records], "more": more})
+            _print_records(out, records)
+            if more:
+                out.console.print(f"[dim]there are more: --limit {2 * limit}[/]")
+
+
+def _add_contact(crm: typer.Typer) -> None:
+    @crm.command(epilog=output.example("voicemesh crm contact +15550123456"))
+    def contact(
+        *,
+        key: Annotated[str, typer.Argument(help="A telephone number (+...), a customer id, or a contact id.")],
+        tenant: TenantOption = None,
+        target: TargetOption = None,
+        json: output.JsonOption = False,
+    ) -> None:
+        """A customer, and what the next conversation with them will know."""
+        with output.command(json) as out:
+            address = endpoints.resolve_target(target, "crm")
+            found = asyncio.run(_find(address, endpoints.context(tenant=tenant), key))
+            out.document(_document(found))
+            _print_contact(out, found)
+
+
+async def _records(
+    address: str, request: crm_service_pb2.ListRecordsRequest, limit: int
+) -> tuple[list[crm_pb2.Record], bool]:
+    """Return at most `limit` records, and whether there are more."""
+    records: list[crm_pb2.Record] = []
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = CrmServiceStub(channel)
+        while True:
+            request.page_size = min(_PAGE_SIZE, limit - len(records))
+            page = await stub.ListRecords(request, timeout=_TIMEOUT_S)
+            records += page.records
+            request.page_token = page.next_page_token
+            if not page.next_page_token or len(records) >= limit:
+                return records, bool(page.next_page_token)
+
+
+async def _find(address: str, context: Any, key: str) -> crm_pb2.CallerContext:
+    """Look a contact up by what `key` may be; the last refusal counts."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = CrmServiceStub(channel)
+        *others, last = _keys(key)
+        for other in others:
+            request = crm_service_pb2.LookupContactRequest(context=context, contact=other)
+            try:
+                return (await stub.LookupContact(request, timeout=_TIMEOUT_S)).caller_context
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.NOT_FOUND:
+                    raise
+        request = crm_service_pb2.LookupContactRequest(context=context, contact=last)
+        return (await stub.LookupContact(request, timeout=_TIMEOUT_S)).caller_context
+
+
+def _keys(key: str) -> Iterator[crm_pb2.ContactKey]:
+    if key.startswith("+"):
+        yield crm_pb2.ContactKey(phone=key)
+        return
+    # A contact id is at most 64 characters; a customer id may be longer.
+    if len(key) <= 64:
+        yield crm_pb2.ContactKey(contact_id=key)
+    yield crm_pb2.ContactKey(customer_id=key)
+
+
+def _document(message: crm_pb2.Record | crm_pb2.CallerContext) -> dict[str, Any]:
+    """A message as JSON shows it: names as in the proto; a record's state in lower case without its prefix."""
+    document: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    if isinstance(message, crm_pb2.Record):
+        document["state"] = _state(message)
+    return document
+
+
+def _state(record: crm_pb2.Record) -> str:
+    return crm_pb2.RecordState.Name(record.state).removeprefix(_STATE_PREFIX).lower()
+
+
+def _print_records(out: output.Output, records: Sequence[crm_pb2.Record]) -> None:
+    if not records:
+        out.console.print("no records; make a call: voicemesh call FILE.wav")
+        return
+    table = Table("when", "kind", "state", "what", "values", "session", box=None, header_style="bold")
+    for record in records:
+        # The title says most of it; these are the values it leaves out.
+        values = ", ".join(
+            f"{name}={value}" for name, value in sorted(record.fields.items()) if value not in record.title
+        )
+        when = record.created_at.ToDatetime().strftime("%Y-%m-%d %H:%M:%S")
+        cells = (when, record.kind, _state(record), record.title, values, record.session_id)
+        table.add_row(*map(escape, cells))
+    out.console.print(table)
+
+
+def _print_contact(out: output.Output, found: crm_pb2.CallerContext) -> None:
+    contact = found.contact
+    rows = {
+        "name": contact.display_name,
+        "contact id": contact.contact_id,
+        "customer id": contact.customer_id,
+        "phones": ", ".join(contact.phones),
+        "e-mail": ", ".join(contact.emails),
+        "language": contact.language,
+        "region": contact.region,
+        "last call": found.last_interaction,
+        "suppressed": "yes: not to be reached" if found.suppressed else "no",
+    }
+    table = Table(box=None, show_header=False)
+    for name, value in rows.items():
+        table.add_row(f"[bold]{name}[/]", escape(value) or "[dim]-[/]")
+    for item in found.open_items:
+        table.add_row(f"[bold]{escape(item.state)} {escape(item.kind)}[/]", escape(item.title))
+    out.console.print(table)
