@@ -6,7 +6,7 @@ message through a queue of its own, and the tracing interceptor's generator is c
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Generic, TypeVar
 
 import grpc
@@ -70,7 +70,7 @@ class Duplex(Generic[RequestT, ResponseT]):
             await self.send(end)
             await self._call.done_writing()
 
-    async def responses(self) -> AsyncIterator[ResponseT]:
+    async def responses(self) -> AsyncGenerator[ResponseT, None]:
         """Yield responses until the other side ends the stream.
 
         Raises:

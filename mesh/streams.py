@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -13,7 +13,7 @@ Send = Callable[[T], Awaitable[None]]
 _END = object()
 
 
-async def respond(run: Callable[[Send[T]], Awaitable[None]], *, capacity: int = 64) -> AsyncIterator[T]:
+async def respond(run: Callable[[Send[T]], Awaitable[None]], *, capacity: int = 64) -> AsyncGenerator[T, None]:
     """Yield what `run(send)` sends, until it returns.
 
     `run` lives in one task, cancelled when the iterator is closed; use a TaskGroup inside it. Its errors are

@@ -25,7 +25,7 @@ class ConsentServicer(ConsentServiceServicer):
         self._consent = consent
         self._monitor = monitor
 
-    async def Monitor(  # noqa: N802
+    async def Monitor(
         self, request_iterator: AsyncIterator[pb.MonitorRequest], _: Context
     ) -> AsyncIterator[pb.MonitorResponse]:
         """Accompany a call or a dialler."""
@@ -50,14 +50,14 @@ class ConsentServicer(ConsentServiceServicer):
 
         await self._monitor.run(wire.scope(first.config.context), _checks(requests), answer)
 
-    async def CheckConsent(  # noqa: N802
+    async def CheckConsent(
         self, request: pb.CheckConsentRequest, _: Context
     ) -> pb.CheckConsentResponse:
         """Decide once."""
         decision = await self._consent.check(wire.scope(request.context), wire.check(request.check))
         return pb.CheckConsentResponse(decision=wire.decision_pb(decision))
 
-    async def RecordConsent(  # noqa: N802
+    async def RecordConsent(
         self, request: pb.RecordConsentRequest, _: Context
     ) -> pb.RecordConsentResponse:
         """Write down what a customer said."""
@@ -73,7 +73,7 @@ class ConsentServicer(ConsentServiceServicer):
         )
         return pb.RecordConsentResponse(record=wire.record_pb(record))
 
-    async def ListConsentHistory(  # noqa: N802
+    async def ListConsentHistory(
         self, request: pb.ListConsentHistoryRequest, _: Context
     ) -> pb.ListConsentHistoryResponse:
         """List a page of a history."""
@@ -83,7 +83,7 @@ class ConsentServicer(ConsentServiceServicer):
         records = [wire.record_pb(record) for record in page.entries]
         return pb.ListConsentHistoryResponse(records=records, next_page_token=token)
 
-    async def AddSuppression(  # noqa: N802
+    async def AddSuppression(
         self, request: pb.AddSuppressionRequest, _: Context
     ) -> pb.AddSuppressionResponse:
         """Put a customer on the suppression list."""
@@ -97,14 +97,14 @@ class ConsentServicer(ConsentServiceServicer):
         )
         return pb.AddSuppressionResponse(suppression=wire.suppression_pb(suppression))
 
-    async def RemoveSuppression(  # noqa: N802
+    async def RemoveSuppression(
         self, request: pb.RemoveSuppressionRequest, _: Context
     ) -> pb.RemoveSuppressionResponse:
         """Take a suppression off the list."""
         await self._consent.unsuppress(wire.scope(request.context), request.suppression_id, request.reason)
         return pb.RemoveSuppressionResponse()
 
-    async def ListSuppressions(  # noqa: N802
+    async def ListSuppressions(
         self, request: pb.ListSuppressionsRequest, _: Context
     ) -> pb.ListSuppressionsResponse:
         """List a page of the suppressions in force."""

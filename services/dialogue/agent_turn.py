@@ -94,7 +94,7 @@ class Speaker:
         if self._voice is None:
             self._first(turn)
         else:
-            async with contextlib.aclosing(self._voice.speak(turn.turn_id, turn.reply.sentences)) as pieces:  # type: ignore[type-var]
+            async with contextlib.aclosing(self._voice.speak(turn.turn_id, turn.reply.sentences)) as pieces:
                 async for piece in pieces:
                     self._first(turn)
                     await self._emit(model.AgentAudio(turn.turn_id, piece.data, piece.offset, piece.words))

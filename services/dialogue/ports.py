@@ -1,6 +1,6 @@
 """What a session needs of the world: one small Protocol for each neighbour, so that each can be swapped or faked."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -66,7 +66,7 @@ class SpeechPiece(Protocol):
 class Voice(Protocol):
     """One session's stream to the TTS service."""
 
-    def speak(self, turn_id: str, sentences: Sequence[str]) -> AsyncIterator[SpeechPiece]:
+    def speak(self, turn_id: str, sentences: Sequence[str]) -> AsyncGenerator[SpeechPiece, None]:
         """Yield the speech of a turn as it is made; closing the iterator cancels the rest."""
 
     async def set_language(self, language: str) -> None:

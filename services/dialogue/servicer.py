@@ -43,7 +43,7 @@ class DialogueServicer(DialogueServiceServicer):
         async def run(send: Send[ConverseResponse]) -> None:
             await self._converse(request_iterator, send)
 
-        async with contextlib.aclosing(respond(run)) as responses:  # type: ignore[type-var]
+        async with contextlib.aclosing(respond(run)) as responses:
             async for response in responses:
                 yield response
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -14,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from mesh.config import ConfigError
 from services.nlu.model import DomainInfo
 
+_LOWER_CASE = re.compile(r"\b[a-z]+(?:'[a-z]+)?\b")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 BUILT_IN_TYPES = ("date", "time", "phone", "email", "money", "order_number", "person_name", "number")
 
@@ -102,7 +104,7 @@ class EntitiesFile(_File):
     gazetteers: dict[Name, dict[Name, list[str]]] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LanguageData:
     """What a domain knows in one language, its included folders merged in."""
 
@@ -111,6 +113,13 @@ class LanguageData:
     order_number_pattern: str
     first_names: frozenset[str]
     gazetteers: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """The words that examples write in lower case: they are no people's names."""
+        texts = [*(text for text, _ in self.labelled), *self.out_of_scope]
+        words = frozenset(word for text in texts for word in _LOWER_CASE.findall(text))
+        return words - self.first_names
 
     @property
     def labelled(self) -> list[tuple[str, str]]:

@@ -58,9 +58,9 @@ class SynthesisStream:
             MeshError: PROTOCOL_VIOLATION without a configuration first, CONNECTION_DROPPED when the commands end
                 without `End`, OVERLOADED when too much waits, and what the configuration or the engine raises.
         """
-        outputs: AsyncIterator[_Output] = respond(lambda send: self._run(commands, send), capacity=_READY_PACKETS)
+        outputs = respond(lambda send: self._run(commands, send), capacity=_READY_PACKETS)
         try:
-            async with contextlib.aclosing(outputs):  # type: ignore[type-var]
+            async with contextlib.aclosing(outputs):
                 async for utterance, packet in outputs:
                     for event in self._deliver(utterance, packet):
                         yield event

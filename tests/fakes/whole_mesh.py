@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fakes.nats_server import nats_server
-from services.crm_gateway.app import build as build_crm
 
 from mesh.serving import Serving
 from mesh.testing import serve
@@ -14,6 +13,7 @@ from services.asr.app import build as build_asr
 from services.asr.config import AsrSettings
 from services.consent.app import build as build_consent
 from services.consent.config import ConsentSettings
+from services.crm_gateway.app import build as build_crm
 from services.crm_gateway.config import CrmSettings
 from services.dialogue.app import build as build_dialogue
 from services.dialogue.config import DialogueSettings

@@ -73,7 +73,7 @@ class AsrRecognition:
 
     async def events(self) -> AsyncIterator[model.SpeechActivity | model.Heard | model.RecognitionEnded]:
         """Yield what is heard."""
-        async with contextlib.aclosing(self._stream.responses()) as responses:  # type: ignore[type-var]
+        async with contextlib.aclosing(self._stream.responses()) as responses:
             async for response in responses:
                 if response.HasField("activity"):
                     kind = _KINDS.get(response.activity.kind)

@@ -60,7 +60,7 @@ class GrpcConsentLink:
                 config = MonitorConfig(context=request_context(self._info))
                 await stream.send(MonitorRequest(config=config))
                 await stream.send(MonitorRequest(check=self._check()))
-                async with contextlib.aclosing(stream.responses()) as responses:  # type: ignore[type-var]
+                async with contextlib.aclosing(stream.responses()) as responses:
                     async for response in responses:
                         self._take(response)
         except MeshError as error:

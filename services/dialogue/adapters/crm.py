@@ -69,7 +69,7 @@ class GrpcCrmLink:
         async with duplex(method, "crm", name=_NAME, end=_END) as stream, asyncio.TaskGroup() as tasks:
             await stream.send(CallSessionRequest(start=self._start()))
             sender = tasks.create_task(self._send_facts(stream.send))
-            async with contextlib.aclosing(stream.responses()) as responses:  # type: ignore[type-var]
+            async with contextlib.aclosing(stream.responses()) as responses:
                 async for response in responses:
                     await tell(_context(response.caller_context))
             sender.cancel()

@@ -52,7 +52,7 @@ class NluUnderstander:
 
     async def read(self) -> None:
         """Hand answers to those who wait for them, until the stream ends."""
-        async with contextlib.aclosing(self._stream.responses()) as responses:  # type: ignore[type-var]
+        async with contextlib.aclosing(self._stream.responses()) as responses:
             async for response in responses:
                 future = self._waiting.get(response.hypothesis_id)
                 if future is not None and not future.done():

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -52,7 +52,7 @@ class TtsVoice:
         """Speak another language from the next turn on."""
         await self.configure(language)
 
-    async def speak(self, turn_id: str, sentences: Sequence[str]) -> AsyncIterator[Piece]:
+    async def speak(self, turn_id: str, sentences: Sequence[str]) -> AsyncGenerator[Piece, None]:
         """Yield the speech of a turn as it is made; closing the iterator cancels the rest."""
         queue = self._queues[turn_id] = asyncio.Queue(_QUEUE)
         done = False
@@ -79,7 +79,7 @@ class TtsVoice:
 
     async def read(self) -> None:
         """Hand speech to the turn it belongs to; what belongs to a cancelled turn is dropped."""
-        async with contextlib.aclosing(self._stream.responses()) as responses:  # type: ignore[type-var]
+        async with contextlib.aclosing(self._stream.responses()) as responses:
             async for response in responses:
                 kind = response.WhichOneof("response")
                 if kind is None:

@@ -1,10 +1,11 @@
 """The prepared encoder on disk: built once, checked before use, safe when several processes build it."""
 
-import errno
+import contextlib
+import fcntl
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from services.nlu.encoder import source
@@ -26,8 +27,8 @@ def prepare(cache_dir: Path, progress: Progress = lambda _: None) -> Path:
     """Return the folder of the prepared encoder, building it when it is missing or broken.
 
     The folder holds `model.bin`, `config.json`, `vocabulary.json`, `tokenizer.json` and a manifest with the
-    sha256 of each. It is built in a folder of its own and renamed into place; of several processes that
-    build at once, one wins and all use the winner's.
+    sha256 of each. It is built in a folder of its own and renamed into place; of several processes one
+    builds, the others wait for it.
 
     Raises:
         ConfigError: when the weights' package is missing or its weights are not the published ones.
@@ -37,21 +38,39 @@ def prepare(cache_dir: Path, progress: Progress = lambda _: None) -> Path:
     if is_whole(target):
         progress(f"sentence encoder: ready in {target}")
         return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(target.parent):
+        if not is_whole(target):  # another process may have built it while this one waited
+            _build(target, progress)
+    progress(f"sentence encoder: ready in {target}")
+    return target
+
+
+def _build(target: Path, progress: Progress) -> None:
     folder = source.installed_folder()
     progress("sentence encoder: checking the published weights")
     source.check_weights(folder)
-    target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         progress("sentence encoder: converting to CTranslate2 int8")
-        convert(folder, work)
-        shutil.copyfile(folder / source.TOKENIZER, work / source.TOKENIZER)
-        _write_manifest(work)
-        _move_into_place(work, target)
+        whole, broken = work / "whole", work / "broken"
+        whole.mkdir()
+        convert(folder, whole)
+        shutil.copyfile(folder / source.TOKENIZER, whole / source.TOKENIZER)
+        _write_manifest(whole)
+        if target.exists():
+            target.rename(broken)
+        whole.rename(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    progress(f"sentence encoder: ready in {target}")
-    return target
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: one process builds, others wait. The system frees it when a process dies."""
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def is_whole(folder: Path) -> bool:
@@ -70,26 +89,3 @@ def _write_manifest(folder: Path) -> None:
     files = {path.name: source.file_sha256(path) for path in sorted(folder.iterdir())}
     manifest = {"source_sha256": source.WEIGHTS_SHA256, "files": files}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
-
-
-def _move_into_place(work: Path, target: Path) -> None:
-    """Rename `work` to `target`; a broken folder there is set aside first, a whole one is left."""
-    while not is_whole(target):
-        try:
-            work.rename(target)
-        except OSError as error:
-            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
-                raise
-            _set_aside(target)
-        else:
-            return
-
-
-def _set_aside(broken: Path) -> None:
-    aside = Path(tempfile.mkdtemp(prefix=f".{broken.name}-broken-", dir=broken.parent))
-    try:
-        broken.rename(aside / "it")
-    except FileNotFoundError:
-        return  # another process was quicker
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

@@ -1,11 +1,10 @@
 """What our engines share: everything but the scores of the intents."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.nlu.domains import DomainData, LanguageData
+from services.nlu.domains import DomainData
 from services.nlu.entities.extract import extract
 from services.nlu.entities.found import Context
 from services.nlu.entities.text import SpokenText
@@ -49,11 +48,6 @@ class ScoringEngine:
         self._domains = domains
         self._scorers = scorers
         self._infos = {key: domain.info for key, domain in domains.items()}
-        self._vocabularies = {
-            (key, language): vocabulary(data)
-            for key, domain in domains.items()
-            for language, data in domain.languages.items()
-        }
 
     @property
     def name(self) -> str:
@@ -106,7 +100,7 @@ class ScoringEngine:
             order_number_pattern=data.order_number_pattern,
             first_names=data.first_names,
             gazetteers=data.gazetteers,
-            vocabulary=self._vocabularies[request.domain, language],
+            vocabulary=data.vocabulary,
         )
 
 
@@ -121,10 +115,3 @@ def spoken_language(tag: str, domain: DomainData) -> str:
         if wanted in by_tag:
             return by_tag[wanted]
     raise UnknownLanguageError(tag, tuple(domain.languages))
-
-
-def vocabulary(data: LanguageData) -> frozenset[str]:
-    """Return the words that examples write in lower case: they are no people's names."""
-    texts = [*(text for text, _ in data.labelled), *data.out_of_scope]
-    words = frozenset(word for text in texts for word in re.findall(r"\b[a-z]+(?:'[a-z]+)?\b", text))
-    return words - data.first_names

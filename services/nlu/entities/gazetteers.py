@@ -1,13 +1,11 @@
 """Words of the domain's own lists: services, products, kinds of issues."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 
 from services.nlu.entities.found import Context, Found
 from services.nlu.entities.text import SpokenText
-
-Lists = Mapping[str, tuple[str, ...]]
 
 
 def read_gazetteers(text: SpokenText, context: Context) -> Iterator[Found]:
@@ -21,13 +19,11 @@ def read_gazetteers(text: SpokenText, context: Context) -> Iterator[Found]:
 
 @lru_cache(maxsize=256)
 def _compiled(values: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[re.Pattern[str], dict[str, str]]:
+    """Return a pattern of all the words, the longest first, and the value of each."""
     meaning = {_key(word): value for value, words in values for word in (*words, value.replace("_", " "))}
-    alternatives = sorted(
-        (key.replace(" ", r"[\s-]+") for key in map(re.escape, meaning) for key in [key.replace(r"\ ", " ")]),
-        key=len,
-        reverse=True,
-    )
-    return re.compile(rf"\b(?P<word>{'|'.join(alternatives)})(?:s|es)?\b"), meaning
+    longest_first = sorted(meaning, key=len, reverse=True)
+    alternatives = "|".join(r"[\s-]+".join(re.escape(part) for part in key.split(" ")) for key in longest_first)
+    return re.compile(rf"\b(?P<word>{alternatives})(?:s|es)?\b"), meaning
 
 
 def _key(word: str) -> str:

@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from voicemesh.asr.v1 import asr_pb2, asr_service_pb2, asr_service_pb2_grpc
+from voicemesh.common.v1.audio_pb2 import AudioEncoding, AudioFormat
+from voicemesh.common.v1.context_pb2 import RequestContext
 
 from mesh.config import ConfigError, ServiceSettings
 from mesh.errors import ErrorReason, MeshError, from_rpc_error
 from mesh.serving import Runtime
 from mesh.streams import respond
 from mesh.testing import serve
-from voicemesh.asr.v1 import asr_pb2, asr_service_pb2, asr_service_pb2_grpc
-from voicemesh.common.v1.audio_pb2 import AudioEncoding, AudioFormat
-from voicemesh.common.v1.context_pb2 import RequestContext
 
 pb = asr_service_pb2
 
