@@ -32,6 +32,7 @@ class Call:
 
     context: Any
     requests: Any
+    headers: dict[str, str]
     received: list[ConverseRequest] = field(default_factory=list)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     sequence: int = 0
@@ -90,7 +91,9 @@ class FakeDialogue(DialogueServiceServicer):
         self.server: grpc.aio.Server
 
     async def Converse(self, request_iterator: Any, context: Any) -> None:  # noqa: N802 - gRPC's name
-        call = Call(context, request_iterator)
+        # Read now: gRPC frees the headers' memory with the call.
+        headers = {str(key): str(value) for key, value in context.invocation_metadata()}
+        call = Call(context, request_iterator, headers)
         self.calls.append(call)
         try:
             await self.script(call)

@@ -458,7 +458,7 @@ async def test_metadata_and_interceptors_go_with_the_call(dialogue) -> None:
         async with mesh.session("clinic", metadata=[("x-extra", "2")]) as session:
             await session.send_text("hello")
         assert sdk_tasks() == []
-        headers = dict(dialogue.calls[0].context.invocation_metadata())
+        headers = dialogue.calls[0].headers
         assert headers.items() >= {traceparent, ("x-span", "1"), ("x-extra", "2")}
         assert await mesh.domains() == [sdk.Domain("clinic", "A clinic", ("en-US",), ("main",))]
         assert await mesh.get_session("s-1", correlation_id="c") == sdk.SessionState("s-1", True, None)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicemesh_cli.caller.recording import SpokenTurn, find_turns, load_recording
@@ -89,6 +89,7 @@ def test_nobody_speaks_in_silence(samples: np.ndarray) -> None:
     assert find_turns(samples, 16_000) == ()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.1, 0.6), st.floats(0.75, 1.2)), min_size=1, max_size=4))
 def test_every_turn_between_pauses_is_found(parts: list[tuple[float, float]]) -> None:
     samples = np.concatenate([part for speech, pause in parts for part in (hush(pause), tone(speech))])

@@ -7,7 +7,7 @@ from array import array
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicemesh_client.audio import AudioFormat, Encoding, decode, encode
@@ -18,6 +18,7 @@ STEREO = AudioFormat.pcm16(16_000, channels=2)
 chunks = st.lists(st.binary(max_size=300), max_size=20)
 
 
+@settings(deadline=None)
 @given(chunks, st.integers(1, 100))
 def test_recutting_keeps_every_byte_in_frames_of_one_size(pieces: list[bytes], size: int) -> None:
     cutter = FrameCutter(size)
@@ -29,6 +30,7 @@ def test_recutting_keeps_every_byte_in_frames_of_one_size(pieces: list[bytes], s
     assert cutter.flush() == b""
 
 
+@settings(deadline=None)
 @given(chunks, st.sampled_from([PCM, STEREO]), st.integers(1, 2))
 def test_chunks_may_end_anywhere_in_a_sample(pieces: list[bytes], wire: AudioFormat, channels: int) -> None:
     whole = b"".join(pieces)
@@ -38,6 +40,7 @@ def test_chunks_may_end_anywhere_in_a_sample(pieces: list[bytes], wire: AudioFor
     assert in_pieces == Converter(wire).convert(whole, channels=channels)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-32_768, 32_767), max_size=50))
 def test_forms_of_the_same_samples_are_the_same_bytes(numbers: list[int]) -> None:
     samples = array("h", numbers)
@@ -101,6 +104,7 @@ def test_g711_is_that_of_libsndfile(encoding: Encoding, subtype: str, tmp_path) 
 
 
 @pytest.mark.parametrize("encoding", [Encoding.MULAW, Encoding.ALAW])
+@settings(deadline=None)
 @given(sample=st.integers(-32_768, 32_767))
 def test_g711_loses_less_than_a_step(encoding: Encoding, sample: int) -> None:
     back = decode(encode(array("h", [sample]), encoding), encoding)[0]
