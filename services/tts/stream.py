@@ -58,6 +58,7 @@ class SynthesisStream:
             MeshError: PROTOCOL_VIOLATION without a configuration first, CONNECTION_DROPPED when the commands end
                 without `End`, OVERLOADED when too much waits, and what the configuration or the engine raises.
         """
+        outputs: AsyncGenerator[_Output, None]
         outputs = respond(lambda send: self._run(commands, send), capacity=_READY_PACKETS)
         try:
             async with contextlib.aclosing(outputs):
