@@ -90,7 +90,7 @@ class FakeDialogue(DialogueServiceServicer):
         self.address = ""
         self.server: grpc.aio.Server
 
-    async def Converse(self, request_iterator: Any, context: Any) -> None:  # noqa: N802 - gRPC's name
+    async def Converse(self, request_iterator: Any, context: Any) -> None:
         # Read now: gRPC frees the headers' memory with the call.
         headers = {str(key): str(value) for key, value in context.invocation_metadata()}
         call = Call(context, request_iterator, headers)
@@ -102,11 +102,11 @@ class FakeDialogue(DialogueServiceServicer):
         finally:
             call.closed.set()
 
-    async def ListDomains(self, request: Any, context: Any) -> ListDomainsResponse:  # noqa: N802 - gRPC's name
+    async def ListDomains(self, request: Any, context: Any) -> ListDomainsResponse:
         domain = ConversationDomain(name="clinic", description="A clinic", languages=["en-US"], flows=["main"])
         return ListDomainsResponse(domains=[domain])
 
-    async def GetSession(self, request: Any, context: Any) -> GetSessionResponse:  # noqa: N802 - gRPC's name
+    async def GetSession(self, request: Any, context: Any) -> GetSessionResponse:
         return GetSessionResponse(session_id=request.session_id, running=True)
 
 
