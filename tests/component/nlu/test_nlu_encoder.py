@@ -150,7 +150,7 @@ def test_a_broken_cache_is_built_again(tmp_path: Path, damage: Any) -> None:
     assert not is_whole(folder)
     prepare(tmp_path)
     assert is_whole(folder)
-    assert [path.name for path in folder.parent.iterdir()] == [folder.name], "nothing is left behind"
+    assert {path.name for path in folder.parent.iterdir()} == {folder.name, ".lock"}, "nothing is left behind"
 
 
 def test_a_file_in_the_caches_place_is_replaced(tmp_path: Path) -> None:
@@ -163,6 +163,9 @@ def test_a_file_in_the_caches_place_is_replaced(tmp_path: Path) -> None:
 def test_processes_that_prepare_at_once_end_with_one_whole_cache(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=prepare, args=(tmp_path,)) for _ in range(2)]
+    broken = prepared_folder(tmp_path)
+    broken.mkdir(parents=True)
+    (broken / MANIFEST).write_text("{}")
     for process in processes:
         process.start()
     for process in processes:
@@ -170,7 +173,7 @@ def test_processes_that_prepare_at_once_end_with_one_whole_cache(tmp_path: Path)
     assert [process.exitcode for process in processes] == [0, 0]
     folder = prepared_folder(tmp_path)
     assert is_whole(folder)
-    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    assert {path.name for path in folder.parent.iterdir()} == {folder.name, ".lock"}
 
 
 def test_weights_that_are_not_the_published_ones_are_refused(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.nlu.domains import BUILT_IN_TYPES, bundled_domains, load_domains
-from services.nlu.engines.shared import vocabulary
 from services.nlu.entities.extract import extract
 from services.nlu.entities.found import Context
 from services.nlu.entities.text import SpokenText
@@ -37,7 +36,7 @@ def read(
         order_number_pattern=data.order_number_pattern,
         first_names=data.first_names,
         gazetteers=data.gazetteers,
-        vocabulary=vocabulary(data),
+        vocabulary=data.vocabulary,
     )
     return extract(SpokenText(text), context, DOMAINS[domain].file.entity_types, words)
 
