@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,9 @@ def _print_version(wanted: bool) -> None:
 
 def main() -> None:
     """Run the command of the command line and exit with its code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # A command that is told to end cleans up as it does after Ctrl-C.
+        signal.signal(number, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
     arguments = sys.argv[1:]
     # Only the wanted command is imported: a demo should not wait for the other commands' libraries.
     wanted = COMMANDS if not arguments or arguments[0] not in COMMANDS else (arguments[0],)
