@@ -49,7 +49,7 @@ class UnprocessableError(Exception):
 class ConsumerOptions:
     """How a consumer treats its events."""
 
-    ack_wait_s: float = 30.0
+    ack_wait_s: float = 10.0
     """The server delivers an event again when it heard nothing of it for so long; a busy handler is reported."""
     max_in_flight: int = 64
     """Unacknowledged events over all processes of the durable; the server holds further ones back."""
