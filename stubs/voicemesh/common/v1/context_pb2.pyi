@@ -39,7 +39,7 @@ class RequestContext(_message.Message):
     session_id: _builtins.str
     """The session this belongs to; empty outside one."""
     time_zone: _builtins.str
-    """IANA time zone in which spoken dates are meant, for example "America/New_York"; empty: UTC."""
+    """IANA time zone in which spoken dates are meant, for example "America/New_York"; empty: the domain's, else UTC."""
     def __init__(
         self,
         *,
