@@ -37,6 +37,7 @@ class Running:
         self.command = [image.here(word, self.mounts) for word in words]
         self.healthcheck = [image.here(word, self.mounts) for word in container.healthcheck or image.healthcheck]
         self.user: str | None = None
+        self._healthy = False
         self.process: subprocess.Popen[bytes] | None = None
 
     def _mount(self, mount: str) -> Path:
@@ -60,15 +61,16 @@ class Running:
         )
 
     def wait_until_healthy(self) -> None:
-        """Wait for the health check's yes. Raises AssertionError with the log when it does not come."""
+        """Wait for the health check's first yes. Raises AssertionError with the log when it does not come."""
         deadline = time.monotonic() + _HEALTHY_WITHIN_S
-        while True:
+        while not self._healthy:
             assert self.process is not None
             ended = self.process.poll()
             assert ended is None, f"{self.container.name} ended with {ended}:\n{self.logged()}"
             # A health check costs half a second of a processor: ask once there is something to ask.
             check = self.run_healthcheck() if self._listens() else None
             if check is not None and check.returncode == 0:
+                self._healthy = True
                 return
             assert time.monotonic() < deadline, f"{self.container.name} is not healthy: {check}\n{self.logged()}"
             time.sleep(0.1)

@@ -48,10 +48,16 @@ def containers() -> dict[str, Container]:
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Stage]:
-    """The image of each container that we build, by its SERVICE."""
+def building(tmp_path_factory: pytest.TempPathFactory) -> Builder:
+    """The builder, the wheel built."""
     building = builder(tmp_path_factory.mktemp("images"))
     building.build("wheel", "wheel")
+    return building
+
+
+@pytest.fixture(scope="module")
+def images(building: Builder) -> Mapping[str, Stage]:
+    """The image of each container that we build, by its SERVICE."""
     wanted = {each.build_args["SERVICE"]: each.build_args for each in containers().values() if each.build_args}
     with ThreadPoolExecutor(2) as pool:
         futures = {name: pool.submit(building.build, "service", name, **args) for name, args in wanted.items()}
@@ -183,6 +189,14 @@ def test_each_image_holds_only_what_its_service_needs(images: Mapping[str, Stage
     assert not has("asr", "sqlalchemy")
     assert not has("dialogue", "ctranslate2")
     assert not any(has(service, "pytest") for service in images)
+
+
+def test_a_service_whose_list_lacks_a_package_does_not_start(building: Builder, tmp_path: Path) -> None:
+    image = building.build("service", "lacking", SERVICE="consent", EXTRA="mesh")
+    consent = Running(containers()["consent"], image, tmp_path, {})
+    consent.start()
+    with pytest.raises(AssertionError, match=r"No module named 'phonenumbers'|No module named 'sqlalchemy'"):
+        consent.wait_until_healthy()
 
 
 @pytest.mark.parametrize(
