@@ -6,9 +6,10 @@ from collections.abc import MutableMapping
 from typing import Any, Literal
 
 import structlog
+from google.protobuf.message import Message
 from opentelemetry import trace
 
-_SHARED: list[structlog.typing.Processor] = []
+from mesh.sensitivity import shown
 
 
 def _add_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -16,6 +17,13 @@ def _add_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappi
     if context.is_valid:
         event["trace_id"] = f"{context.trace_id:032x}"
         event["span_id"] = f"{context.span_id:016x}"
+    return event
+
+
+def _mask_messages(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if isinstance(value, Message):
+            event[key] = shown(value)
     return event
 
 
@@ -27,6 +35,7 @@ def configure(service: str, level: str = "INFO", form: Literal["json", "console"
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_trace,
+        _mask_messages,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -44,7 +44,7 @@ def interceptors(settings: ServiceSettings) -> list[grpc.aio.ServerInterceptor]:
     ]
 
 
-def make_server(settings: ServiceSettings) -> grpc.aio.Server:
+def make_grpc_server(settings: ServiceSettings) -> grpc.aio.Server:
     """Return a server with all that every service has but health and reflection, which need its names."""
     server = grpc.aio.server(interceptors=interceptors(settings), options=OPTIONS)
     channelz.add_channelz_servicer(server)

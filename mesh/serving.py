@@ -4,19 +4,22 @@ import asyncio
 import contextlib
 import json
 import os
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from prometheus_client import start_http_server
+from prometheus_client import make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
 
 from mesh import logs
 from mesh.config import ServiceSettings, split_address
 from mesh.interceptors.auth import check_listen
 from mesh.pool import Pool, parse_targets, pool
-from mesh.server import Health, make_server
+from mesh.server import Health, make_grpc_server
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 _log = logs.get_logger(__name__)
@@ -75,6 +78,13 @@ class Serving:
     """Take nothing new, give calls in progress so many seconds, then end them."""
 
 
+class _SilentHandler(WSGIRequestHandler):
+    """Scrapes are not worth a log line."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
+        """Say nothing."""
+
+
 class _ClosedError(Exception):
     """Ends the task group's tasks."""
 
@@ -90,7 +100,7 @@ async def serving(
     """
     check_listen(settings.listen, "VOICEMESH_LISTEN")
     check_listen(settings.metrics_listen, "VOICEMESH_METRICS_LISTEN")
-    server = make_server(settings)
+    server = make_grpc_server(settings)
     async with contextlib.AsyncExitStack() as stack:
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -130,7 +140,10 @@ async def _start(runtime: Runtime, settings: ServiceSettings) -> Serving:
 
 def _serve_metrics(runtime: Runtime, settings: ServiceSettings) -> str:
     host, port = split_address(settings.metrics_listen, "VOICEMESH_METRICS_LISTEN")
-    http, thread = start_http_server(port, host)
+    http = make_server(host, port, make_wsgi_app(), ThreadingWSGIServer, _SilentHandler)
+    # prometheus_client's own server looks twice a second whether it should end, and the service would wait for it.
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
 
     def close() -> None:
         http.shutdown()

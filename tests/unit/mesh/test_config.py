@@ -1,0 +1,43 @@
+"""Configuration is read once, typed, and an error names the variable."""
+
+import pytest
+from pydantic import SecretStr
+
+from mesh.config import ConfigError, ServiceSettings, load, split_address
+
+
+class Settings(ServiceSettings):
+    asr_target: str
+    token: SecretStr = SecretStr("")
+
+
+def test_a_field_is_read_from_its_variable(monkeypatch):
+    monkeypatch.setenv("VOICEMESH_ASR_TARGET", "a:1")
+    monkeypatch.setenv("VOICEMESH_DRAIN_S", "2.5")
+    settings = load(Settings)
+    assert (settings.asr_target, settings.drain_s) == ("a:1", 2.5)
+
+
+def test_every_wrong_variable_is_named(monkeypatch):
+    monkeypatch.delenv("VOICEMESH_ASR_TARGET", raising=False)
+    monkeypatch.setenv("VOICEMESH_DRAIN_S", "soon")
+    monkeypatch.setenv("VOICEMESH_AUTH_MODE", "open")
+    with pytest.raises(ConfigError) as caught:
+        load(Settings)
+    for name in ("VOICEMESH_ASR_TARGET", "VOICEMESH_DRAIN_S", "VOICEMESH_AUTH_MODE"):
+        assert name in str(caught.value)
+
+
+def test_secrets_print_masked():
+    settings = Settings(asr_target="a:1", token=SecretStr("t0ken"))
+    assert "t0ken" not in repr(settings)
+    assert settings.token.get_secret_value() == "t0ken"
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        Settings(asr_target="a:1").asr_target = "b:2"
+
+
+def test_an_ipv6_address_is_split():
+    assert split_address("[::1]:80", "X") == ("::1", 80)
