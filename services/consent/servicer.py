@@ -50,16 +50,12 @@ class ConsentServicer(ConsentServiceServicer):
 
         await self._monitor.run(wire.scope(first.config.context), _checks(requests), answer)
 
-    async def CheckConsent(
-        self, request: pb.CheckConsentRequest, _: Context
-    ) -> pb.CheckConsentResponse:
+    async def CheckConsent(self, request: pb.CheckConsentRequest, _: Context) -> pb.CheckConsentResponse:
         """Decide once."""
         decision = await self._consent.check(wire.scope(request.context), wire.check(request.check))
         return pb.CheckConsentResponse(decision=wire.decision_pb(decision))
 
-    async def RecordConsent(
-        self, request: pb.RecordConsentRequest, _: Context
-    ) -> pb.RecordConsentResponse:
+    async def RecordConsent(self, request: pb.RecordConsentRequest, _: Context) -> pb.RecordConsentResponse:
         """Write down what a customer said."""
         record = await self._consent.record(
             wire.scope(request.context),
@@ -83,9 +79,7 @@ class ConsentServicer(ConsentServiceServicer):
         records = [wire.record_pb(record) for record in page.entries]
         return pb.ListConsentHistoryResponse(records=records, next_page_token=token)
 
-    async def AddSuppression(
-        self, request: pb.AddSuppressionRequest, _: Context
-    ) -> pb.AddSuppressionResponse:
+    async def AddSuppression(self, request: pb.AddSuppressionRequest, _: Context) -> pb.AddSuppressionResponse:
         """Put a customer on the suppression list."""
         suppression = await self._consent.suppress(
             wire.scope(request.context),
@@ -97,16 +91,12 @@ class ConsentServicer(ConsentServiceServicer):
         )
         return pb.AddSuppressionResponse(suppression=wire.suppression_pb(suppression))
 
-    async def RemoveSuppression(
-        self, request: pb.RemoveSuppressionRequest, _: Context
-    ) -> pb.RemoveSuppressionResponse:
+    async def RemoveSuppression(self, request: pb.RemoveSuppressionRequest, _: Context) -> pb.RemoveSuppressionResponse:
         """Take a suppression off the list."""
         await self._consent.unsuppress(wire.scope(request.context), request.suppression_id, request.reason)
         return pb.RemoveSuppressionResponse()
 
-    async def ListSuppressions(
-        self, request: pb.ListSuppressionsRequest, _: Context
-    ) -> pb.ListSuppressionsResponse:
+    async def ListSuppressions(self, request: pb.ListSuppressionsRequest, _: Context) -> pb.ListSuppressionsResponse:
         """List a page of the suppressions in force."""
         page, token = await self._consent.suppressions(
             wire.scope(request.context), request.page_size, request.page_token
