@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 
 from mesh.config import ConfigError
+from mesh.onnx import open_session
 from services.asr.model import SAMPLE_RATE_HZ
 from services.asr.segmenter import CHUNK
 
@@ -43,7 +43,7 @@ class VadModel:
     """The loaded network; safe for use by many threads."""
 
     def __init__(self, threads: int = 1) -> None:
-        self._session = onnxruntime.InferenceSession(str(model_path()), session_options(threads))
+        self._session = open_session(str(model_path()), threads)
 
     def run(self, states: Sequence[VadState], chunks: Sequence[Samples]) -> NDArray[np.float32]:
         """Return the voice probability of each stream's next chunk, shape ``(streams,)``; moves the states on.
@@ -104,12 +104,3 @@ def model_path() -> Path:
     if spec is None or spec.origin is None:
         raise ConfigError("the package silero-vad is not installed; install the extra voicemesh[asr]")
     return Path(spec.origin).parent / _MODEL_FILE
-
-
-def session_options(threads: int) -> onnxruntime.SessionOptions:
-    """Return options for ``threads`` threads that sleep while they wait, since the cores are shared."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 
+from mesh.onnx import open_session
 from services.asr.model import SAMPLE_RATE_HZ
-from services.asr.vad import session_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,9 +57,8 @@ class Network:
     """The loaded networks; safe for use by many threads."""
 
     def __init__(self, folder: Path, *, threads: int) -> None:
-        options = session_options(threads)
-        self._encoder = onnxruntime.InferenceSession(str(folder / ENCODER_FILE), options)
-        self._decoder = onnxruntime.InferenceSession(str(folder / DECODER_FILE), options)
+        self._encoder = open_session(str(folder / ENCODER_FILE), threads)
+        self._decoder = open_session(str(folder / DECODER_FILE), threads)
         self._caches = [i for i in self._decoder.get_inputs() if i.name.startswith("past_key_values.")]
         self._outputs = [o.name for o in self._decoder.get_outputs()]
 

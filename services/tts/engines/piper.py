@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import onnxruntime
 import soxr
 from numpy.typing import NDArray
 
 from mesh.config import ConfigError
 from mesh.errors import ErrorReason, MeshError
+from mesh.onnx import open_session
 from services.tts.config import TtsSettings
 from services.tts.engines.espeak_library import espeak
 from services.tts.engines.piper_config import PiperConfig, read_config
@@ -135,12 +135,8 @@ class PiperVoice:
         """
         with self._loading:
             if self._session is None:
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = self._threads
                 try:
-                    session = onnxruntime.InferenceSession(
-                        str(self._model), options, providers=["CPUExecutionProvider"]
-                    )
+                    session = open_session(str(self._model), self._threads)
                 except Exception as error:  # see above
                     raise self._failed(f"cannot be loaded: {error}") from error
                 missing = _INPUTS - {node.name for node in session.get_inputs()}
