@@ -28,6 +28,7 @@ from mesh.config import ConfigError
 
 _DUPLICATE_WINDOW_S = 120.0
 _PUBLISH_TIMEOUT_S = 5.0
+_CLOSE_TIMEOUT_S = 2
 
 _log = logs.get_logger(__name__)
 _tracer = telemetry.tracer("mesh.bus")
@@ -163,10 +164,16 @@ async def _set_up_streams(jetstream: JetStreamContext, replicas: int, max_age_s:
 
 
 async def _close(client: Client) -> None:
+    """Send what is on its way, and close.
+
+    Not the client's own drain: it waits for subscriptions' queues, which consumers have left by now, up to half a
+    minute, and takes a cancellation for an answer.
+    """
     try:
-        await client.drain()
-    except NatsError:
-        # Not connected at this moment: nothing can be drained, and what was not confirmed is still in the outbox.
+        # Not connected at this moment: nothing can be sent, and what was not confirmed is still in the outbox.
+        with contextlib.suppress(NatsError, TimeoutError):
+            await client.flush(timeout=_CLOSE_TIMEOUT_S)
+    finally:
         await client.close()
 
 

@@ -65,7 +65,11 @@ class Process:
         """Send it a signal and give its exit status."""
         assert self._process is not None
         self._process.send_signal(number)
-        return await asyncio.to_thread(self._process.wait, 30)
+        try:
+            return await asyncio.to_thread(self._process.wait, 30)
+        finally:
+            self._process.kill()
+            self._process.wait()
 
 
 @contextlib.asynccontextmanager
