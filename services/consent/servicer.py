@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any, TypeAlias
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 from voicemesh.consent.v1 import consent_service_pb2 as pb
 from voicemesh.consent.v1.consent_service_pb2_grpc import ConsentServiceServicer
 
@@ -43,12 +44,15 @@ class ConsentServicer(ConsentServiceServicer):
             raise _vanished()
         if not first.HasField("config"):
             raise protocol_violation("config", str(first.WhichOneof("request")))
-        numbers = count()
+        numbers, place = count(), Duration()
 
         async def answer(answer: Answer) -> None:
-            await send(_response(next(numbers), answer))
+            response = _response(next(numbers), answer)
+            if place.ListFields():
+                response.audio_offset.CopyFrom(place)
+            await send(response)
 
-        await self._monitor.run(wire.scope(first.config.context), _checks(requests), answer)
+        await self._monitor.run(wire.scope(first.config.context), _checks(requests, place), answer)
 
     async def CheckConsent(self, request: pb.CheckConsentRequest, _: Context) -> pb.CheckConsentResponse:
         """Decide once."""
@@ -105,10 +109,12 @@ class ConsentServicer(ConsentServiceServicer):
         return pb.ListSuppressionsResponse(suppressions=suppressions, next_page_token=token)
 
 
-async def _checks(requests: AsyncIterator[pb.MonitorRequest]) -> AsyncIterator[Asked]:
+async def _checks(requests: AsyncIterator[pb.MonitorRequest], place: Duration) -> AsyncIterator[Asked]:
+    """Yield the checks until the explicit end; keep `place` at the last one."""
     async for request in requests:
         match request.WhichOneof("request"):
             case "check":
+                place.CopyFrom(request.check.audio_offset)
                 yield Asked(request.check.check_id, wire.check(request.check))
             case "end":
                 return

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any, TypeAlias
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 from voicemesh.crm.v1 import crm_pb2
 from voicemesh.crm.v1 import crm_service_pb2 as pb
 from voicemesh.crm.v1.crm_service_pb2_grpc import CrmServiceServicer
@@ -50,17 +51,19 @@ class CrmServicer(CrmServiceServicer):
             raise _vanished()
         if not first.HasField("start"):
             raise protocol_violation("start", str(first.WhichOneof("request")))
-        numbers = count()
+        numbers, place = count(), Duration()
 
         async def tell(context: CallerContext) -> None:
-            caller_context = wire.caller_context_pb(context)
-            await send(pb.CallSessionResponse(sequence=next(numbers), caller_context=caller_context))
+            response = pb.CallSessionResponse(sequence=next(numbers), caller_context=wire.caller_context_pb(context))
+            if place.ListFields():
+                response.audio_offset.CopyFrom(place)
+            await send(response)
 
         start = first.start
         session = CallSession(
             wire.scope(start.context), wire.key(start.contact), self._gateway.contexts, self._hub, tell
         )
-        await session.run(_learned(requests))
+        await session.run(_learned(requests, place))
 
     async def LookupContact(self, request: pb.LookupContactRequest, _: Context) -> pb.LookupContactResponse:
         """Find a contact."""
@@ -87,8 +90,8 @@ class CrmServicer(CrmServiceServicer):
         return pb.ListRecordsResponse(records=[wire.record_pb(record) for record in page], next_page_token=token)
 
 
-async def _learned(requests: AsyncIterator[pb.CallSessionRequest]) -> AsyncIterator[Learned]:
-    """Yield the names of the caller among what was learned, until the call ends.
+async def _learned(requests: AsyncIterator[pb.CallSessionRequest], place: Duration) -> AsyncIterator[Learned]:
+    """Yield the names of the caller among what was learned, until the call ends; keep `place` at the last fact.
 
     Raises:
         MeshError: CONNECTION_DROPPED when the stream ends without `end`.
@@ -96,6 +99,7 @@ async def _learned(requests: AsyncIterator[pb.CallSessionRequest]) -> AsyncItera
     async for request in requests:
         match request.WhichOneof("request"):
             case "fact":
+                place.CopyFrom(request.fact.audio_offset)
                 learned = _name_in(request.fact)
                 if learned is not None:
                     yield learned

@@ -47,6 +47,8 @@ class SessionInfo:
     phone: str = ""
     device: str = ""
     flow: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    """The client's own keys and values."""
     input_audio: AudioFormat | None = None
     """None: the caller types."""
     output_audio: AudioFormat | None = None

@@ -76,8 +76,8 @@ class Voice(Protocol):
 class CrmLink(Protocol):
     """One session's stream to the CRM gateway. Nothing here ever fails or delays the call."""
 
-    async def learned(self, turn_id: str, understanding: Understanding) -> None:
-        """Tell what was learned of the caller; dropped when the gateway is slow."""
+    async def learned(self, turn_id: str, understanding: Understanding, place_s: float) -> None:
+        """Tell what was learned of the caller, and where on the audio clock; dropped when the gateway is slow."""
 
     async def contexts(self, tell: Callable[[CallerContext], Awaitable[None]]) -> None:
         """Pass on what the records say of the caller, at once and whenever it changes, until cancelled."""

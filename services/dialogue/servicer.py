@@ -146,6 +146,7 @@ def _info(start: dialogue_pb2.StartSession) -> model.SessionInfo:
         phone=start.customer.phone,
         device=start.device,
         flow=start.flow,
+        labels=tuple(sorted(start.labels.items())),
         input_audio=_format(start.input_audio) if start.HasField("input_audio") else None,
         output_audio=_format(start.output_audio) if start.HasField("output_audio") else None,
         acknowledges_playback=start.acknowledges_playback,

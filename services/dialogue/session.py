@@ -259,7 +259,7 @@ class Session:
             await self._emit(model.Understood(turn_id, understanding, self._state.slots))
             if understanding.sentiment is not None:
                 self._sentiments.append(understanding.sentiment)
-            await self._crm.learned(turn_id, understanding)
+            await self._crm.learned(turn_id, understanding, heard.end)
             await self._say(reply, in_reply_to=turn_id, trace=trace)
             await self._record.turn(turn_id, heard, understanding)
 

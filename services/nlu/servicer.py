@@ -41,11 +41,13 @@ class NluServicer(nlu_service_pb2_grpc.NluServiceServicer):
 
         async with contextlib.aclosing(respond(run)) as answers:
             async for answer in answers:
+                words = answer.hypothesis.words
                 yield nlu_service_pb2.StreamingParseResponse(
                     sequence=next(sequence),
                     hypothesis_id=answer.hypothesis.id,
                     turn_id=answer.hypothesis.turn_id,
                     parse=_parse(answer.understood),
+                    audio_offset=to_duration(words[-1].end_s) if words else None,
                 )
 
     async def ParseText(

@@ -28,11 +28,14 @@ class TtsServicer(TtsServiceServicer):
         self, request_iterator: AsyncIterator[pb.StreamingSynthesizeRequest], _: Context
     ) -> AsyncIterator[pb.StreamingSynthesizeResponse]:
         """Speak text while it is written."""
-        sequence = 0
+        sequence, sent_s = 0, 0.0
         stream = self._handlers.stream()
         async with contextlib.aclosing(stream.events(_commands(request_iterator))) as events:
             async for event in events:
-                yield _response(sequence, event)
+                if isinstance(event, Done):
+                    sent_s += event.duration_s
+                place_s = sent_s + (event.offset_s if isinstance(event, Audio) else 0.0)
+                yield _response(sequence, place_s, event)
                 sequence += 1
 
     async def Synthesize(self, request: pb.SynthesizeRequest, _: Context) -> pb.SynthesizeResponse:
@@ -79,8 +82,8 @@ def _configure(config: tts_pb2.SynthesisConfig) -> Configure:
     )
 
 
-def _response(sequence: int, event: Event) -> pb.StreamingSynthesizeResponse:
-    response = pb.StreamingSynthesizeResponse(sequence=sequence)
+def _response(sequence: int, place_s: float, event: Event) -> pb.StreamingSynthesizeResponse:
+    response = pb.StreamingSynthesizeResponse(sequence=sequence, audio_offset=to_duration(place_s))
     if isinstance(event, Audio):
         response.audio.CopyFrom(
             tts_pb2.SpeechAudio(utterance_id=event.utterance_id, data=event.data, offset=to_duration(event.offset_s))

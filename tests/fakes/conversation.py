@@ -101,7 +101,7 @@ class FakeCrm:
     context: model.CallerContext | None = None
     facts: list[model.Understanding] = field(default_factory=list)
 
-    async def learned(self, turn_id: str, understanding: model.Understanding) -> None:
+    async def learned(self, turn_id: str, understanding: model.Understanding, place_s: float) -> None:
         self.facts.append(understanding)
 
     async def contexts(self, tell) -> None:

@@ -17,6 +17,7 @@ from voicemesh.consent.v1.consent_service_pb2_grpc import ConsentServiceStub
 
 from mesh import logs
 from mesh.calls import duplex
+from mesh.durations import to_duration
 from mesh.errors import MeshError, name_of
 from services.dialogue import model
 from services.dialogue.adapters.protos import request_context
@@ -76,6 +77,7 @@ class GrpcConsentLink:
             channel=consent_pb2.CHANNEL_VOICE,
             purpose=consent_pb2.PURPOSE_SERVICE,
             caller_initiated=self._info.direction == "inbound",
+            audio_offset=to_duration(0),
         )
 
     def _take(self, response: MonitorResponse) -> None:

@@ -12,6 +12,7 @@ from voicemesh.crm.v1.crm_service_pb2_grpc import CrmServiceStub
 
 from mesh import logs
 from mesh.calls import duplex
+from mesh.durations import to_duration
 from mesh.errors import MeshError, name_of
 from services.dialogue import metrics, model
 from services.dialogue.adapters.protos import request_context
@@ -34,8 +35,8 @@ class GrpcCrmLink:
         self._info = info
         self._facts: asyncio.Queue[crm_pb2.CallFact] = asyncio.Queue(_FACTS)
 
-    async def learned(self, turn_id: str, understanding: model.Understanding) -> None:
-        """Tell what was learned of the caller."""
+    async def learned(self, turn_id: str, understanding: model.Understanding, place_s: float) -> None:
+        """Tell what was learned of the caller, and where on the audio clock."""
         facts = [
             crm_pb2.CallFact(
                 turn_id=turn_id,
@@ -50,6 +51,7 @@ class GrpcCrmLink:
             sentiment = speech_pb2.Sentiment(score=understanding.sentiment)
             facts.append(crm_pb2.CallFact(turn_id=turn_id, sentiment=sentiment))
         for fact in facts:
+            fact.audio_offset.CopyFrom(to_duration(place_s))
             try:
                 self._facts.put_nowait(fact)
             except asyncio.QueueFull:

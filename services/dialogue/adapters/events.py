@@ -33,6 +33,7 @@ class CallEvents:
             direction=self._info.direction,
             domain=self._info.domain,
             device=self._info.device,
+            labels=dict(self._info.labels),
         )
 
     def transcribed(self, turn_id: str, heard: model.Heard, at: datetime) -> call_events_pb2.TranscriptionCompleted:

@@ -118,6 +118,7 @@ class StoredCall:
             "direction": info.direction,
             "customer_id": info.customer_id,
             "phone": info.phone,
+            "labels": dict(info.labels),
             "instance": self._recorder.instance,
             "started_at": at,
             "renewed_at": at,

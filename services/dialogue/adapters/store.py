@@ -19,6 +19,7 @@ SESSIONS = sa.Table(
     sa.Column("direction", sa.String(16), nullable=False),
     sa.Column("customer_id", sa.String(128), nullable=False),
     sa.Column("phone", sa.String(16), nullable=False),
+    sa.Column("labels", sa.JSON, nullable=False),
     sa.Column("instance", sa.String(128), nullable=False),
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("renewed_at", UtcDateTime, nullable=False),

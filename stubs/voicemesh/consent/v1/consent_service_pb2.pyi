@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -32,6 +33,7 @@ class ConsentCheck(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
     CALLER_INITIATED_FIELD_NUMBER: _builtins.int
+    AUDIO_OFFSET_FIELD_NUMBER: _builtins.int
     check_id: _builtins.str
     """The client's name for it; the decision carries it."""
     channel: _consent_pb2.Channel.ValueType
@@ -44,6 +46,10 @@ class ConsentCheck(_message.Message):
     def subject(self) -> _consent_pb2.Subject:
         """Who."""
 
+    @_builtins.property
+    def audio_offset(self) -> _duration_pb2.Duration:
+        """Where in the call it is asked, on the audio clock; unset outside a call."""
+
     def __init__(
         self,
         *,
@@ -52,10 +58,11 @@ class ConsentCheck(_message.Message):
         channel: _consent_pb2.Channel.ValueType = ...,
         purpose: _consent_pb2.Purpose.ValueType = ...,
         caller_initiated: _builtins.bool = ...,
+        audio_offset: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio_offset", b"audio_offset", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller_initiated", b"caller_initiated", "channel", b"channel", "check_id", b"check_id", "purpose", b"purpose", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_offset", b"audio_offset", "caller_initiated", b"caller_initiated", "channel", b"channel", "check_id", b"check_id", "purpose", b"purpose", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -205,6 +212,7 @@ class MonitorResponse(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     DECIDED_FIELD_NUMBER: _builtins.int
     REVOKED_FIELD_NUMBER: _builtins.int
+    AUDIO_OFFSET_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Counts the messages of the stream from 0."""
     @_builtins.property
@@ -215,16 +223,21 @@ class MonitorResponse(_message.Message):
     def revoked(self) -> Global___ConsentRevoked:
         """An earlier yes has become a no."""
 
+    @_builtins.property
+    def audio_offset(self) -> _duration_pb2.Duration:
+        """The last check that was taken in before this was sent, on the audio clock; unset outside a call."""
+
     def __init__(
         self,
         *,
         sequence: _builtins.int = ...,
         decided: Global___CheckDecided | None = ...,
         revoked: Global___ConsentRevoked | None = ...,
+        audio_offset: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["decided", b"decided", "response", b"response", "revoked", b"revoked"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio_offset", b"audio_offset", "decided", b"decided", "response", b"response", "revoked", b"revoked"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decided", b"decided", "response", b"response", "revoked", b"revoked", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_offset", b"audio_offset", "decided", b"decided", "response", b"response", "revoked", b"revoked", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["decided", "revoked"]  # noqa: Y015
     _WhichOneofArgType_response: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015

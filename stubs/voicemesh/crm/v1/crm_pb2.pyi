@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -247,6 +248,7 @@ class CallFact(_message.Message):
     SLOT_FIELD_NUMBER: _builtins.int
     SENTIMENT_FIELD_NUMBER: _builtins.int
     TURN_ID_FIELD_NUMBER: _builtins.int
+    AUDIO_OFFSET_FIELD_NUMBER: _builtins.int
     turn_id: _builtins.str
     """The turn it was learned in."""
     @_builtins.property
@@ -265,6 +267,10 @@ class CallFact(_message.Message):
     def sentiment(self) -> _speech_pb2.Sentiment:
         """How the caller feels."""
 
+    @_builtins.property
+    def audio_offset(self) -> _duration_pb2.Duration:
+        """Where in the call it was learned, on the audio clock."""
+
     def __init__(
         self,
         *,
@@ -273,10 +279,11 @@ class CallFact(_message.Message):
         slot: _speech_pb2.Slot | None = ...,
         sentiment: _speech_pb2.Sentiment | None = ...,
         turn_id: _builtins.str = ...,
+        audio_offset: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fact", b"fact", "identified", b"identified", "intent", b"intent", "sentiment", b"sentiment", "slot", b"slot"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio_offset", b"audio_offset", "fact", b"fact", "identified", b"identified", "intent", b"intent", "sentiment", b"sentiment", "slot", b"slot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fact", b"fact", "identified", b"identified", "intent", b"intent", "sentiment", b"sentiment", "slot", b"slot", "turn_id", b"turn_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_offset", b"audio_offset", "fact", b"fact", "identified", b"identified", "intent", b"intent", "sentiment", b"sentiment", "slot", b"slot", "turn_id", b"turn_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["identified", "intent", "slot", "sentiment"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015

@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from voicemesh.common.v1 import context_pb2 as voicemesh_dot_common_dot_v1_dot_context__pb2
 from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
 from voicemesh.crm.v1 import crm_pb2 as voicemesh_dot_crm_dot_v1_dot_crm__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"voicemesh/crm/v1/crm_service.proto\x12\x10voicemesh.crm.v1\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\x1a\x1avoicemesh/crm/v1/crm.proto\"\x91\x01\n\x10\x43\x61llSessionStart\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12\x36\n\x07\x63ontact\x18\x02 \x01(\x0b\x32\x1c.voicemesh.crm.v1.ContactKeyR\x07\x63ontact\"\x10\n\x0e\x43\x61llSessionEnd\"\xcb\x01\n\x12\x43\x61llSessionRequest\x12:\n\x05start\x18\x01 \x01(\x0b\x32\".voicemesh.crm.v1.CallSessionStartH\x00R\x05start\x12\x30\n\x04\x66\x61\x63t\x18\x02 \x01(\x0b\x32\x1a.voicemesh.crm.v1.CallFactH\x00R\x04\x66\x61\x63t\x12\x34\n\x03\x65nd\x18\x03 \x01(\x0b\x32 .voicemesh.crm.v1.CallSessionEndH\x00R\x03\x65ndB\x11\n\x07request\x12\x06\xda\xf3\x18\x02\x08\x01\"y\n\x13\x43\x61llSessionResponse\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12\x46\n\x0e\x63\x61ller_context\x18\x02 \x01(\x0b\x32\x1f.voicemesh.crm.v1.CallerContextR\rcallerContext\"\x9d\x01\n\x14LookupContactRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12>\n\x07\x63ontact\x18\x02 \x01(\x0b\x32\x1c.voicemesh.crm.v1.ContactKeyB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontact\"_\n\x15LookupContactResponse\x12\x46\n\x0e\x63\x61ller_context\x18\x01 \x01(\x0b\x32\x1f.voicemesh.crm.v1.CallerContextR\rcallerContext\"\x9a\x01\n\x14UpsertContactRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12;\n\x07\x63ontact\x18\x02 \x01(\x0b\x32\x19.voicemesh.crm.v1.ContactB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontact\"f\n\x15UpsertContactResponse\x12\x33\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x19.voicemesh.crm.v1.ContactR\x07\x63ontact\x12\x18\n\x07\x63reated\x18\x02 \x01(\x08R\x07\x63reated\"\x99\x02\n\x12ListRecordsRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12\x1a\n\x04kind\x18\x02 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x04kind\x12%\n\nsession_id\x18\x03 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\tsessionId\x12%\n\ncontact_id\x18\x04 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\tcontactId\x12*\n\tpage_size\x18\x05 \x01(\rB\r\xca\xf3\x18\t9\x00\x00\x00\x00\x00@\x8f@R\x08pageSize\x12&\n\npage_token\x18\x06 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\tpageToken\"q\n\x13ListRecordsResponse\x12\x32\n\x07records\x18\x01 \x03(\x0b\x32\x18.voicemesh.crm.v1.RecordR\x07records\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x8c\x03\n\nCrmService\x12^\n\x0b\x43\x61llSession\x12$.voicemesh.crm.v1.CallSessionRequest\x1a%.voicemesh.crm.v1.CallSessionResponse(\x01\x30\x01\x12`\n\rLookupContact\x12&.voicemesh.crm.v1.LookupContactRequest\x1a\'.voicemesh.crm.v1.LookupContactResponse\x12`\n\rUpsertContact\x12&.voicemesh.crm.v1.UpsertContactRequest\x1a\'.voicemesh.crm.v1.UpsertContactResponse\x12Z\n\x0bListRecords\x12$.voicemesh.crm.v1.ListRecordsRequest\x1a%.voicemesh.crm.v1.ListRecordsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"voicemesh/crm/v1/crm_service.proto\x12\x10voicemesh.crm.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\x1a\x1avoicemesh/crm/v1/crm.proto\"\x91\x01\n\x10\x43\x61llSessionStart\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12\x36\n\x07\x63ontact\x18\x02 \x01(\x0b\x32\x1c.voicemesh.crm.v1.ContactKeyR\x07\x63ontact\"\x10\n\x0e\x43\x61llSessionEnd\"\xcb\x01\n\x12\x43\x61llSessionRequest\x12:\n\x05start\x18\x01 \x01(\x0b\x32\".voicemesh.crm.v1.CallSessionStartH\x00R\x05start\x12\x30\n\x04\x66\x61\x63t\x18\x02 \x01(\x0b\x32\x1a.voicemesh.crm.v1.CallFactH\x00R\x04\x66\x61\x63t\x12\x34\n\x03\x65nd\x18\x03 \x01(\x0b\x32 .voicemesh.crm.v1.CallSessionEndH\x00R\x03\x65ndB\x11\n\x07request\x12\x06\xda\xf3\x18\x02\x08\x01\"\xb7\x01\n\x13\x43\x61llSessionResponse\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12\x46\n\x0e\x63\x61ller_context\x18\x02 \x01(\x0b\x32\x1f.voicemesh.crm.v1.CallerContextR\rcallerContext\x12<\n\x0c\x61udio_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffset\"\x9d\x01\n\x14LookupContactRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12>\n\x07\x63ontact\x18\x02 \x01(\x0b\x32\x1c.voicemesh.crm.v1.ContactKeyB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontact\"_\n\x15LookupContactResponse\x12\x46\n\x0e\x63\x61ller_context\x18\x01 \x01(\x0b\x32\x1f.voicemesh.crm.v1.CallerContextR\rcallerContext\"\x9a\x01\n\x14UpsertContactRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12;\n\x07\x63ontact\x18\x02 \x01(\x0b\x32\x19.voicemesh.crm.v1.ContactB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontact\"f\n\x15UpsertContactResponse\x12\x33\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x19.voicemesh.crm.v1.ContactR\x07\x63ontact\x12\x18\n\x07\x63reated\x18\x02 \x01(\x08R\x07\x63reated\"\x99\x02\n\x12ListRecordsRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12\x1a\n\x04kind\x18\x02 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x04kind\x12%\n\nsession_id\x18\x03 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\tsessionId\x12%\n\ncontact_id\x18\x04 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\tcontactId\x12*\n\tpage_size\x18\x05 \x01(\rB\r\xca\xf3\x18\t9\x00\x00\x00\x00\x00@\x8f@R\x08pageSize\x12&\n\npage_token\x18\x06 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\tpageToken\"q\n\x13ListRecordsResponse\x12\x32\n\x07records\x18\x01 \x03(\x0b\x32\x18.voicemesh.crm.v1.RecordR\x07records\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x8c\x03\n\nCrmService\x12^\n\x0b\x43\x61llSession\x12$.voicemesh.crm.v1.CallSessionRequest\x1a%.voicemesh.crm.v1.CallSessionResponse(\x01\x30\x01\x12`\n\rLookupContact\x12&.voicemesh.crm.v1.LookupContactRequest\x1a\'.voicemesh.crm.v1.LookupContactResponse\x12`\n\rUpsertContact\x12&.voicemesh.crm.v1.UpsertContactRequest\x1a\'.voicemesh.crm.v1.UpsertContactResponse\x12Z\n\x0bListRecords\x12$.voicemesh.crm.v1.ListRecordsRequest\x1a%.voicemesh.crm.v1.ListRecordsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,26 +59,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTRECORDSREQUEST'].fields_by_name['page_size']._serialized_options = b'\312\363\030\t9\000\000\000\000\000@\217@'
   _globals['_LISTRECORDSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTRECORDSREQUEST'].fields_by_name['page_token']._serialized_options = b'\312\363\030\003\030\200\001'
-  _globals['_CALLSESSIONSTART']._serialized_start=155
-  _globals['_CALLSESSIONSTART']._serialized_end=300
-  _globals['_CALLSESSIONEND']._serialized_start=302
-  _globals['_CALLSESSIONEND']._serialized_end=318
-  _globals['_CALLSESSIONREQUEST']._serialized_start=321
-  _globals['_CALLSESSIONREQUEST']._serialized_end=524
-  _globals['_CALLSESSIONRESPONSE']._serialized_start=526
-  _globals['_CALLSESSIONRESPONSE']._serialized_end=647
-  _globals['_LOOKUPCONTACTREQUEST']._serialized_start=650
-  _globals['_LOOKUPCONTACTREQUEST']._serialized_end=807
-  _globals['_LOOKUPCONTACTRESPONSE']._serialized_start=809
-  _globals['_LOOKUPCONTACTRESPONSE']._serialized_end=904
-  _globals['_UPSERTCONTACTREQUEST']._serialized_start=907
-  _globals['_UPSERTCONTACTREQUEST']._serialized_end=1061
-  _globals['_UPSERTCONTACTRESPONSE']._serialized_start=1063
-  _globals['_UPSERTCONTACTRESPONSE']._serialized_end=1165
-  _globals['_LISTRECORDSREQUEST']._serialized_start=1168
-  _globals['_LISTRECORDSREQUEST']._serialized_end=1449
-  _globals['_LISTRECORDSRESPONSE']._serialized_start=1451
-  _globals['_LISTRECORDSRESPONSE']._serialized_end=1564
-  _globals['_CRMSERVICE']._serialized_start=1567
-  _globals['_CRMSERVICE']._serialized_end=1963
+  _globals['_CALLSESSIONSTART']._serialized_start=187
+  _globals['_CALLSESSIONSTART']._serialized_end=332
+  _globals['_CALLSESSIONEND']._serialized_start=334
+  _globals['_CALLSESSIONEND']._serialized_end=350
+  _globals['_CALLSESSIONREQUEST']._serialized_start=353
+  _globals['_CALLSESSIONREQUEST']._serialized_end=556
+  _globals['_CALLSESSIONRESPONSE']._serialized_start=559
+  _globals['_CALLSESSIONRESPONSE']._serialized_end=742
+  _globals['_LOOKUPCONTACTREQUEST']._serialized_start=745
+  _globals['_LOOKUPCONTACTREQUEST']._serialized_end=902
+  _globals['_LOOKUPCONTACTRESPONSE']._serialized_start=904
+  _globals['_LOOKUPCONTACTRESPONSE']._serialized_end=999
+  _globals['_UPSERTCONTACTREQUEST']._serialized_start=1002
+  _globals['_UPSERTCONTACTREQUEST']._serialized_end=1156
+  _globals['_UPSERTCONTACTRESPONSE']._serialized_start=1158
+  _globals['_UPSERTCONTACTRESPONSE']._serialized_end=1260
+  _globals['_LISTRECORDSREQUEST']._serialized_start=1263
+  _globals['_LISTRECORDSREQUEST']._serialized_end=1544
+  _globals['_LISTRECORDSRESPONSE']._serialized_start=1546
+  _globals['_LISTRECORDSRESPONSE']._serialized_end=1659
+  _globals['_CRMSERVICE']._serialized_start=1662
+  _globals['_CRMSERVICE']._serialized_end=2058
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from voicemesh.common.v1 import context_pb2 as _context_pb2
@@ -113,21 +114,27 @@ class CallSessionResponse(_message.Message):
 
     SEQUENCE_FIELD_NUMBER: _builtins.int
     CALLER_CONTEXT_FIELD_NUMBER: _builtins.int
+    AUDIO_OFFSET_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Counts the messages of the stream from 0."""
     @_builtins.property
     def caller_context(self) -> _crm_pb2.CallerContext:
         """What is known now."""
 
+    @_builtins.property
+    def audio_offset(self) -> _duration_pb2.Duration:
+        """The last fact that was taken in before this was sent, on the audio clock; unset before the first."""
+
     def __init__(
         self,
         *,
         sequence: _builtins.int = ...,
         caller_context: _crm_pb2.CallerContext | None = ...,
+        audio_offset: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["caller_context", b"caller_context"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio_offset", b"audio_offset", "caller_context", b"caller_context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller_context", b"caller_context", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_offset", b"audio_offset", "caller_context", b"caller_context", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

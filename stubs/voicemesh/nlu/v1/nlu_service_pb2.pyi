@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -86,6 +87,7 @@ class StreamingParseResponse(_message.Message):
     HYPOTHESIS_ID_FIELD_NUMBER: _builtins.int
     TURN_ID_FIELD_NUMBER: _builtins.int
     PARSE_FIELD_NUMBER: _builtins.int
+    AUDIO_OFFSET_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Counts the messages of the stream from 0."""
     hypothesis_id: _builtins.str
@@ -96,6 +98,10 @@ class StreamingParseResponse(_message.Message):
     def parse(self) -> _nlu_pb2.Parse:
         """The meaning."""
 
+    @_builtins.property
+    def audio_offset(self) -> _duration_pb2.Duration:
+        """End of the hypothesis's words on the audio clock; unset where they were not spoken."""
+
     def __init__(
         self,
         *,
@@ -103,10 +109,11 @@ class StreamingParseResponse(_message.Message):
         hypothesis_id: _builtins.str = ...,
         turn_id: _builtins.str = ...,
         parse: _nlu_pb2.Parse | None = ...,
+        audio_offset: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["parse", b"parse"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio_offset", b"audio_offset", "parse", b"parse"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hypothesis_id", b"hypothesis_id", "parse", b"parse", "sequence", b"sequence", "turn_id", b"turn_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_offset", b"audio_offset", "hypothesis_id", b"hypothesis_id", "parse", b"parse", "sequence", b"sequence", "turn_id", b"turn_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

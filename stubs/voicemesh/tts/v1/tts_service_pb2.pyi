@@ -81,6 +81,7 @@ class StreamingSynthesizeResponse(_message.Message):
     AUDIO_FIELD_NUMBER: _builtins.int
     WORDS_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
+    AUDIO_OFFSET_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Counts the messages of the stream from 0."""
     @_builtins.property
@@ -95,6 +96,10 @@ class StreamingSynthesizeResponse(_message.Message):
     def done(self) -> _tts_pb2.UtteranceDone:
         """An utterance is over."""
 
+    @_builtins.property
+    def audio_offset(self) -> _duration_pb2.Duration:
+        """How much audio was sent on this stream before this message: its place on the clock of the agent's audio."""
+
     def __init__(
         self,
         *,
@@ -102,10 +107,11 @@ class StreamingSynthesizeResponse(_message.Message):
         audio: _tts_pb2.SpeechAudio | None = ...,
         words: _tts_pb2.WordTimes | None = ...,
         done: _tts_pb2.UtteranceDone | None = ...,
+        audio_offset: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "done", b"done", "response", b"response", "words", b"words"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_offset", b"audio_offset", "done", b"done", "response", b"response", "words", b"words"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "done", b"done", "response", b"response", "sequence", b"sequence", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_offset", b"audio_offset", "done", b"done", "response", b"response", "sequence", b"sequence", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["audio", "words", "done"]  # noqa: Y015
     _WhichOneofArgType_response: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
