@@ -136,7 +136,8 @@ class Outbox:
                 continue
             if not more:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), self._poll_s)
+                    async with asyncio.timeout(self._poll_s):
+                        await self._woken.wait()
 
     async def pending(self) -> int:
         """Count the events that wait to be published."""

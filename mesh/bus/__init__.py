@@ -1,5 +1,6 @@
 """The event bus: NATS JetStream, protobuf events, CloudEvents headers, one trace from publisher to consumer."""
 
+from mesh.bus.cancelling import cancellable
 from mesh.bus.connection import Bus, BusUnavailableError, connect
 from mesh.bus.consumer import Consumer, ConsumerOptions, Delivery, Handler, UnprocessableError
 from mesh.bus.envelope import (
@@ -28,6 +29,7 @@ __all__ = [
     "MalformedEventError",
     "UnknownEventTypeError",
     "UnprocessableError",
+    "cancellable",
     "connect",
     "new_event_id",
     "seal",

@@ -14,6 +14,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
 from mesh import logs, telemetry
+from mesh.bus.cancelling import cancellable
 from mesh.bus.consumer import DEFAULT_OPTIONS, Consumer, ConsumerOptions
 from mesh.bus.envelope import (
     PREFIX_DEAD,
@@ -74,7 +75,9 @@ class Bus:
         ):
             headers = {"ce-source": self._source, **envelope.headers, **telemetry.inject()}
             try:
-                await self.jetstream.publish(envelope.subject, envelope.payload, headers=headers, stream=STREAM_EVENTS)
+                await cancellable(
+                    self.jetstream.publish(envelope.subject, envelope.payload, headers=headers, stream=STREAM_EVENTS)
+                )
             except (NatsError, TimeoutError, OSError) as error:
                 raise BusUnavailableError(f"the stream did not confirm {short}: {error!r}") from error
 
@@ -120,30 +123,33 @@ async def connect(
         raise ConfigError("VOICEMESH_NATS_URL is empty: give the broker's URL, such as nats://127.0.0.1:4222")
     client = Client()
     try:
-        async with asyncio.timeout(connect_timeout_s):
-            await client.connect(
-                servers=nats_url.split(","),
-                name=source,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=1,
-                connect_timeout=5,
-                ping_interval=10,
-                error_cb=_log_error,
-                disconnected_cb=_log_disconnected,
-                reconnected_cb=_log_reconnected,
-            )
-            bus = Bus(client, source)
-            await _set_up_streams(bus.jetstream, replicas, max_age_s)
-    except (NatsError, TimeoutError, OSError) as error:
-        await client.close()
-        raise BusUnavailableError(
-            f"no JetStream answers at VOICEMESH_NATS_URL within {connect_timeout_s:g} s ({error!r}): "
-            "start nats-server with -js, or correct the URL"
-        ) from error
-    try:
+        try:
+            async with asyncio.timeout(connect_timeout_s):
+                await cancellable(_connect(client, nats_url, source))
+                bus = Bus(client, source)
+                await _set_up_streams(bus.jetstream, replicas, max_age_s)
+        except (NatsError, TimeoutError, OSError) as error:
+            raise BusUnavailableError(
+                f"no JetStream answers at VOICEMESH_NATS_URL within {connect_timeout_s:g} s ({error!r}): "
+                "start nats-server with -js, or correct the URL"
+            ) from error
         yield bus
     finally:
         await _close(client)
+
+
+async def _connect(client: Client, nats_url: str, source: str) -> None:
+    await client.connect(
+        servers=nats_url.split(","),
+        name=source,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=1,
+        connect_timeout=5,
+        ping_interval=10,
+        error_cb=_log_error,
+        disconnected_cb=_log_disconnected,
+        reconnected_cb=_log_reconnected,
+    )
 
 
 async def _set_up_streams(jetstream: JetStreamContext, replicas: int, max_age_s: float) -> None:
@@ -158,9 +164,9 @@ async def _set_up_streams(jetstream: JetStreamContext, replicas: int, max_age_s:
             num_replicas=replicas,
         )
         try:
-            await jetstream.stream_info(name)
+            await cancellable(jetstream.stream_info(name))
         except NotFoundError:
-            await jetstream.add_stream(config)
+            await cancellable(jetstream.add_stream(config))
 
 
 async def _close(client: Client) -> None:

@@ -19,6 +19,7 @@ from prometheus_client import Counter, Gauge
 
 from mesh import logs, telemetry
 from mesh.backoff import backoff_s
+from mesh.bus.cancelling import cancellable
 from mesh.bus.envelope import (
     PREFIX_DEAD,
     STREAM_EVENTS,
@@ -123,7 +124,7 @@ class Consumer:
 
     async def ensure(self) -> None:
         """Make the consumer on the server, or bring the one that is there up to date."""
-        await self._jetstream.add_consumer(STREAM_EVENTS, config=self._config)
+        await cancellable(self._jetstream.add_consumer(STREAM_EVENTS, config=self._config))
 
     async def run(self, handler: Handler) -> None:
         """Hand events to ``handler``, for ever; outages of the bus are waited out. Ends only by cancellation."""
@@ -154,7 +155,7 @@ class Consumer:
 
     async def _take(self, subscription: JetStreamContext.PullSubscription, handler: Handler) -> None:
         try:
-            messages = await subscription.fetch(1, timeout=_FETCH_TIMEOUT_S)
+            messages = await cancellable(subscription.fetch(1, timeout=_FETCH_TIMEOUT_S))
         except TimeoutError:
             return
         for message in messages:
@@ -205,7 +206,7 @@ class Consumer:
             event = open_event(message.headers or {}, message.data)
         except UnknownEventTypeError:
             _log.warning("bus.unknown_event_type", consumer=self._label, type=delivery.type_name)
-            await message.ack()
+            await cancellable(message.ack())
             return "unknown"
         except MalformedEventError as error:
             return await self._bury(message, delivery, str(error))
@@ -228,7 +229,7 @@ class Consumer:
                 attempt=delivery.attempt,
             )
             return await self._fail(message, delivery, error)
-        await message.ack()
+        await cancellable(message.ack())
         return "done"
 
     async def _fail(self, message: Msg, delivery: Delivery, error: Exception) -> Result:
@@ -236,7 +237,7 @@ class Consumer:
         if delivery.attempt >= options.max_attempts:
             return await self._bury(message, delivery, f"{type(error).__name__}: {error}")
         delay = backoff_s(delivery.attempt, first_s=options.retry_first_s, limit_s=options.retry_limit_s)
-        await message.nak(delay)
+        await cancellable(message.nak(delay))
         return "retry"
 
     async def _bury(self, message: Msg, delivery: Delivery, reason: str) -> Result:
@@ -251,8 +252,10 @@ class Consumer:
             "Voicemesh-Dead-Attempts": str(delivery.attempt),
         }
         headers.pop("Nats-Expected-Stream", None)
-        await self._jetstream.publish(f"{PREFIX_DEAD}.{self._label}.{message.subject}", message.data, headers=headers)
-        await message.term()
+        await cancellable(
+            self._jetstream.publish(f"{PREFIX_DEAD}.{self._label}.{message.subject}", message.data, headers=headers)
+        )
+        await cancellable(message.term())
         _log.error(
             "bus.dead_letter",
             consumer=self._label,
@@ -268,7 +271,7 @@ class Consumer:
             await asyncio.sleep(self._options.ack_wait_s / 3)
             for message in tuple(self._in_flight):
                 with contextlib.suppress(NatsError):
-                    await message.in_progress()
+                    await cancellable(message.in_progress())
 
 
 async def _unsubscribe(subscription: JetStreamContext.PullSubscription) -> None:

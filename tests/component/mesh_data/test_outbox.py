@@ -12,13 +12,14 @@ import pytest
 import sqlalchemy as sa
 from fakes.background import eventually, running
 from fakes.nats_server import NatsServer
+from google.protobuf.message import Message
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from voicemesh.events.v1.business_events_pb2 import AppointmentRequested
 from voicemesh.events.v1.event_pb2 import EventContext
 
 from mesh import bus as mesh_bus
-from mesh.bus import Bus, EventError
+from mesh.bus import Bus, Delivery, EventError
 from mesh.database import database, sqlite_url, transaction
 from mesh.outbox import Outbox, outbox_table
 
@@ -195,3 +196,30 @@ async def test_a_process_killed_while_publishing_publishes_each_event_once(tmp_p
         async with database(url) as engine, running(Outbox(engine, table).run(bus)):
             await emptied(Outbox(engine, table))
         assert await stream(bus) == [f"event-{number}" for number in range(1000)]
+
+
+async def test_whoever_uses_the_bus_can_be_cancelled_at_any_moment(tmp_path: Path, nats: NatsServer) -> None:
+    """The NATS client swallows a cancellation that comes while it flushes: each of these would hang for ever."""
+
+    async def live(outbox: Outbox) -> None:
+        async with connected(nats) as bus, asyncio.TaskGroup() as group:
+            consumer = await bus.consumer([AppointmentRequested], durable="reader")
+
+            async def ignore(_event: Message, _delivery: Delivery) -> None:
+                pass
+
+            group.create_task(consumer.run(ignore))
+            await outbox.run(bus)
+
+    async with database(sqlite_url(tmp_path / "outbox.db")) as engine:
+        async with transaction(engine) as connection:
+            await connection.run_sync(metadata.create_all)
+        outbox = Outbox(engine, table)
+        for turns in range(0, 240, 3):
+            await add(outbox, f"event-{turns}")
+            async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+                task = group.create_task(live(outbox))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+            assert task.cancelled()
