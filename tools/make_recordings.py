@@ -30,17 +30,17 @@ TAIL_S = 1.0
 
 RECORDINGS: dict[str, tuple[str, ...]] = {
     "clinic-booking": (
-        "I'd like to book a cleaning for Tuesday at ten in the morning.",
+        "I'd like a cleaning on Tuesday at ten in the morning.",
         "My name is Sarah Miller.",
         "No, I said Wednesday.",
-        "Yes, that is right.",
+        "Yes, that's right.",
         "No, that's all. Thank you, goodbye.",
     ),
     "shop-complaint": (
         "Hello, my order is damaged and I want to complain.",
-        "The order number is B seven three one nine.",
+        "The order number is B seven three one two.",
         "The screen of the tablet is broken.",
-        "Yes, please.",
+        "Yes, that's right.",
         "No, that's all. Thank you, goodbye.",
     ),
 }

@@ -11,7 +11,7 @@ def test_the_clinic_understands_every_turn(calls):
     turns = calls["clinic"].report.turns
     assert [turn.intent for turn in turns] == ["book_appointment", "inform", "correct", "affirm", turns[-1].intent]
     assert turns[-1].intent in {"goodbye", "deny"}
-    assert "book a cleaning" in turns[0].text
+    assert "cleaning" in turns[0].text
     assert turns[0].heard[-1].words, "a final transcript has its words"
 
 
@@ -32,7 +32,7 @@ def test_the_shop_logs_the_complaint(calls):
     assert call.report.turns[0].intent == "file_complaint"
     assert call.report.disposition.code == "complaint_logged"
     fields = dict(call.records["complaint"].fields)
-    assert fields["order_number"] == "B7319"
+    assert fields["order_number"] == "B7312"
     assert fields["category"] == "damaged_item"
     assert "tablet" in fields["description"]
 
