@@ -31,7 +31,11 @@ def address(settings: ConsentSettings) -> Iterator[str]:
             started.set()
             await stop.wait()
 
-    thread = threading.Thread(target=lambda: asyncio.Runner(loop_factory=lambda: loop).run(run()))
+    def in_its_own_loop() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(run())
+
+    thread = threading.Thread(target=in_its_own_loop)
     thread.start()
     assert started.wait(30)
     yield ready[0]
