@@ -27,10 +27,10 @@ bench: models ## Measure the latency of the demo's turns
 	@python bench/turns.py $(ARGS)
 
 setup: ## Make .venv and install what requirements.lock names
-	@sh tools/setup.sh
+	@sh tools/setup.sh >&2
 
 models: setup ## Prepare the models (done once, then found in the cache)
-	@sh tools/models.sh
+	@sh tools/models.sh >&2
 
 format: setup ## Put code and contracts into form
 	@ruff format .
