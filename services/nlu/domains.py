@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 from zoneinfo import available_timezones
 
 import yaml
@@ -66,7 +66,6 @@ class DomainFile(_File):
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
     phone: PhoneData = PhoneData()
     entity_types: list[Name] = Field(min_length=1)
-    facts: dict[str, Any] = {}
 
 
 class IntentData(_File):
@@ -145,7 +144,6 @@ class DomainData:
             intents=tuple(names),
             entity_types=tuple(self.file.entity_types),
             time_zone=self.file.time_zone,
-            facts=self.file.facts,
         )
 
 

@@ -1,7 +1,7 @@
 """What a text means: the domain of the understanding service, and what an engine is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -103,7 +103,6 @@ class DomainInfo:
     intents: tuple[str, ...]
     entity_types: tuple[str, ...]
     time_zone: str = "UTC"
-    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 class UnknownDomainError(LookupError):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from voicemesh.common.v1 import audio_pb2, context_pb2
@@ -212,6 +213,29 @@ async def test_an_unknown_time_zone_is_refused(stub: nlu_service_pb2_grpc.NluSer
             "INVALID_REQUEST",
             {"field": "context.time_zone", "rule": "iana_time_zone"},
         )
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        Timestamp(seconds=10**18),
+        Timestamp(seconds=-(10**18)),
+        Timestamp(nanos=-5),
+        Timestamp(seconds=253_402_300_799),  # the calendar's last second: tomorrow is no date
+        Timestamp(seconds=-62_135_596_800),  # and its first, which New York does not have
+    ],
+    ids=str,
+)
+async def test_a_reference_time_outside_the_calendar_is_refused(
+    stub: nlu_service_pb2_grpc.NluServiceAsyncStub, moment: Timestamp
+) -> None:
+    request = nlu_service_pb2.ParseTextRequest(
+        context=context(), domain="clinic", text="tomorrow", reference_time=moment
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await stub.ParseText(request)
+    assert reason(refusal.value) == ("INVALID_REQUEST", {"field": "reference_time", "rule": "range"})
+    assert "unset for now" in (refusal.value.details() or "")
 
 
 async def test_the_rules_engine_serves_without_a_model(tmp_path_factory: pytest.TempPathFactory) -> None:
