@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mesh import logs, telemetry
 from mesh.backoff import backoff_s
-from mesh.bus import Bus, BusUnavailableError, Envelope, seal
+from mesh.bus import Bus, BusUnavailableError, Envelope, connect, seal
 from mesh.bus.envelope import context_of
 from mesh.database import UtcDateTime, advisory_key, insert_once, transaction
 
@@ -138,6 +138,22 @@ class Outbox:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._poll_s):
                         await self._woken.wait()
+
+    async def relay(self, nats_url: str, source: str) -> None:
+        """Connect to the bus and publish, for ever; a broker that is not there is tried again. Calls need not wait.
+
+        ``source`` is the CloudEvents source. Raises ``ConfigError`` for an empty URL.
+        """
+        failures = 0
+        while True:
+            try:
+                async with connect(nats_url, source=source) as bus:
+                    failures = 0
+                    await self.run(bus)
+            except BusUnavailableError as error:
+                failures += 1
+                _log.warning("outbox.no_bus", outbox=self._table.name, error=str(error))
+            await asyncio.sleep(backoff_s(failures, first_s=0.2, limit_s=5.0))
 
     async def pending(self) -> int:
         """Count the events that wait to be published."""

@@ -1,16 +1,17 @@
 """The composition root of the dialogue service: the only place that builds and wires."""
 
+from contextlib import AbstractContextManager
+
 from voicemesh.dialogue.v1 import dialogue_service_pb2
 from voicemesh.dialogue.v1.dialogue_service_pb2_grpc import add_DialogueServiceServicer_to_server
 
-from mesh.bus import connect
 from mesh.database import database, migrate, sqlite_url
 from mesh.outbox import Outbox
 from mesh.serving import Runtime
 from services.dialogue import model
 from services.dialogue.adapters.asr import Endpointing
 from services.dialogue.adapters.neighbours import GrpcNeighbours
-from services.dialogue.adapters.records import StoredCall, recorder
+from services.dialogue.adapters.records import StoredCall, recorder, stored_call
 from services.dialogue.adapters.recovery import Recovery
 from services.dialogue.adapters.store import OUTBOX
 from services.dialogue.config import DialogueSettings
@@ -30,15 +31,14 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     url = settings.dialogue_database_url.get_secret_value() or sqlite_url(settings.state_dir / "dialogue.db")
     await migrate(url, "services.dialogue", variable=_DATABASE_VARIABLE)
     engine = await runtime.stack.enter_async_context(database(url, variable=_DATABASE_VARIABLE))
-    bus = await runtime.stack.enter_async_context(connect(settings.nats_url, source="/voicemesh/dialogue"))
     outbox = Outbox(engine, OUTBOX)
     records = await runtime.stack.enter_async_context(recorder(outbox, runtime.instance))
-    runtime.tasks.create_task(outbox.run(bus))
+    runtime.tasks.create_task(outbox.relay(settings.nats_url, "/voicemesh/dialogue"))
     recovery = Recovery(engine, records, policy, settings.dialogue_lease_s)
     runtime.tasks.create_task(recovery.run())
 
-    def record(info: model.SessionInfo) -> StoredCall:
-        return StoredCall(records, info)
+    def record(info: model.SessionInfo) -> AbstractContextManager[StoredCall]:
+        return stored_call(records, info)
 
     conversations = Conversations(
         policy=policy,

@@ -16,6 +16,7 @@ class DialogueSettings(ServiceSettings):
     crm_target: str = Field(min_length=1, description="instances of the CRM gateway")
     consent_target: str = Field(min_length=1, description="instances of the consent service")
 
+    nats_url: str = Field(min_length=1, description="nats://host:port of the broker; it may come later")
     dialogue_database_url: SecretStr = Field(
         SecretStr(""), description="SQLAlchemy URL; empty: SQLite in the state folder"
     )

@@ -223,3 +223,12 @@ async def test_whoever_uses_the_bus_can_be_cancelled_at_any_moment(tmp_path: Pat
                     await asyncio.sleep(0)
                 task.cancel()
             assert task.cancelled()
+
+
+async def test_the_relay_waits_for_a_broker_that_comes_later(outbox: Outbox, nats: NatsServer) -> None:
+    await nats.stop()
+    await add(outbox, "e1", "e2")
+    async with running(outbox.relay(nats.url, "/voicemesh/test")):
+        assert await outbox.pending() == 2
+        await nats.start()
+        await emptied(outbox)
