@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from mesh import telemetry
 from mesh.deadline import remaining_s
-from mesh.errors import MeshError, from_rpc_error
+from mesh.errors import ErrorReason, MeshError, from_rpc_error
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -42,11 +42,18 @@ class Duplex(Generic[RequestT, ResponseT]):
 
         Raises:
             MeshError: what the other side ended the stream with, or DEPENDENCY_UNAVAILABLE.
+            RuntimeError: after `finish`.
         """
+        if self._finished:
+            raise RuntimeError(f"nothing can be sent to {self._dependency} after the stream's end")
+        await self._send(request)
+
+    async def _send(self, request: RequestT) -> None:
         # A sender that is cancelled must not cancel the call, as grpc.aio's own write would.
         writing = asyncio.get_running_loop().create_task(self._write(request))
         self._writes.add(writing)
-        writing.add_done_callback(self._written)
+        writing.add_done_callback(self._writes.discard)
+        writing.add_done_callback(_note_exception)
         await asyncio.shield(writing)
 
     async def _write(self, request: RequestT) -> None:
@@ -58,23 +65,19 @@ class Duplex(Generic[RequestT, ResponseT]):
                 self._failed = True
                 raise from_rpc_error(await self._status(), self._dependency) from None
 
-    def _written(self, writing: asyncio.Task[None]) -> None:
-        self._writes.discard(writing)
-        if not writing.cancelled():
-            writing.exception()  # raised where it is awaited, if anybody still does
-
     async def finish(self, end: RequestT) -> None:
         """Send the explicit end; responses still come."""
         if not self._finished:
             self._finished = True
-            await self.send(end)
+            await self._send(end)
             await self._call.done_writing()
 
     async def responses(self) -> AsyncGenerator[ResponseT, None]:
-        """Yield responses until the other side ends the stream.
+        """Yield responses until the other side has answered `finish` with its own end.
 
         Raises:
-            MeshError: what the other side ended the stream with, or DEPENDENCY_UNAVAILABLE.
+            MeshError: what the other side ended the stream with, or DEPENDENCY_UNAVAILABLE; the latter too when it
+                ended the stream, however politely, before it was told to: whoever waits for it must not wait for ever.
         """
         try:
             while (response := await self._next()) is not grpc.aio.EOF:
@@ -82,9 +85,26 @@ class Duplex(Generic[RequestT, ResponseT]):
         except grpc.aio.AioRpcError as error:
             self._failed = True
             raise from_rpc_error(error, self._dependency) from error
+        if not self._finished:
+            self._failed = True
+            raise MeshError(
+                ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
+                f"{self._dependency} ended its stream in mid-call; try again",
+                metadata={"dependency": self._dependency},
+            )
 
     async def close(self, end: RequestT) -> None:
         """Send the explicit end if it was not sent, give the other side a second to finish, then cancel."""
+        try:
+            await self._end_politely(end)
+        finally:
+            # Whatever cut the politeness short - a second cancellation, say - the call must not outlive its owner.
+            self._call.cancel()
+        left = [*self._writes, *([self._read] if self._read is not None else [])]
+        if left:
+            await asyncio.wait(left)
+
+    async def _end_politely(self, end: RequestT) -> None:
         if not self._failed:
             # What goes wrong now hurts nobody: what was said over the stream is said, its status is in the span.
             with contextlib.suppress(MeshError, grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError):
@@ -92,18 +112,13 @@ class Duplex(Generic[RequestT, ResponseT]):
                     await self.finish(end)
                     while await self._next() is not grpc.aio.EOF:
                         pass
-        self._call.cancel()
-        left = [*self._writes, *([self._read] if self._read is not None else [])]
-        if left:
-            await asyncio.wait(left)
-        if self._read is not None and not self._read.cancelled():
-            self._read.exception()  # it is nobody's any more
 
     async def _next(self) -> Any:
         # A reader that is cancelled must not cancel the call, as grpc.aio's own read would: the end is still to be
         # said, and what is pending to be read.
         if self._read is None:
             self._read = asyncio.get_running_loop().create_task(self._call.read())
+            self._read.add_done_callback(_note_exception)
         response = await asyncio.shield(self._read)
         self._read = None
         return response
@@ -115,6 +130,11 @@ class Duplex(Generic[RequestT, ResponseT]):
             await self._call.trailing_metadata(),
             details=await self._call.details(),
         )
+
+
+def _note_exception(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()  # raised where the task is awaited, if anybody still does
 
 
 @contextlib.asynccontextmanager
@@ -137,9 +157,11 @@ async def duplex(method: Any, dependency: str, *, name: str, end: RequestT) -> A
     try:
         yield stream
     finally:
-        await stream.close(end)
-        code = await call.code()
-        span.set_attribute("rpc.grpc.status_code", code.value[0])
-        if code not in {grpc.StatusCode.OK, grpc.StatusCode.CANCELLED}:
-            span.set_status(Status(StatusCode.ERROR, await call.details()))
-        span.end()
+        try:
+            await stream.close(end)
+            code = await call.code()
+            span.set_attribute("rpc.grpc.status_code", code.value[0])
+            if code not in {grpc.StatusCode.OK, grpc.StatusCode.CANCELLED}:
+                span.set_status(Status(StatusCode.ERROR, await call.details()))
+        finally:
+            span.end()

@@ -45,9 +45,12 @@ class AsrRecognition:
         self._stream = stream
         self._info = info
         self._endpointing = endpointing
+        self._finished = False
 
     async def configure(self, language: str, phrases: Sequence[str] = ()) -> None:
-        """From now on recognise this language, with these words likely."""
+        """From now on recognise this language, with these words likely; nothing is left to tell after the end."""
+        if self._finished:
+            return
         assert self._info.input_audio is not None
         config = asr_pb2.RecognitionConfig(
             context=request_context(self._info, language),
@@ -69,6 +72,7 @@ class AsrRecognition:
 
     async def finish(self) -> None:
         """Say that no more audio comes."""
+        self._finished = True
         await self._stream.finish(_END)
 
     async def events(self) -> AsyncIterator[model.SpeechActivity | model.Heard | model.RecognitionEnded]:
