@@ -10,8 +10,9 @@ from services.dialogue.policy import Reply, State
 from services.dialogue.ports import Voice
 from services.dialogue.turn_trace import TurnTrace
 
-_ACKNOWLEDGEMENT_GRACE_S = 5.0
-"""A client that promised to acknowledge playback and does not is believed to have played so long after the end."""
+_ACKNOWLEDGEMENT_GRACE_S = 20.0
+"""A client that promised to acknowledge playback and does not is believed to have played so long after the end: longer
+than it takes to notice that it vanished (keepalive, `mesh/server.py`), for what nobody heard has no consequences."""
 
 
 @dataclass
@@ -53,6 +54,11 @@ class AgentTurn:
     def latency(self) -> model.Latency | None:
         """How long the answer took; None where it answers nothing."""
         return self.trace.latency() if self.trace is not None else None
+
+    def close(self) -> None:
+        """The turn is over before its end."""
+        if self.trace is not None:
+            self.trace.close()
 
 
 class Speaker:

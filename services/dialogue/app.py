@@ -11,7 +11,8 @@ from mesh.serving import Runtime
 from services.dialogue import model
 from services.dialogue.adapters.asr import Endpointing
 from services.dialogue.adapters.neighbours import GrpcNeighbours
-from services.dialogue.adapters.records import StoredCall, recorder, stored_call
+from services.dialogue.adapters.recorder import recorder
+from services.dialogue.adapters.records import StoredCall, stored_call
 from services.dialogue.adapters.recovery import Recovery
 from services.dialogue.adapters.store import OUTBOX
 from services.dialogue.config import DialogueSettings

@@ -16,7 +16,8 @@ from services.dialogue.adapters.store import SESSIONS
 from services.dialogue.phrases import Phrases
 from services.dialogue.policy import DomainInfo, Policy
 from services.dialogue.ports import CallRecord, Neighbours
-from services.dialogue.session import Emit, Limits, Session, unsupported_language
+from services.dialogue.refusals import going_away, unsupported_language
+from services.dialogue.session import Emit, Limits, Session
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Conversations:
     Args:
         policy: decides the agent's words.
         neighbours: opens the streams to the other services.
-        record: makes the record of one call.
+        record: makes the record of one call; while its context lasts the call counts as alive.
         engine: the dialogue's database.
         limits: for speaking callers.
         text_silence_s: silence of a typing caller before a prompt.
@@ -51,7 +52,7 @@ class Conversations:
         *,
         policy: Policy,
         neighbours: Neighbours,
-        record: Callable[[model.SessionInfo], CallRecord],
+        record: Callable[[model.SessionInfo], contextlib.AbstractContextManager[CallRecord]],
         engine: AsyncEngine,
         limits: Limits,
         text_silence_s: float,
@@ -87,12 +88,12 @@ class Conversations:
         limits = self._limits
         if info.input_audio is None:
             limits = replace(limits, silence_s=self._text_silence_s)
-        with self._admitted():
+        with self._admitted(), self._record(info) as record:
             session = Session(
                 info,
                 policy=self._policy,
                 neighbours=self._neighbours,
-                record=self._record(info),
+                record=record,
                 emit=emit,
                 limits=limits,
                 supported_languages=domain.languages,
@@ -140,11 +141,7 @@ class Conversations:
     @contextlib.contextmanager
     def _admitted(self) -> Iterator[None]:
         if self._draining.is_set():
-            raise MeshError(
-                ErrorReason.ERROR_REASON_SHUTTING_DOWN,
-                "this instance is going away; connect to another",
-                retry_after_s=0.5,
-            )
+            raise going_away()
         if self._sessions >= self._max_sessions:
             raise MeshError(
                 ErrorReason.ERROR_REASON_OVERLOADED,

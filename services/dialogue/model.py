@@ -186,9 +186,10 @@ class ConsentDecision:
 
 @dataclass(frozen=True, slots=True)
 class ConsentWithdrawn:
-    """An earlier yes has become a no."""
+    """An earlier yes has become a no; `denied`: the customer said so, else it is stale or unknown."""
 
     reason: str
+    denied: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ class CallRecord(Protocol):
     async def started(self, at: datetime) -> None:
         """The call began."""
 
-    def identified(self, contact_id: str) -> None:
+    def identified(self, contact_id: str, name: str) -> None:
         """The records know the caller: what follows is theirs."""
 
     async def turn(self, turn_id: str, heard: Heard, understanding: Understanding) -> None:

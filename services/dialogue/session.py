@@ -15,20 +15,40 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mesh import logs
-from mesh.errors import ErrorReason, MeshError, protocol_violation
+from mesh.errors import MeshError, protocol_violation
 from services.dialogue import metrics, model
 from services.dialogue.agent_turn import AgentTurn, Speaker
 from services.dialogue.intake import AudioIntake
+from services.dialogue.outcome import outcome_of
 from services.dialogue.phrases import Phrases
 from services.dialogue.policy import CallInfo, Expectation, OpenItem, Policy, Reply, State
 from services.dialogue.ports import CallRecord, Neighbours, Understander, Voice
+from services.dialogue.refusals import (
+    connection_dropped,
+    consent_withheld,
+    going_away,
+    nothing_heard,
+    session_too_long,
+    unsupported_language,
+)
 from services.dialogue.turn_trace import TurnTrace
 
 _log = logs.get_logger(__name__)
 _INBOX = 256
 _MAX_PENDING_TURNS = 8
+_DRAIN_SHARE = 0.8
+"""Of the time that calls get when the process goes away; then they end themselves, while they still can."""
 
 Emit = Callable[[model.SessionOutput], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class _CallerTurn:
+    """What the caller said, waiting for its answer."""
+
+    turn_id: str
+    heard: model.Heard
+    trace: TurnTrace
 
 
 @dataclass(frozen=True)
@@ -85,13 +105,14 @@ class Session:
         self._understander: Understander
         self._speaker: Speaker
         self._agent: AgentTurn | None = None
-        self._pending: deque[model.Heard] = deque()
+        self._pending: deque[_CallerTurn] = deque()
         self._trace: TurnTrace | None = None
         self._open_turn = ""
         self._caller_turns = 0
         self._agent_turns = 0
         self._sentiments: list[float] = []
         self._silence_at: float | None = None
+        self._leave_at: float | None = None
         self._silences = 0
         self._quiet = False
         self._input_over = False
@@ -180,7 +201,7 @@ class Session:
     async def _next(self) -> model.SessionInput | None:
         """Return what happens next; None when a moment has come that was waited for."""
         deadline = self._began + self._limits.session_s
-        for moment in (self._silence_at, self._agent.delivered_at if self._agent else None):
+        for moment in (self._silence_at, self._leave_at, self._agent.delivered_at if self._agent else None):
             if moment is not None:
                 deadline = min(deadline, moment)
         try:
@@ -192,7 +213,9 @@ class Session:
     async def _on_time(self) -> None:
         now = self._loop.time()
         if now >= self._began + self._limits.session_s:
-            self._end("session_too_long", _too_long(self._limits.session_s))
+            self._end("session_too_long", session_too_long(self._limits.session_s))
+        elif self._leave_at is not None and now >= self._leave_at:
+            self._end("", going_away())
         elif self._agent is not None and self._agent.delivered_at is not None and now >= self._agent.delivered_at:
             await self._delivered()
         elif self._silence_at is not None and now >= self._silence_at:
@@ -204,7 +227,7 @@ class Session:
         self._silences += 1
         self._state, reply = self._policy.on_silence(self._state, self._silences)
         if reply.end:
-            self._failure = _asr_timeout(self._limits.silence_s)
+            self._failure = nothing_heard(self._limits.silence_s)
         await self._say(reply, in_reply_to="")
 
     async def _on_activity(self, item: model.SpeechActivity) -> None:
@@ -230,30 +253,33 @@ class Session:
         if self._agent is not None and self._agent.interruptible:
             await self._interrupt()
         if item.is_final:
-            turn_id, self._open_turn = self._open_turn, ""
-            await self._take_turn(turn_id, item)
+            trace = self._trace or self._begin_trace(item.end)
+            trace.transcribed()
+            turn = _CallerTurn(self._open_turn, item, trace)
+            self._open_turn, self._trace = "", None
+            await self._take_turn(turn)
 
-    async def _take_turn(self, turn_id: str, heard: model.Heard) -> None:
+    async def _take_turn(self, turn: _CallerTurn) -> None:
         if self._agent is None:
-            await self._answer(turn_id, heard)
+            await self._answer(turn)
         elif not self._agent.reply.end and len(self._pending) < _MAX_PENDING_TURNS:
-            self._pending.append(replace(heard, utterance=int(turn_id[1:])))
+            self._pending.append(turn)
         else:
-            _log.info("turn.unanswered", turn_id=turn_id, agent_turn=self._agent.turn_id)
+            _log.info("turn.unanswered", turn_id=turn.turn_id, agent_turn=self._agent.turn_id)
 
     async def _on_text(self, item: model.CallerText) -> None:
         place = self._intake.clock.position if self._intake else self._loop.time() - self._began
         self._trace = TurnTrace(spoken_until=self._loop.time(), ended=self._loop.time(), now=self._loop.time)
         await self._on_heard(model.Heard(0, item.text, is_final=True, start=place, end=place))
 
-    async def _answer(self, turn_id: str, heard: model.Heard) -> None:
+    async def _answer(self, turn: _CallerTurn) -> None:
         assert self._state is not None
-        trace = self._trace or self._begin_trace(heard.end)
-        self._trace = None
-        trace.transcribed()
+        turn_id, heard, trace = turn.turn_id, turn.heard, turn.trace
         with trace.span(turn_id, self.info.session_id):
             with trace.stage("turn.understand", "understanding"):
                 understanding = await self._understander.understand(turn_id, heard)
+            # Before anything that may wait for the client: what was said is not lost with its connection.
+            await self._record.turn(turn_id, heard, understanding)
             with trace.stage("turn.policy", "policy"):
                 self._state, reply = self._policy.respond(self._state, understanding, self._call_info())
             await self._emit(model.Understood(turn_id, understanding, self._state.slots))
@@ -261,7 +287,6 @@ class Session:
                 self._sentiments.append(understanding.sentiment)
             await self._crm.learned(turn_id, understanding, heard.end)
             await self._say(reply, in_reply_to=turn_id, trace=trace)
-            await self._record.turn(turn_id, heard, understanding)
 
     async def _say(self, reply: Reply, *, in_reply_to: str, trace: TurnTrace | None = None) -> None:
         assert self._state is not None
@@ -309,8 +334,7 @@ class Session:
             self._end(turn.reply.disposition, self._failure)
             return
         if self._pending:
-            heard = self._pending.popleft()
-            await self._answer(f"c{heard.utterance}", heard)
+            await self._answer(self._pending.popleft())
         elif self._input_over:
             self._end("")
         else:
@@ -321,6 +345,7 @@ class Session:
         turn, self._agent = self._agent, None
         assert turn is not None
         self._speaker.stop()
+        turn.close()
         await self._emit(model.StopPlayback(turn.turn_id))
         await self._emit(model.AgentEnded(turn.turn_id, turn.played, interrupted=True, latency=turn.latency()))
         metrics.INTERRUPTED.inc()
@@ -328,11 +353,11 @@ class Session:
     async def _on_context(self, item: model.CallerContext) -> None:
         self._context = item
         if item.contact_id:
-            self._record.identified(item.contact_id)
+            self._record.identified(item.contact_id, item.name)
 
     async def _on_withdrawn(self, item: model.ConsentWithdrawn) -> None:
         if self.info.direction == "outbound" and not (self._agent and self._agent.reply.end):
-            self._end("consent_withdrawn", _withheld(denied=True, reason=item.reason))
+            self._end("consent_withdrawn", consent_withheld(denied=item.denied, reason=item.reason))
 
     async def _on_update(self, item: model.SessionUpdate) -> None:
         if item.language is not None and item.language != self.info.language:
@@ -369,10 +394,11 @@ class Session:
         self._end("")
 
     async def _on_gone(self, _: model.ClientGone) -> None:
-        self._end("", _dropped())
+        self._end("", connection_dropped())
 
     async def _on_draining(self, _: model.Draining) -> None:
-        await self._emit(model.GoingAway(self._limits.drain_s))
+        self._leave_at = self._loop.time() + _DRAIN_SHARE * self._limits.drain_s
+        await self._emit(model.GoingAway(_DRAIN_SHARE * self._limits.drain_s))
 
     # What the handlers share.
 
@@ -399,10 +425,12 @@ class Session:
     async def _finish(self) -> None:
         """Leave the call's one outcome, whatever ended it, then tell the client if it is still there."""
         state = self._committed
-        disposition = self._disposition or (self._policy.abandon(state) if state else "caller_hung_up")
+        disposition, summary = outcome_of(self._policy, state, self._disposition)
+        if self._agent is not None:
+            self._agent.close()
         end = model.Ended(
             disposition=disposition,
-            summary=self._policy.summarise(state, disposition) if state else "",
+            summary=summary,
             intents=state.served if state else (),
             slots=state.slots if state else (),
             duration=self._loop.time() - self._began,
@@ -411,6 +439,7 @@ class Session:
         )
         sentiment = sum(self._sentiments) / len(self._sentiments) if self._sentiments else None
         await self._record.ended(end, state, sentiment)
+        metrics.ENDED.labels(disposition).inc()
         if self._over:
             await self._emit(end)
 
@@ -426,7 +455,6 @@ _HANDLERS: dict[type, Callable[[Session, Any], Awaitable[None]]] = {
     model.Heard: Session._on_heard,  # noqa: SLF001
     model.RecognitionEnded: Session._on_recognition_ended,  # noqa: SLF001
     model.CallerContext: Session._on_context,  # noqa: SLF001
-    model.CallerContext: Session._on_context,  # noqa: SLF001
     model.ConsentWithdrawn: Session._on_withdrawn,  # noqa: SLF001
     model.AgentSpoke: Session._on_spoke,  # noqa: SLF001
     model.Draining: Session._on_draining,  # noqa: SLF001
@@ -435,47 +463,4 @@ _HANDLERS: dict[type, Callable[[Session, Any], Awaitable[None]]] = {
 
 def _require(decision: model.ConsentDecision) -> None:
     if not decision.allowed:
-        raise _withheld(denied=decision.denied, reason=decision.reason)
-
-
-def _withheld(*, denied: bool, reason: str) -> MeshError:
-    kind = ErrorReason.ERROR_REASON_CONSENT_DENIED if denied else ErrorReason.ERROR_REASON_CONSENT_UNKNOWN
-    advice = "do not call this customer" if denied else "record the customer's consent before calling"
-    return MeshError(
-        kind,
-        f"no consent for this call ({reason}); {advice}",
-        metadata={"purpose": "service", "decision_reason": reason},
-    )
-
-
-def unsupported_language(language: str, supported: tuple[str, ...]) -> MeshError:
-    """Return the error for a language that the session's domain does not speak."""
-    return MeshError(
-        ErrorReason.ERROR_REASON_UNRECOGNIZED_LANGUAGE,
-        f"language {language!r} is not spoken here; use one of {', '.join(supported)}",
-        metadata={"language": language, "supported": ",".join(supported)},
-    )
-
-
-def _asr_timeout(limit_s: float) -> MeshError:
-    return MeshError(
-        ErrorReason.ERROR_REASON_ASR_TIMEOUT,
-        f"nothing was heard for {limit_s:g} s, three times in a row; check the microphone and start again",
-        metadata={"limit_s": f"{limit_s:g}"},
-    )
-
-
-def _too_long(limit_s: float) -> MeshError:
-    return MeshError(
-        ErrorReason.ERROR_REASON_SESSION_TOO_LONG,
-        f"the session reached its limit of {limit_s:g} s; start a new one",
-        metadata={"limit_s": f"{limit_s:g}"},
-    )
-
-
-def _dropped() -> MeshError:
-    return MeshError(
-        ErrorReason.ERROR_REASON_CONNECTION_DROPPED,
-        "the client's stream ended without EndSession; send it before closing",
-        metadata={"peer": "client"},
-    )
+        raise consent_withheld(denied=decision.denied, reason=decision.reason)

@@ -38,16 +38,20 @@ class TurnTrace:
     @contextlib.contextmanager
     def span(self, turn_id: str, session_id: str) -> Iterator[None]:
         """Make the turn's span current; it began when the caller fell silent and ends with the first audio."""
+        transcribed = self._ended + self._stages.get("transcription", 0.0)
         self._span = _tracer.start_span(
             "turn",
             start_time=self._wall_ns(self._spoken_until),
             attributes={"voicemesh.turn_id": turn_id, "voicemesh.session_id": session_id},
         )
-        with trace.use_span(self._span):
-            self._past("turn.endpointing", self._spoken_until, self._ended)
-            self._past("turn.transcribe", self._ended, self._now())
-            yield
-        self._answering_since = self._answering_since or self._now()
+        try:
+            with trace.use_span(self._span):
+                self._past("turn.endpointing", self._spoken_until, self._ended)
+                self._past("turn.transcribe", self._ended, transcribed)
+                yield
+        except BaseException:
+            self.close()
+            raise
 
     @contextlib.contextmanager
     def stage(self, span_name: str, stage: str) -> Iterator[None]:
@@ -57,6 +61,12 @@ class TurnTrace:
             yield
         self._stages[stage] = self._now() - began
         self._answering_since = self._now()
+
+    def close(self) -> None:
+        """End the turn's span, if the answer never began."""
+        if self._total is None:
+            self._span.set_attribute("voicemesh.interrupted", value=True)
+            self._span.end()
 
     def answered(self) -> None:
         """The first audio of the answer is being sent: the turn's span ends."""

@@ -132,7 +132,7 @@ class FakeRecord:
     async def started(self, at) -> None:
         self.log.append(("started",))
 
-    def identified(self, contact_id: str) -> None:
+    def identified(self, contact_id: str, name: str) -> None:
         self.log.append(("identified", contact_id))
 
     async def turn(self, turn_id, heard, understanding) -> None:

@@ -1,6 +1,5 @@
 """What happened in a call, as the events of `voicemesh.events.v1`."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -147,17 +146,6 @@ def slot(value: Slot) -> speech_pb2.Slot:
     if value.confidence is not None:
         proto.confidence = value.confidence
     return proto
-
-
-_PERSONAL = frozenset({"phone", "email", "person_name", "order_number"})
-
-
-def redacted(text: str, entities: Iterable[model.Entity]) -> str:
-    """Return a transcript with personal entities replaced by their type in brackets."""
-    for entity in sorted(entities, key=lambda e: e.start_char, reverse=True):
-        if entity.type in _PERSONAL and entity.end_char > entity.start_char:
-            text = f"{text[: entity.start_char]}[{entity.type}]{text[entity.end_char :]}"
-    return text
 
 
 def _set_confidence(context: event_pb2.EventContext, confidence: float | None) -> None:

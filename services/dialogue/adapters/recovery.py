@@ -1,7 +1,8 @@
 """Sessions whose process died get their outcome all the same: every call leaves exactly one.
 
-A process renews its sessions' lease. A session that was not renewed for the lease's length has lost its process;
-whoever finds it first closes it, with what its last delivered turn had achieved.
+A process renews the lease of the sessions it holds - of these alone: a name may come back with the next process. A
+session that is not renewed for the lease's length has lost its process; whoever finds it first closes it, with what
+its last delivered turn had achieved.
 """
 
 import asyncio
@@ -11,17 +12,22 @@ from typing import Any
 import sqlalchemy as sa
 from opentelemetry import context as otel
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mesh import logs, telemetry
 from mesh.database import transaction
 from services.dialogue import metrics, model
 from services.dialogue.adapters.events import CallEvents
-from services.dialogue.adapters.records import Recorder, close_session
-from services.dialogue.adapters.store import SESSIONS
-from services.dialogue.policy import Policy, State
+from services.dialogue.adapters.recorder import Recorder
+from services.dialogue.adapters.records import close_session
+from services.dialogue.adapters.store import SESSIONS, TURNS
+from services.dialogue.outcome import outcome_of
+from services.dialogue.policy import Policy, State, StateError
 
 _log = logs.get_logger(__name__)
+LOOKS = 3
+"""How often a lease that ran out is seen, unchanged, before its session is closed. The looks are as far apart as the
+renewals, so that after an outage of the database those who live renew first."""
 
 
 class Recovery:
@@ -32,6 +38,8 @@ class Recovery:
         self._recorder = recorder
         self._policy = policy
         self._lease = timedelta(seconds=lease_s)
+        # When each expired session was last renewed, and how often it was seen so.
+        self._seen: dict[str, tuple[datetime, int]] = {}
 
     async def run(self) -> None:
         """Work for ever; a database that fails is tried again next time."""
@@ -40,56 +48,86 @@ class Recovery:
                 await self.renew()
                 await self.recover()
             except (SQLAlchemyError, OSError) as error:
+                # Others may not have reached it either: their leases say nothing.
+                self._seen.clear()
                 _log.warning("recovery.waiting", error=repr(error))
-            await asyncio.sleep(self._lease.total_seconds() / 3)
+            await asyncio.sleep(self._lease.total_seconds() / LOOKS)
 
     async def renew(self) -> None:
         """Renew the lease of this process's sessions."""
+        if not self._recorder.live:
+            return
         async with transaction(self._engine) as connection:
             await connection.execute(
                 sa.update(SESSIONS)
-                .where(SESSIONS.c.instance == self._recorder.instance, SESSIONS.c.ended_at.is_(None))
+                .where(SESSIONS.c.session_id.in_(sorted(self._recorder.live)), SESSIONS.c.ended_at.is_(None))
                 .values(renewed_at=datetime.now(UTC))
             )
 
     async def recover(self) -> int:
-        """Close the sessions whose lease ran out; say how many."""
+        """Look for leases that ran out, close the sessions that were seen so often enough; say how many."""
         lost = datetime.now(UTC) - self._lease
         query = sa.select(SESSIONS).where(SESSIONS.c.ended_at.is_(None), SESSIONS.c.renewed_at < lost)
         async with self._engine.connect() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+            rows = [dict(row) for row in (await connection.execute(query)).mappings()]
+        self._seen = {row["session_id"]: (row["renewed_at"], self._looks(row) + 1) for row in rows}
         closed = 0
         for row in rows:
-            closed += await self._close(dict(row))
+            if self._looks(row) >= LOOKS:
+                closed += await self._close(row)
         return closed
+
+    def _looks(self, row: dict[str, Any]) -> int:
+        renewed_at, looks = self._seen.get(row["session_id"], (None, 0))
+        return looks if renewed_at == row["renewed_at"] else 0
 
     async def _close(self, row: dict[str, Any]) -> bool:
         at = datetime.now(UTC)
-        state = State.from_json(row["state"]) if row["state"] else None
-        disposition = self._policy.abandon(state) if state else "caller_hung_up"
-        end = model.Ended(
-            disposition=disposition,
-            summary=self._policy.summarise(state, disposition) if state else "",
-            intents=state.served if state else (),
-            slots=state.slots if state else (),
-            duration=(row["renewed_at"] - row["started_at"]).total_seconds(),
-            caller_turns=state.turns if state else 0,
-            agent_turns=0,
-        )
+        state = _state(row)
         events = CallEvents(_info(row))
         events.learn_name(state)
         token = otel.attach(telemetry.extract({"traceparent": row["trace"]}))
         try:
             async with self._recorder.outbox.transaction() as connection:
-                closed = await close_session(connection, row["session_id"], end, at)
+                end = await self._end(connection, row, state)
+                closed = await close_session(connection, row["session_id"], end, at, renewed_at=row["renewed_at"])
                 if closed:
                     await self._recorder.outbox.add(connection, events.completed(end, None, at))
+                    await self._recorder.outbox.add(connection, events.conversation_ended(end, at))
         finally:
             otel.detach(token)
         if closed:
             metrics.RECOVERED.inc()
-            _log.warning("session.recovered", session_id=row["session_id"], disposition=disposition)
+            _log.warning("session.recovered", session_id=row["session_id"], disposition=end.disposition)
         return closed
+
+    async def _end(self, connection: AsyncConnection, row: dict[str, Any], state: State | None) -> model.Ended:
+        disposition, summary = outcome_of(self._policy, state)
+        query = (
+            sa.select(TURNS.c.speaker, sa.func.count().label("turns"))
+            .where(TURNS.c.session_id == row["session_id"])
+            .group_by(TURNS.c.speaker)
+        )
+        turns = {row.speaker: row.turns for row in await connection.execute(query)}
+        return model.Ended(
+            disposition=disposition,
+            summary=summary,
+            intents=state.served if state else (),
+            slots=state.slots if state else (),
+            duration=(row["renewed_at"] - row["started_at"]).total_seconds(),
+            caller_turns=turns.get("caller", 0),
+            agent_turns=turns.get("agent", 0),
+        )
+
+
+def _state(row: dict[str, Any]) -> State | None:
+    if not row["state"]:
+        return None
+    try:
+        return State.from_json(row["state"])
+    except StateError as error:
+        _log.error("session.state_unreadable", session_id=row["session_id"], error=str(error))
+        return None
 
 
 def _info(row: dict[str, Any]) -> model.SessionInfo:

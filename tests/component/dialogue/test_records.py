@@ -1,88 +1,24 @@
-"""What a call leaves in the database, and what happens to calls whose process died."""
+"""What a call leaves in the database, whatever the database does meanwhile."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
-from fakes.postgres_server import postgres_server
-from sqlalchemy.ext.asyncio import AsyncEngine
-from voicemesh.events.v1.call_events_pb2 import CallCompleted
+from fakes.call_store import END, HEARD, INFO, UNDERSTOOD, CallStore, make_call, state
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mesh.database import database, migrate, sqlite_url, transaction
+from mesh.errors import MeshError
 from mesh.outbox import Outbox
-from services.dialogue import model
-from services.dialogue.adapters.records import Recorder, StoredCall, recorder
-from services.dialogue.adapters.recovery import Recovery
+from services.dialogue.adapters.recorder import recorder
+from services.dialogue.adapters.records import StoredCall
 from services.dialogue.adapters.store import OUTBOX, SESSIONS, TURNS
-from services.dialogue.flow import installed_policy
-from services.dialogue.policy import CallInfo, Outcome, State
-
-INFO = model.SessionInfo(
-    session_id="s1",
-    tenant_id="acme",
-    region="eu",
-    correlation_id="corr",
-    language="en-US",
-    time_zone="UTC",
-    domain="clinic",
-    direction="inbound",
-    phone="+15555550123",
-)
-POLICY = installed_policy()
-END = model.Ended("appointment_booked", "Booked.", ("book_appointment",), (), 12.5, 2, 3)
-HEARD = model.Heard(0, "My number is 555 0123 thanks", is_final=True, start=1.0, end=2.0, confidence=0.9)
-UNDERSTOOD = model.Understanding(
-    HEARD.text, "inform", 0.8, entities=(model.Entity("phone", "+15555550123", "555 0123", 13, 21, 0.9),)
-)
+from services.dialogue.policy import Slot
 
 
-@dataclass
-class Store:
-    """A database with a recorder."""
-
-    engine: AsyncEngine
-    recorder: Recorder
-
-    async def rows(self, table: sa.Table) -> list[dict]:
-        async with self.engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(sa.select(table))).mappings()]
-
-    async def events(self) -> list[str]:
-        return [row["type"].rpartition(".")[2] for row in await self.rows(OUTBOX)]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    with contextlib.ExitStack() as stack:
-        if request.param == "sqlite":
-            url = sqlite_url(tmp_path / "dialogue.db")
-        else:
-            url = stack.enter_context(postgres_server())
-        await migrate(url, "services.dialogue")
-        async with database(url) as engine, recorder(Outbox(engine, OUTBOX), "me") as made:
-            yield Store(engine, made)
-
-
-def state() -> State:
-    call = CallInfo("clinic", "en-US", "UTC", datetime.now(UTC))
-    return POLICY.start(call)[0]
-
-
-async def make_call(store: Store, info: model.SessionInfo = INFO) -> StoredCall:
-    call = StoredCall(store.recorder, info)
-    await call.started(datetime.now(UTC))
-    await call.turn("c1", HEARD, UNDERSTOOD)
-    outcome = Outcome("AppointmentRequested", {"service": "cleaning", "nonsense": "x"}, 0.9)
-    await call.delivered("a2", "Booked.", [outcome], state())
-    return call
-
-
-async def test_a_call_leaves_turns_events_and_one_outcome(store: Store):
+async def test_a_call_leaves_turns_events_and_one_outcome(store: CallStore):
     call = await make_call(store)
     await call.ended(END, state(), 0.2)
     assert await store.events() == [
@@ -96,16 +32,20 @@ async def test_a_call_leaves_turns_events_and_one_outcome(store: Store):
     session = (await store.rows(SESSIONS))[0]
     assert (session["disposition"], session["tenant_id"], session["region"]) == ("appointment_booked", "acme", "eu")
     assert session["ended_at"] is not None
+    assert session["state"] is None, "what the caller told is kept no longer than it is needed"
 
 
-async def test_a_stored_transcript_is_redacted(store: Store):
+async def test_a_stored_transcript_is_redacted(store: CallStore):
     call = await make_call(store)
+    told = replace(state(), slots=(Slot("name", "Sarah Miller", type="person_name"),))
+    await call.delivered("a3", "Thank you, Sarah.", [], told)
     await call.ended(END, None, None)
-    caller = next(row for row in await store.rows(TURNS) if row["speaker"] == "caller")
-    assert caller["text"] == "My number is [phone] thanks"
+    texts = {row["turn_id"]: row["text"] for row in await store.rows(TURNS)}
+    assert texts["c1"] == "My number is [phone] thanks"
+    assert texts["a3"] == "Thank you, [person_name]."
 
 
-async def test_a_call_that_ends_twice_has_one_outcome(store: Store):
+async def test_a_call_that_ends_twice_has_one_outcome(store: CallStore):
     call = await make_call(store)
     await call.ended(END, None, None)
     await call.ended(replace(END, disposition="caller_hung_up"), None, None)
@@ -113,7 +53,7 @@ async def test_a_call_that_ends_twice_has_one_outcome(store: Store):
     assert (await store.rows(SESSIONS))[0]["disposition"] == "appointment_booked"
 
 
-async def test_all_rows_say_tenant_region_correlation_and_language(store: Store):
+async def test_all_rows_say_tenant_region_correlation_and_language(store: CallStore):
     call = await make_call(store)
     await call.ended(END, None, None)
     for table in (SESSIONS, TURNS, OUTBOX):
@@ -126,38 +66,70 @@ async def test_all_rows_say_tenant_region_correlation_and_language(store: Store)
             )
 
 
-async def _lose(store: Store, session_id: str) -> None:
-    """Let the session's lease have run out, as if its process had died an hour ago."""
-    async with transaction(store.engine) as connection:
-        await connection.execute(
-            sa.update(SESSIONS)
-            .where(SESSIONS.c.session_id == session_id)
-            .values(instance="dead", renewed_at=datetime.now(UTC) - timedelta(hours=1))
-        )
-
-
-async def test_a_call_whose_process_died_gets_its_outcome_once(store: Store):
+async def test_what_is_written_again_changes_nothing(store: CallStore):
+    """A commit whose answer was lost is tried again."""
+    call = await make_call(store)
     await make_call(store)
-    await asyncio.wait_for((await store.recorder.put(_nothing)), 10)
-    await _lose(store, "s1")
-    recoveries = [Recovery(store.engine, store.recorder, POLICY, 30) for _ in range(3)]
-    closed = await asyncio.gather(*(recovery.recover() for recovery in recoveries))
-    assert sum(closed) == 1
+    await call.ended(END, None, None)
+    assert len(await store.rows(SESSIONS)) == 1
+    assert len(await store.rows(TURNS)) == 2
+    assert len(await store.events()) == 6
+
+
+async def _nobody_s_turn(connection: AsyncConnection) -> None:
+    await connection.execute(sa.insert(TURNS).values(session_id="s3", turn_id="c1"))
+
+
+async def test_a_record_that_cannot_be_written_costs_the_others_nothing(store: CallStore):
+    """Several in one transaction: an event that is none, a row that lacks columns, and a good call."""
+    bad_event = StoredCall(store.recorder, replace(INFO, session_id="s2", region="No Region"))
+    await bad_event.started(datetime.now(UTC))
+    bad_row = await store.recorder.put("s3", _nobody_s_turn)
+    call = await make_call(store)
+    await call.ended(END, None, None)
+    with pytest.raises(IntegrityError):
+        await bad_row
+    assert [row["session_id"] for row in await store.rows(SESSIONS)] == ["s1"]
+    assert len(await store.rows(TURNS)) == 2
     assert (await store.events()).count("CallCompleted") == 1
-    outcome = next(row for row in await store.rows(OUTBOX) if row["type"].endswith("CallCompleted"))
-    event = CallCompleted.FromString(outcome["payload"])
-    assert event.disposition == "caller_hung_up"
-    assert event.context.correlation_id == "corr"
 
 
-async def test_a_session_that_is_renewed_is_left_alone(store: Store):
-    await make_call(store)
-    await asyncio.wait_for((await store.recorder.put(_nothing)), 10)
-    recovery = Recovery(store.engine, store.recorder, POLICY, 30)
-    await recovery.renew()
-    assert await recovery.recover() == 0
-    assert "CallCompleted" not in await store.events()
+class FlakyOutbox(Outbox):
+    """An outbox whose database is away for its first transactions."""
+
+    failures = 3
+
+    def transaction(self):
+        if self.failures:
+            self.failures -= 1
+            raise OperationalError("connect", {}, ConnectionRefusedError("nobody there"))
+        return super().transaction()
 
 
-async def _nothing(_: object) -> None:
-    """A job that writes nothing: done when all before it are on disk."""
+async def test_a_database_that_is_away_is_waited_for(store: CallStore):
+    outbox = FlakyOutbox(store.engine, OUTBOX)
+    async with recorder(outbox, "me") as made:
+        call = await make_call(CallStore(store.engine, made))
+        await call.ended(END, None, None)
+    assert outbox.failures == 0
+    assert (await store.events())[-2:] == ["CallCompleted", "ConversationEnded"]
+
+
+async def test_closing_writes_what_waits_and_takes_nothing_more(store: CallStore):
+    async with recorder(Outbox(store.engine, OUTBOX), "me") as made:
+        other = CallStore(store.engine, made)
+        for number in range(150):  # several transactions
+            await make_call(other, replace(INFO, session_id=f"many-{number}"))
+    assert len(await store.rows(SESSIONS)) == 150
+    with pytest.raises(MeshError, match="SHUTTING_DOWN"):
+        await StoredCall(made, INFO).turn("c9", HEARD, UNDERSTOOD)
+
+
+async def test_an_end_that_is_cut_off_is_written_all_the_same(store: CallStore):
+    call = await make_call(store)
+    async with asyncio.TaskGroup() as tasks:
+        ending = tasks.create_task(call.ended(END, None, None))
+        await asyncio.sleep(0)
+        ending.cancel()
+    await store.written()
+    assert (await store.events()).count("CallCompleted") == 1

@@ -1,0 +1,141 @@
+"""Writes what happens in calls, in the order it happened, off the hot path.
+
+One writer serves all sessions of the process. What waits is bounded; when too much waits, sessions wait with it:
+better a slow call than one that leaves no trace.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from opentelemetry import context as otel
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mesh import logs
+from mesh.backoff import backoff_s
+from mesh.errors import ErrorReason, MeshError
+from mesh.outbox import Outbox
+
+_log = logs.get_logger(__name__)
+_WAITING = 1024
+_BATCH = 64
+
+Write = Callable[[AsyncConnection], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class _Job:
+    session_id: str
+    write: Write
+    trace: otel.Context
+    done: asyncio.Future[None]
+
+
+class Recorder:
+    """Writes jobs to the database, several in one transaction. Made by `recorder(...)`.
+
+    At most 1024 jobs wait; when they are that many, `put` waits.
+    """
+
+    def __init__(self, outbox: Outbox, instance: str) -> None:
+        self.outbox = outbox
+        self.instance = instance
+        self.live: set[str] = set()
+        """The sessions of this process: their lease is renewed."""
+        self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue(_WAITING)
+        self._ended = False
+
+    async def put(self, session_id: str, write: Write) -> asyncio.Future[None]:
+        """Have something of a session written; the future is done once it is on disk.
+
+        A job may be run again when its transaction's fate is unknown: it must change nothing the second time.
+
+        Raises:
+            MeshError: SHUTTING_DOWN once the recorder has ended.
+        """
+        if self._ended:
+            raise MeshError(
+                ErrorReason.ERROR_REASON_SHUTTING_DOWN, "the process has ended; call again", retry_after_s=1
+            )
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self._jobs.put(_Job(session_id, write, otel.get_current(), done))
+        return done
+
+    async def run(self) -> None:
+        """Write until told to close; a database that fails is tried again until it does not."""
+        closing = False
+        while not (closing and self._jobs.empty()):
+            taken = [await self._jobs.get()]
+            while len(taken) < _BATCH and not self._jobs.empty():
+                taken.append(self._jobs.get_nowait())
+            closing = closing or None in taken
+            await self._write([job for job in taken if job is not None])
+        self._ended = True
+
+    async def close(self) -> None:
+        """Write what waits, then end `run`."""
+        await self._jobs.put(None)
+
+    async def _write(self, batch: Sequence[_Job]) -> None:
+        try:
+            await self._persist(batch)
+        except Exception as error:  # noqa: BLE001 - one call's bad record must not cost the others theirs
+            if len(batch) > 1:
+                for job in batch:
+                    await self._write([job])
+                return
+            for job in batch:
+                _log.error("record.refused", session_id=job.session_id, error=repr(error))
+                _settle(job.done, error)
+        else:
+            for job in batch:
+                _settle(job.done, None)
+
+    async def _persist(self, batch: Sequence[_Job]) -> None:
+        """Write in one transaction, however long the database is away; raise what trying again cannot mend."""
+        failures = 0
+        while True:
+            try:
+                async with self.outbox.transaction() as connection:
+                    for job in batch:
+                        token = otel.attach(job.trace)
+                        try:
+                            await job.write(connection)
+                        finally:
+                            otel.detach(token)
+            except (SQLAlchemyError, OSError) as error:
+                if _is_the_job_s_fault(error):
+                    raise
+                failures += 1
+                _log.warning("record.waiting", failures=failures, error=repr(error))
+                await asyncio.sleep(backoff_s(failures, first_s=0.05, limit_s=5.0))
+            else:
+                return
+
+
+def _is_the_job_s_fault(error: Exception) -> bool:
+    if isinstance(error, DBAPIError):
+        return isinstance(error, IntegrityError | DataError)
+    return isinstance(error, StatementError)  # a value that is none for its column
+
+
+def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
+        done.exception()  # logged above; raised where somebody waits
+
+
+@contextlib.asynccontextmanager
+async def recorder(outbox: Outbox, instance: str) -> AsyncIterator[Recorder]:
+    """Run a recorder; on leaving, everything that waits is written first."""
+    made = Recorder(outbox, instance)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(made.run())
+        yield made
+        await made.close()
