@@ -65,12 +65,14 @@ class DialogueServicer(DialogueServiceServicer):
     async def _converse(self, requests: AsyncIterator[ConverseRequest], send: Send[ConverseResponse]) -> None:
         info = await self._start(requests)
         sequence = 0
+        # The session and its voice emit at once: none may overtake a number, and one that is cut off leaves no gap.
+        emitting = asyncio.Lock()
 
         async def emit(output: model.SessionOutput) -> None:
             nonlocal sequence
-            response = to_response(output, sequence)
-            sequence += 1
-            await send(response)
+            async with emitting:
+                await send(to_response(output, sequence))
+                sequence += 1
 
         await self._conversations.converse(info, _inputs(requests), emit)
 

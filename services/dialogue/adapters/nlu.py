@@ -13,10 +13,11 @@ from voicemesh.nlu.v1.nlu_service_pb2_grpc import NluServiceStub
 from mesh.calls import Duplex, duplex
 from mesh.durations import to_duration
 from services.dialogue import model
-from services.dialogue.adapters.protos import request_context
+from services.dialogue.adapters.protos import no_answer, request_context
 
 _NAME = "voicemesh.nlu.v1.NluService/StreamingParse"
 _END = StreamingParseRequest(end=EndOfHypotheses())
+_ANSWER_WITHIN_S = 5.0
 
 
 class NluUnderstander:
@@ -38,15 +39,22 @@ class NluUnderstander:
         await self._stream.send(StreamingParseRequest(config=config))
 
     async def understand(self, turn_id: str, heard: model.Heard) -> model.Understanding:
-        """Return what a turn means."""
+        """Return what a turn means.
+
+        Raises:
+            MeshError: DEPENDENCY_UNAVAILABLE when no answer comes: the conversation waits for it.
+        """
         self._count += 1
         hypothesis = nlu_pb2.Hypothesis(id=str(self._count), turn_id=turn_id, text=heard.text, is_final=heard.is_final)
         hypothesis.words.extend(_word(w) for w in heard.words)
         future: asyncio.Future[nlu_pb2.Parse] = asyncio.get_running_loop().create_future()
         self._waiting[hypothesis.id] = future
         try:
-            await self._stream.send(StreamingParseRequest(hypothesis=hypothesis))
-            return _understanding(heard.text, await future)
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                await self._stream.send(StreamingParseRequest(hypothesis=hypothesis))
+                return _understanding(heard.text, await future)
+        except TimeoutError:
+            raise no_answer("nlu", _ANSWER_WITHIN_S) from None
         finally:
             del self._waiting[hypothesis.id]
 

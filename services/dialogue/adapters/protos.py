@@ -4,6 +4,7 @@ from voicemesh.common.v1.audio_pb2 import AudioEncoding, AudioFormat, Word
 from voicemesh.common.v1.context_pb2 import RequestContext
 
 from mesh.durations import seconds
+from mesh.errors import ErrorReason, MeshError
 from services.dialogue import model
 
 ENCODINGS: dict[model.Encoding, AudioEncoding.ValueType] = {
@@ -34,3 +35,12 @@ def word(proto: Word) -> model.Word:
     """Return a word from its proto."""
     confidence = proto.confidence if proto.HasField("confidence") else None
     return model.Word(proto.text, seconds(proto.start), seconds(proto.end), confidence)
+
+
+def no_answer(dependency: str, within_s: float) -> MeshError:
+    """Return the error for a neighbour that lives and does not answer."""
+    return MeshError(
+        ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
+        f"{dependency} did not answer within {within_s:g} s; try again",
+        metadata={"dependency": dependency},
+    )

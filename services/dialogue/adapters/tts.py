@@ -13,11 +13,12 @@ from voicemesh.tts.v1.tts_service_pb2_grpc import TtsServiceStub
 from mesh.calls import Duplex, duplex
 from mesh.durations import seconds
 from services.dialogue import model
-from services.dialogue.adapters.protos import audio_format, request_context, word
+from services.dialogue.adapters.protos import audio_format, no_answer, request_context, word
 
 _NAME = "voicemesh.tts.v1.TtsService/StreamingSynthesize"
 _END = StreamingSynthesizeRequest(end=tts_pb2.EndOfText())
 _QUEUE = 64
+_PIECE_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,11 @@ class TtsVoice:
         await self.configure(language)
 
     async def speak(self, turn_id: str, sentences: Sequence[str]) -> AsyncGenerator[Piece, None]:
-        """Yield the speech of a turn as it is made; closing the iterator cancels the rest."""
+        """Yield the speech of a turn as it is made; closing the iterator cancels the rest.
+
+        Raises:
+            MeshError: DEPENDENCY_UNAVAILABLE when no speech comes.
+        """
         queue = self._queues[turn_id] = asyncio.Queue(_QUEUE)
         done = False
         try:
@@ -62,7 +67,11 @@ class TtsVoice:
             await self._stream.send(StreamingSynthesizeRequest(flush=tts_pb2.Flush(utterance_id=turn_id)))
             words: tuple[model.Word, ...] = ()
             while not done:
-                response = await queue.get()
+                try:
+                    async with asyncio.timeout(_PIECE_WITHIN_S):
+                        response = await queue.get()
+                except TimeoutError:
+                    raise no_answer("tts", _PIECE_WITHIN_S) from None
                 if response.HasField("words"):
                     words += tuple(word(w) for w in response.words.words)
                 elif response.HasField("audio"):
