@@ -65,11 +65,42 @@ def test_a_stream_begins_with_its_configuration_and_has_an_explicit_end():
             assert names[-1] == "end", method.full_name
 
 
-def test_every_message_of_a_stream_to_the_client_is_numbered():
+def test_every_message_of_a_stream_to_the_client_has_its_number_and_its_place_on_the_audio_clock():
     for service in services():
         for method in service.methods:
             if method.server_streaming:
-                assert "sequence" in method.output_type.fields_by_name, method.full_name
+                fields = method.output_type.fields_by_name
+                assert fields["sequence"].type == FieldDescriptor.TYPE_UINT64, method.full_name
+                assert fields["audio_offset"].message_type.full_name == "google.protobuf.Duration", method.full_name
+
+
+def test_a_word_has_its_times_its_confidence_and_its_speaker():
+    (word,) = (m for f in DESCRIPTORS.values() for m in f.message_types_by_name.values() if m.name == "Word")
+    assert {"text", "start", "end", "confidence", "speaker"} == set(word.fields_by_name)
+
+
+def test_what_people_said_and_who_they_are_is_marked_as_personal():
+    # Fields of these names hold it wherever they stand.
+    personal = {"phone", "phones", "emails", "display_name", "raw", "summary", "description", "wording", "digits"}
+    found = set()
+    for file in DESCRIPTORS.values():
+        for message in file.message_types_by_name.values():
+            for field in message.fields:
+                if field.name in personal and field.type == FieldDescriptor.TYPE_STRING:
+                    found.add(field.name)
+                    marked = field.GetOptions().Extensions[options_pb2.sensitivity]
+                    known = message.name == "ConversationDomain"  # what a domain is for, written by its author
+                    assert known or marked == options_pb2.SENSITIVITY_PERSONAL, field.full_name
+    assert found == personal
+
+
+def test_what_resumes_a_session_is_marked_as_secret():
+    for file in DESCRIPTORS.values():
+        for message in file.message_types_by_name.values():
+            for field in message.fields:
+                if field.name == "resume_token":
+                    marked = field.GetOptions().Extensions[options_pb2.sensitivity]
+                    assert marked == options_pb2.SENSITIVITY_SECRET, field.full_name
 
 
 @pytest.mark.parametrize("reason", [v for v in ErrorReason.values() if v], ids=ErrorReason.Name)
