@@ -31,6 +31,7 @@ Watch = Callable[[frozenset[str]], None]
 """Called with the names a decision will rest on, before they are looked up."""
 
 _DEFAULT_PAGE = 50
+_DIGITS = 18
 _tracer = telemetry.tracer(__name__)
 
 
@@ -219,11 +220,12 @@ def _position(page_token: str) -> int | None:
     if not page_token:
         return None
     try:
-        kind, _, sequence = base64.b64decode(page_token, altchars=b"-_", validate=True).decode().partition(":")
-        if kind == "before":
-            return int(sequence)
+        kind, _, number = base64.b64decode(page_token, altchars=b"-_", validate=True).decode().partition(":")
     except ValueError:
-        pass
+        kind, number = "", ""
+    # At most what a signed 64-bit column can be compared with.
+    if kind == "before" and number.isascii() and number.isdigit() and len(number) <= _DIGITS:
+        return int(number)
     raise MeshError(
         ErrorReason.ERROR_REASON_INVALID_REQUEST,
         "page_token is none that was handed out; pass next_page_token of the page before, or nothing",

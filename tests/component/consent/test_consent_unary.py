@@ -1,5 +1,6 @@
 """Checks, records, suppressions and their lists, through a real server on SQLite."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import grpc
@@ -13,6 +14,10 @@ from voicemesh.consent.v1.consent_service_pb2_grpc import ConsentServiceStub
 from mesh.durations import to_datetime, to_timestamp
 
 YES, NO, UNKNOWN = pb.OUTCOME_ALLOWED, pb.OUTCOME_DENIED, pb.OUTCOME_UNKNOWN
+
+
+def token(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 async def outcome(stub: ConsentServiceStub, question: service_pb.ConsentCheck, tenant: str = "acme") -> int:
@@ -178,6 +183,11 @@ async def test_suppressions_are_paged(stub: ConsentServiceStub) -> None:
             service_pb.ListConsentHistoryRequest(context=context(), subject=SARAH, page_token="YWZ0ZXI6MQ=="),
             "page_token",
         ),
+        (
+            service_pb.ListSuppressionsRequest(context=context(), page_token=token(f"before:{'9' * 60}")),
+            "page_token",
+        ),
+        (service_pb.ListSuppressionsRequest(context=context(), page_token=token("before:-3")), "page_token"),
         (service_pb.ListSuppressionsRequest(), "context"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -102,6 +102,12 @@ async def test_a_customer_id_is_one_contacts_only(stub: CrmServiceStub) -> None:
     assert reason(caught.value)[0] == "ALREADY_EXISTS"
 
 
+async def test_an_address_longer_than_one_may_be_is_refused(stub: CrmServiceStub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await upsert(stub, Contact(customer_id="c-1", emails=["sarah@example.com", f"{'s' * 400}@example.com"]))
+    assert reason(refusal.value) == ("INVALID_REQUEST", {"field": "contact.emails[1]", "rule": "max_size"})
+
+
 async def test_nobody_is_not_found(stub: CrmServiceStub) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await lookup(stub, phone="+15550000001")
