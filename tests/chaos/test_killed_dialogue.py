@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 from voicemesh_cli import endpoints
+from voicemesh_cli.demo.published import PublishedEvent, listening
 from voicemesh_cli.demo.records import wait_for_records
 from voicemesh_cli.launcher import LaunchOptions, launch
 from voicemesh_cli.launcher.options import SERVICES
@@ -14,8 +15,8 @@ from voicemesh_client import AgentTurn, SessionStarted, VoicemeshError, connect
 BOOKING = ["I'd like to book a cleaning for Tuesday at ten in the morning.", "My name is Sarah Miller.", "Yes."]
 
 
-async def _book_and_be_cut_off(address: str, pid: int) -> str:
-    """Book by text until the agent has confirmed, then kill the dialogue; return the session's id."""
+async def _book_and_be_cut_off(address: str, pid: int, booked: asyncio.Event) -> str:
+    """Book by text until the appointment is an event, then kill the dialogue; return the session's id."""
     said = iter(BOOKING)
     session_id = ""
     async with connect(address) as mesh:
@@ -29,7 +30,7 @@ async def _book_and_be_cut_off(address: str, pid: int) -> str:
                         if words is None:
                             break
                         await session.send_text(words)
-                await asyncio.sleep(0.5)  # the delivered turn goes to disk beside the conversation
+                await booked.wait()
                 os.kill(pid, signal.SIGKILL)
                 async for _ in session:
                     pass
@@ -40,8 +41,15 @@ async def _book_and_be_cut_off(address: str, pid: int) -> str:
 
 async def test_a_call_outlives_the_death_of_its_process(tmp_path: Path):
     dialogue = tuple(spec for spec in SERVICES if spec.name == "dialogue")
+    booked = asyncio.Event()
+
+    def heard(event: PublishedEvent) -> None:
+        if event.type == "AppointmentRequested":
+            booked.set()
+
     async with launch(LaunchOptions(state_dir=tmp_path / "state")) as mesh:
-        session_id = await _book_and_be_cut_off(mesh.addresses["dialogue"], mesh.pids["dialogue"])
+        async with listening(mesh.nats_url, heard):
+            session_id = await _book_and_be_cut_off(mesh.addresses["dialogue"], mesh.pids["dialogue"], booked)
         targets = {f"VOICEMESH_{k.upper()}_TARGET": v for k, v in mesh.addresses.items() if k != "crm-sync"}
         second = LaunchOptions(
             state_dir=tmp_path / "state",
