@@ -42,7 +42,8 @@ def _needs_checks(descriptor: Descriptor, above: frozenset[str] = frozenset()) -
         return False
     above |= {descriptor.full_name}
     return any(
-        field.GetOptions().HasExtension(options_pb2.rules)
+        field.type == FieldDescriptor.TYPE_STRING
+        or field.GetOptions().HasExtension(options_pb2.rules)
         or (field.message_type is not None and _needs_checks(field.message_type, above))
         for field in descriptor.fields
     ) or any(oneof.GetOptions().HasExtension(options_pb2.oneof_rules) for oneof in descriptor.oneofs)
@@ -56,6 +57,8 @@ def _checks(descriptor: Descriptor) -> Sequence[Check]:
         if oneof.GetOptions().Extensions[options_pb2.oneof_rules].required
     ]
     for field in descriptor.fields:
+        if field.type == FieldDescriptor.TYPE_STRING:
+            checks.append(_storable(field))
         if field.GetOptions().HasExtension(options_pb2.rules):
             checks += _field_checks(field, field.GetOptions().Extensions[options_pb2.rules])
         if field.message_type is not None and not _is_map(field) and _needs_checks(field.message_type):
@@ -100,6 +103,18 @@ def _field_checks(field: FieldDescriptor, rules: options_pb2.FieldRules) -> list
     if rules.HasField("gte") or rules.HasField("lte"):
         checks.append(_range(field, rules))
     return checks
+
+
+def _storable(field: FieldDescriptor) -> Check:
+    name = field.name
+
+    def check(message: Any, path: str) -> None:
+        value = getattr(message, name)
+        for text in value if field.is_repeated else (value,):
+            if "\0" in text:  # legal UTF-8, and yet no database takes it
+                raise _refuse(path + name, "text", "holds the character U+0000; leave it out")
+
+    return check
 
 
 def _required(field: FieldDescriptor) -> Check:

@@ -1,5 +1,6 @@
 """Turns errors into statuses: the only place that ends a call with one."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -10,6 +11,7 @@ from mesh import logs
 from mesh.errors import ErrorReason, MeshError, from_rpc_error, name_of
 from mesh.interceptors.base import AroundInterceptor, Call
 
+_STATUS_WITHIN_S = 1.0
 _log = logs.get_logger(__name__)
 
 
@@ -29,7 +31,17 @@ class ErrorsInterceptor(AroundInterceptor):
                 _log.exception("call.failed", method=call.method)
             else:
                 _log.info("call.refused", method=call.method, reason=name_of(mesh_error.reason))
-            await call.context.abort_with_status(mesh_error.to_status())
+            await _end(call, mesh_error)
+
+
+async def _end(call: Call, error: MeshError) -> None:
+    # The status goes behind what was sent before, and a client that does not read lets nothing through: it is on its
+    # way, and the call is over for this side all the same.
+    try:
+        async with asyncio.timeout(_STATUS_WITHIN_S):
+            await call.context.abort_with_status(error.to_status())
+    except TimeoutError:
+        raise grpc.aio.AbortError(str(error)) from None
 
 
 def to_mesh_error(error: BaseException) -> MeshError:

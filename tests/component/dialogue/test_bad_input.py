@@ -269,6 +269,7 @@ async def test_a_client_that_never_reads_is_ended(mesh: WholeMesh):
             await call.write(start(output_audio=audio_pb2.AudioFormat(encoding=1, sample_rate_hz=48_000)))
             assert (await call.read()).HasField("started")
             assert await _settled(_sessions, 0) == 0, "the server waits for a client that does not read"
+            assert await _settled(_in_progress, 0) == 0, "the stream waits for a client that does not read"
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await _read_all(call)
             error = from_rpc_error(caught.value)

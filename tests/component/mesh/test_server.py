@@ -224,3 +224,17 @@ async def test_local_mode_refuses_to_listen_beyond_loopback(address):
     with pytest.raises(ConfigError, match="loopback"):
         async with serve(build, ServiceSettings(listen=address)):
             pass
+
+
+async def test_a_character_that_no_database_takes_is_refused(echo):
+    _, stub, _ = echo
+    request = pb.RecognizeRequest(
+        context=RequestContext(tenant_id="t", region="local", correlation_id="c", language="en"),
+        audio_format=AudioFormat(encoding=AudioEncoding.AUDIO_ENCODING_PCM16, sample_rate_hz=16_000),
+        audio=b"ab",
+        phrases=["fine", "not\0fine"],
+    )
+    reason, message, metadata, _ = await reason_of(stub.Recognize(request))
+    assert reason == ErrorReason.ERROR_REASON_INVALID_REQUEST
+    assert metadata["field"] == "phrases"
+    assert "U+0000" in message

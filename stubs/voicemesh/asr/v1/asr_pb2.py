@@ -28,7 +28,7 @@ from voicemesh.common.v1 import context_pb2 as voicemesh_dot_common_dot_v1_dot_c
 from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avoicemesh/asr/v1/asr.proto\x12\x10voicemesh.asr.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\"\xde\x01\n\x0b\x45ndpointing\x12\x42\n\x0fspeculate_after\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0especulateAfter\x12\x33\n\x07silence\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07silence\x12>\n\rmax_utterance\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0cmaxUtterance\x12\x16\n\x06manual\x18\x04 \x01(\x08R\x06manual\"\xf8\x02\n\x11RecognitionConfig\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12K\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatB\x06\xca\xf3\x18\x02\x08\x01R\x0b\x61udioFormat\x12?\n\x0b\x65ndpointing\x18\x03 \x01(\x0b\x32\x1d.voicemesh.asr.v1.EndpointingR\x0b\x65ndpointing\x12\'\n\x0finterim_results\x18\x04 \x01(\x08R\x0einterimResults\x12!\n\x07phrases\x18\x05 \x03(\tB\x07\xca\xf3\x18\x03\x18\xf4\x03R\x07phrases\x12\x42\n\x0fsilence_timeout\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0esilenceTimeout\"F\n\nAudioFrame\x12\x1c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x08\xca\xf3\x18\x04\x18\x80\x80\x04R\x04\x64\x61ta\x12\x1a\n\x08sequence\x18\x02 \x01(\x04R\x08sequence\"\n\n\x08\x46inalize\"\x0c\n\nEndOfAudio\"\xd4\x03\n\nTranscript\x12\x1c\n\tutterance\x18\x01 \x01(\rR\tutterance\x12\x18\n\x04text\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x04text\x12/\n\x05words\x18\x03 \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\x12\x19\n\x08is_final\x18\x04 \x01(\x08R\x07isFinal\x12%\n\x0eis_speculative\x18\x05 \x01(\x08R\risSpeculative\x12#\n\nconfidence\x18\x06 \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12!\n\tstability\x18\x07 \x01(\x01H\x01R\tstability\x88\x01\x01\x12/\n\x05start\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\t \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\x12\x1a\n\x08language\x18\n \x01(\tR\x08language\x12<\n\x0c\x63ompute_time\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x63omputeTimeB\r\n\x0b_confidenceB\x0c\n\n_stability\"\xf7\x01\n\x0eSpeechActivity\x12\x39\n\x04kind\x18\x01 \x01(\x0e\x32%.voicemesh.asr.v1.SpeechActivity.KindR\x04kind\x12)\n\x02\x61t\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x02\x61t\x12\x1c\n\tutterance\x18\x03 \x01(\rR\tutterance\"a\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_STARTED\x10\x01\x12\x0f\n\x0bKIND_PAUSED\x10\x02\x12\x10\n\x0cKIND_RESUMED\x10\x03\x12\x0e\n\nKIND_ENDED\x10\x04\"P\n\x06\x45ngine\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\x12\x1c\n\tlanguages\x18\x03 \x03(\tR\tlanguagesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avoicemesh/asr/v1/asr.proto\x12\x10voicemesh.asr.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\"\xde\x01\n\x0b\x45ndpointing\x12\x42\n\x0fspeculate_after\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0especulateAfter\x12\x33\n\x07silence\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07silence\x12>\n\rmax_utterance\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0cmaxUtterance\x12\x16\n\x06manual\x18\x04 \x01(\x08R\x06manual\"\xfc\x02\n\x11RecognitionConfig\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12K\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatB\x06\xca\xf3\x18\x02\x08\x01R\x0b\x61udioFormat\x12?\n\x0b\x65ndpointing\x18\x03 \x01(\x0b\x32\x1d.voicemesh.asr.v1.EndpointingR\x0b\x65ndpointing\x12\'\n\x0finterim_results\x18\x04 \x01(\x08R\x0einterimResults\x12%\n\x07phrases\x18\x05 \x03(\tB\x0b\xca\xf3\x18\x03\x18\xf4\x03\xd0\xf3\x18\x01R\x07phrases\x12\x42\n\x0fsilence_timeout\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0esilenceTimeout\"F\n\nAudioFrame\x12\x1c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x08\xca\xf3\x18\x04\x18\x80\x80\x04R\x04\x64\x61ta\x12\x1a\n\x08sequence\x18\x02 \x01(\x04R\x08sequence\"\n\n\x08\x46inalize\"\x0c\n\nEndOfAudio\"\xd4\x03\n\nTranscript\x12\x1c\n\tutterance\x18\x01 \x01(\rR\tutterance\x12\x18\n\x04text\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x04text\x12/\n\x05words\x18\x03 \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\x12\x19\n\x08is_final\x18\x04 \x01(\x08R\x07isFinal\x12%\n\x0eis_speculative\x18\x05 \x01(\x08R\risSpeculative\x12#\n\nconfidence\x18\x06 \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12!\n\tstability\x18\x07 \x01(\x01H\x01R\tstability\x88\x01\x01\x12/\n\x05start\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\t \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\x12\x1a\n\x08language\x18\n \x01(\tR\x08language\x12<\n\x0c\x63ompute_time\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x63omputeTimeB\r\n\x0b_confidenceB\x0c\n\n_stability\"\xf7\x01\n\x0eSpeechActivity\x12\x39\n\x04kind\x18\x01 \x01(\x0e\x32%.voicemesh.asr.v1.SpeechActivity.KindR\x04kind\x12)\n\x02\x61t\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x02\x61t\x12\x1c\n\tutterance\x18\x03 \x01(\rR\tutterance\"a\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_STARTED\x10\x01\x12\x0f\n\x0bKIND_PAUSED\x10\x02\x12\x10\n\x0cKIND_RESUMED\x10\x03\x12\x0e\n\nKIND_ENDED\x10\x04\"P\n\x06\x45ngine\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\x12\x1c\n\tlanguages\x18\x03 \x03(\tR\tlanguagesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,7 +40,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECOGNITIONCONFIG'].fields_by_name['audio_format']._loaded_options = None
   _globals['_RECOGNITIONCONFIG'].fields_by_name['audio_format']._serialized_options = b'\312\363\030\002\010\001'
   _globals['_RECOGNITIONCONFIG'].fields_by_name['phrases']._loaded_options = None
-  _globals['_RECOGNITIONCONFIG'].fields_by_name['phrases']._serialized_options = b'\312\363\030\003\030\364\003'
+  _globals['_RECOGNITIONCONFIG'].fields_by_name['phrases']._serialized_options = b'\312\363\030\003\030\364\003\320\363\030\001'
   _globals['_AUDIOFRAME'].fields_by_name['data']._loaded_options = None
   _globals['_AUDIOFRAME'].fields_by_name['data']._serialized_options = b'\312\363\030\004\030\200\200\004'
   _globals['_TRANSCRIPT'].fields_by_name['text']._loaded_options = None
@@ -48,19 +48,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENDPOINTING']._serialized_start=184
   _globals['_ENDPOINTING']._serialized_end=406
   _globals['_RECOGNITIONCONFIG']._serialized_start=409
-  _globals['_RECOGNITIONCONFIG']._serialized_end=785
-  _globals['_AUDIOFRAME']._serialized_start=787
-  _globals['_AUDIOFRAME']._serialized_end=857
-  _globals['_FINALIZE']._serialized_start=859
-  _globals['_FINALIZE']._serialized_end=869
-  _globals['_ENDOFAUDIO']._serialized_start=871
-  _globals['_ENDOFAUDIO']._serialized_end=883
-  _globals['_TRANSCRIPT']._serialized_start=886
-  _globals['_TRANSCRIPT']._serialized_end=1354
-  _globals['_SPEECHACTIVITY']._serialized_start=1357
-  _globals['_SPEECHACTIVITY']._serialized_end=1604
-  _globals['_SPEECHACTIVITY_KIND']._serialized_start=1507
-  _globals['_SPEECHACTIVITY_KIND']._serialized_end=1604
-  _globals['_ENGINE']._serialized_start=1606
-  _globals['_ENGINE']._serialized_end=1686
+  _globals['_RECOGNITIONCONFIG']._serialized_end=789
+  _globals['_AUDIOFRAME']._serialized_start=791
+  _globals['_AUDIOFRAME']._serialized_end=861
+  _globals['_FINALIZE']._serialized_start=863
+  _globals['_FINALIZE']._serialized_end=873
+  _globals['_ENDOFAUDIO']._serialized_start=875
+  _globals['_ENDOFAUDIO']._serialized_end=887
+  _globals['_TRANSCRIPT']._serialized_start=890
+  _globals['_TRANSCRIPT']._serialized_end=1358
+  _globals['_SPEECHACTIVITY']._serialized_start=1361
+  _globals['_SPEECHACTIVITY']._serialized_end=1608
+  _globals['_SPEECHACTIVITY_KIND']._serialized_start=1511
+  _globals['_SPEECHACTIVITY_KIND']._serialized_end=1608
+  _globals['_ENGINE']._serialized_start=1610
+  _globals['_ENGINE']._serialized_end=1690
 # @@protoc_insertion_point(module_scope)

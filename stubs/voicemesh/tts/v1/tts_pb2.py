@@ -28,7 +28,7 @@ from voicemesh.common.v1 import context_pb2 as voicemesh_dot_common_dot_v1_dot_c
 from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avoicemesh/tts/v1/tts.proto\x12\x10voicemesh.tts.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\"\xf1\x02\n\x0fSynthesisConfig\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12K\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatB\x06\xca\xf3\x18\x02\x08\x01R\x0b\x61udioFormat\x12\x1c\n\x05voice\x18\x03 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x05voice\x12@\n\rspeaking_rate\x18\x04 \x01(\x01\x42\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\xd0?9\x00\x00\x00\x00\x00\x00\x10@H\x00R\x0cspeakingRate\x88\x01\x01\x12\x44\n\x0fpitch_semitones\x18\x05 \x01(\x01\x42\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x34\xc0\x39\x00\x00\x00\x00\x00\x00\x34@H\x01R\x0epitchSemitones\x88\x01\x01\x42\x10\n\x0e_speaking_rateB\x12\n\x10_pitch_semitones\"U\n\tTextPiece\x12+\n\x0cutterance_id\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x0butteranceId\x12\x1b\n\x04text\x18\x02 \x01(\tB\x07\xca\xf3\x18\x03\x18\x88\'R\x04text\"4\n\x05\x46lush\x12+\n\x0cutterance_id\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x0butteranceId\"3\n\x06\x43\x61ncel\x12)\n\x0cutterance_id\x18\x01 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x0butteranceId\"\x0b\n\tEndOfText\"w\n\x0bSpeechAudio\x12!\n\x0cutterance_id\x18\x01 \x01(\tR\x0butteranceId\x12\x12\n\x04\x64\x61ta\x18\x02 \x01(\x0cR\x04\x64\x61ta\x12\x31\n\x06offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06offset\"_\n\tWordTimes\x12!\n\x0cutterance_id\x18\x01 \x01(\tR\x0butteranceId\x12/\n\x05words\x18\x02 \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\"\xce\x01\n\rUtteranceDone\x12!\n\x0cutterance_id\x18\x01 \x01(\tR\x0butteranceId\x12\x35\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12\x1c\n\tcancelled\x18\x03 \x01(\x08R\tcancelled\x12\x45\n\x11\x66irst_audio_after\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0f\x66irstAudioAfter\"w\n\x05Voice\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n\x06\x65ngine\x18\x02 \x01(\tR\x06\x65ngine\x12\x1c\n\tlanguages\x18\x03 \x03(\tR\tlanguages\x12$\n\x0esample_rate_hz\x18\x04 \x01(\rR\x0csampleRateHzb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avoicemesh/tts/v1/tts.proto\x12\x10voicemesh.tts.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\"\xf1\x02\n\x0fSynthesisConfig\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12K\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatB\x06\xca\xf3\x18\x02\x08\x01R\x0b\x61udioFormat\x12\x1c\n\x05voice\x18\x03 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x05voice\x12@\n\rspeaking_rate\x18\x04 \x01(\x01\x42\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\xd0?9\x00\x00\x00\x00\x00\x00\x10@H\x00R\x0cspeakingRate\x88\x01\x01\x12\x44\n\x0fpitch_semitones\x18\x05 \x01(\x01\x42\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x34\xc0\x39\x00\x00\x00\x00\x00\x00\x34@H\x01R\x0epitchSemitones\x88\x01\x01\x42\x10\n\x0e_speaking_rateB\x12\n\x10_pitch_semitones\"Y\n\tTextPiece\x12+\n\x0cutterance_id\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x0butteranceId\x12\x1f\n\x04text\x18\x02 \x01(\tB\x0b\xca\xf3\x18\x03\x18\x88\'\xd0\xf3\x18\x01R\x04text\"4\n\x05\x46lush\x12+\n\x0cutterance_id\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x0butteranceId\"3\n\x06\x43\x61ncel\x12)\n\x0cutterance_id\x18\x01 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x0butteranceId\"\x0b\n\tEndOfText\"w\n\x0bSpeechAudio\x12!\n\x0cutterance_id\x18\x01 \x01(\tR\x0butteranceId\x12\x12\n\x04\x64\x61ta\x18\x02 \x01(\x0cR\x04\x64\x61ta\x12\x31\n\x06offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06offset\"_\n\tWordTimes\x12!\n\x0cutterance_id\x18\x01 \x01(\tR\x0butteranceId\x12/\n\x05words\x18\x02 \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\"\xce\x01\n\rUtteranceDone\x12!\n\x0cutterance_id\x18\x01 \x01(\tR\x0butteranceId\x12\x35\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12\x1c\n\tcancelled\x18\x03 \x01(\x08R\tcancelled\x12\x45\n\x11\x66irst_audio_after\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0f\x66irstAudioAfter\"w\n\x05Voice\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n\x06\x65ngine\x18\x02 \x01(\tR\x06\x65ngine\x12\x1c\n\tlanguages\x18\x03 \x03(\tR\tlanguages\x12$\n\x0esample_rate_hz\x18\x04 \x01(\rR\x0csampleRateHzb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,7 +48,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TEXTPIECE'].fields_by_name['utterance_id']._loaded_options = None
   _globals['_TEXTPIECE'].fields_by_name['utterance_id']._serialized_options = b'\312\363\030\004\010\001\030@'
   _globals['_TEXTPIECE'].fields_by_name['text']._loaded_options = None
-  _globals['_TEXTPIECE'].fields_by_name['text']._serialized_options = b'\312\363\030\003\030\210\''
+  _globals['_TEXTPIECE'].fields_by_name['text']._serialized_options = b'\312\363\030\003\030\210\'\320\363\030\001'
   _globals['_FLUSH'].fields_by_name['utterance_id']._loaded_options = None
   _globals['_FLUSH'].fields_by_name['utterance_id']._serialized_options = b'\312\363\030\004\010\001\030@'
   _globals['_CANCEL'].fields_by_name['utterance_id']._loaded_options = None
@@ -56,19 +56,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SYNTHESISCONFIG']._serialized_start=184
   _globals['_SYNTHESISCONFIG']._serialized_end=553
   _globals['_TEXTPIECE']._serialized_start=555
-  _globals['_TEXTPIECE']._serialized_end=640
-  _globals['_FLUSH']._serialized_start=642
-  _globals['_FLUSH']._serialized_end=694
-  _globals['_CANCEL']._serialized_start=696
-  _globals['_CANCEL']._serialized_end=747
-  _globals['_ENDOFTEXT']._serialized_start=749
-  _globals['_ENDOFTEXT']._serialized_end=760
-  _globals['_SPEECHAUDIO']._serialized_start=762
-  _globals['_SPEECHAUDIO']._serialized_end=881
-  _globals['_WORDTIMES']._serialized_start=883
-  _globals['_WORDTIMES']._serialized_end=978
-  _globals['_UTTERANCEDONE']._serialized_start=981
-  _globals['_UTTERANCEDONE']._serialized_end=1187
-  _globals['_VOICE']._serialized_start=1189
-  _globals['_VOICE']._serialized_end=1308
+  _globals['_TEXTPIECE']._serialized_end=644
+  _globals['_FLUSH']._serialized_start=646
+  _globals['_FLUSH']._serialized_end=698
+  _globals['_CANCEL']._serialized_start=700
+  _globals['_CANCEL']._serialized_end=751
+  _globals['_ENDOFTEXT']._serialized_start=753
+  _globals['_ENDOFTEXT']._serialized_end=764
+  _globals['_SPEECHAUDIO']._serialized_start=766
+  _globals['_SPEECHAUDIO']._serialized_end=885
+  _globals['_WORDTIMES']._serialized_start=887
+  _globals['_WORDTIMES']._serialized_end=982
+  _globals['_UTTERANCEDONE']._serialized_start=985
+  _globals['_UTTERANCEDONE']._serialized_end=1191
+  _globals['_VOICE']._serialized_start=1193
+  _globals['_VOICE']._serialized_end=1312
 # @@protoc_insertion_point(module_scope)
