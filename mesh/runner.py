@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from types import FrameType
 from typing import TypeVar
 
 from mesh import logs, telemetry
@@ -16,6 +17,7 @@ __all__ = ["Runtime", "run"]
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 _log = logs.get_logger(__name__)
 _WRONG_CONFIG = 2
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(
@@ -48,8 +50,8 @@ def _refused(service: str, error: BaseException) -> int:
 async def _serve(settings: SettingsT, build: Callable[[SettingsT, Runtime], Awaitable[None]], service: str) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _on_signal, stop)
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, _on_first_signal, loop, stop)
     async with serving(settings, build, service) as ready:
         await _until_stopped(ready, stop)
 
@@ -59,8 +61,14 @@ async def _until_stopped(ready: Serving, stop: asyncio.Event) -> None:
     _log.info("service.draining", address=ready.address)
 
 
-def _on_signal(stop: asyncio.Event) -> None:
-    if stop.is_set():
-        _log.warning("service.ended_at_once")
-        os._exit(1)
+def _on_first_signal(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     stop.set()
+    for number in _SIGNALS:
+        # No longer the loop's: whoever signals twice may do so because the loop is stuck.
+        loop.remove_signal_handler(number)
+        signal.signal(number, _on_second_signal)
+
+
+def _on_second_signal(number: int, _: FrameType | None) -> None:
+    _log.warning("service.ended_at_once", signal=signal.Signals(number).name)
+    os._exit(1)

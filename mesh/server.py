@@ -9,6 +9,7 @@ from mesh.config import ServiceSettings
 from mesh.interceptors.auth import LocalAuthInterceptor
 from mesh.interceptors.deadline import DeadlineInterceptor
 from mesh.interceptors.errors import ErrorsInterceptor
+from mesh.interceptors.in_flight import InFlightInterceptor
 from mesh.interceptors.metrics import MetricsInterceptor
 from mesh.interceptors.tracing import TracingInterceptor
 from mesh.interceptors.validation import ValidationInterceptor
@@ -44,9 +45,9 @@ def interceptors(settings: ServiceSettings) -> list[grpc.aio.ServerInterceptor]:
     ]
 
 
-def make_grpc_server(settings: ServiceSettings) -> grpc.aio.Server:
+def make_grpc_server(settings: ServiceSettings, in_flight: InFlightInterceptor) -> grpc.aio.Server:
     """Return a server with all that every service has but health and reflection, which need its names."""
-    server = grpc.aio.server(interceptors=interceptors(settings), options=OPTIONS)
+    server = grpc.aio.server(interceptors=[in_flight, *interceptors(settings)], options=OPTIONS)
     channelz.add_channelz_servicer(server)
     return server
 

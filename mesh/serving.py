@@ -16,13 +16,16 @@ from prometheus_client import make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from mesh import logs
-from mesh.config import ServiceSettings, split_address
+from mesh.config import ConfigError, ServiceSettings, split_address
 from mesh.interceptors.auth import check_listen
+from mesh.interceptors.in_flight import InFlightInterceptor
 from mesh.pool import Pool, parse_targets, pool
 from mesh.server import Health, make_grpc_server
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 _log = logs.get_logger(__name__)
+_CLEAN_UP_S = 5.0
+"""What handlers get after their calls were cancelled, before the resources they use are closed."""
 
 
 @dataclass
@@ -100,13 +103,14 @@ async def serving(
     """
     check_listen(settings.listen, "VOICEMESH_LISTEN")
     check_listen(settings.metrics_listen, "VOICEMESH_METRICS_LISTEN")
-    server = make_grpc_server(settings)
+    in_flight = InFlightInterceptor()
+    server = make_grpc_server(settings, in_flight)
     async with contextlib.AsyncExitStack() as stack:
         try:
             async with asyncio.TaskGroup() as tasks:
                 runtime = Runtime(service, settings, server, stack, tasks)
                 await build(settings, runtime)
-                ready = await _start(runtime, settings)
+                ready = await _start(runtime, settings, in_flight)
                 try:
                     yield ready
                 finally:
@@ -116,10 +120,13 @@ async def serving(
             pass
 
 
-async def _start(runtime: Runtime, settings: ServiceSettings) -> Serving:
+async def _start(runtime: Runtime, settings: ServiceSettings, in_flight: InFlightInterceptor) -> Serving:
     health = Health(runtime.server, runtime.services)
     host, _ = split_address(settings.listen, "VOICEMESH_LISTEN")
-    port = runtime.server.add_insecure_port(settings.listen)
+    try:
+        port = runtime.server.add_insecure_port(settings.listen)
+    except RuntimeError as error:
+        raise _not_had("VOICEMESH_LISTEN", settings.listen, error) from error
     metrics_address = _serve_metrics(runtime, settings)
     await runtime.server.start()
     await health.serving()
@@ -131,6 +138,8 @@ async def _start(runtime: Runtime, settings: ServiceSettings) -> Serving:
         runtime.draining.set()
         await health.draining()
         await runtime.server.stop(grace_s)
+        if not await in_flight.ended(_CLEAN_UP_S):
+            _log.warning("service.calls_left", calls=in_flight.count)
 
     _log.info("service.ready", address=address, metrics=metrics_address)
     if settings.ready_file is not None:
@@ -140,7 +149,10 @@ async def _start(runtime: Runtime, settings: ServiceSettings) -> Serving:
 
 def _serve_metrics(runtime: Runtime, settings: ServiceSettings) -> str:
     host, port = split_address(settings.metrics_listen, "VOICEMESH_METRICS_LISTEN")
-    http = make_server(host, port, make_wsgi_app(), ThreadingWSGIServer, _SilentHandler)
+    try:
+        http = make_server(host, port, make_wsgi_app(), ThreadingWSGIServer, _SilentHandler)
+    except OSError as error:
+        raise _not_had("VOICEMESH_METRICS_LISTEN", settings.metrics_listen, error) from error
     # prometheus_client's own server looks twice a second whether it should end, and the service would wait for it.
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -152,6 +164,10 @@ def _serve_metrics(runtime: Runtime, settings: ServiceSettings) -> str:
 
     runtime.stack.callback(close)
     return f"{host}:{http.server_port}"
+
+
+def _not_had(variable: str, address: str, error: Exception) -> ConfigError:
+    return ConfigError(f"{variable}={address!r} cannot be listened on ({error}); is another process there?")
 
 
 def _write_ready(settings: ServiceSettings, service: str, address: str, metrics_address: str) -> None:
