@@ -94,6 +94,8 @@ def _nested(field: FieldDescriptor) -> Check:
 
 def _field_checks(field: FieldDescriptor, rules: options_pb2.FieldRules) -> list[Check]:
     checks: list[Check] = []
+    if field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated:
+        checks.append(_text(field))
     if rules.required:
         checks.append(_required(field))
     if rules.HasField("min_size") or rules.HasField("max_size"):
@@ -127,6 +129,17 @@ def _required(field: FieldDescriptor) -> Check:
             present = bool(getattr(message, name))
         if not present and not (field.containing_oneof and message.WhichOneof(field.containing_oneof.name) != name):
             raise _refuse(path + name, "required", "this field must be set")
+
+    return check
+
+
+def _text(field: FieldDescriptor) -> Check:
+    name = field.name
+
+    def check(message: Any, path: str) -> None:
+        # PostgreSQL keeps no text with a zero character.
+        if "\0" in getattr(message, name):
+            raise _refuse(path + name, "text", "holds a zero character; leave it out")
 
     return check
 

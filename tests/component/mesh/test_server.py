@@ -120,6 +120,7 @@ async def test_an_empty_oneof_is_refused(echo):
         (lambda r: setattr(r.audio_format, "encoding", 0), "audio_format.encoding"),
         (lambda r: r.ClearField("audio"), "audio"),
         (lambda r: r.phrases.extend(["a"] * 501), "phrases"),
+        (lambda r: setattr(r.context, "time_zone", "Europe\0"), "context.time_zone"),
     ],
 )
 async def test_rules_on_fields_are_enforced_on_unary_calls(echo, change, field):
