@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import grpc
@@ -16,6 +16,7 @@ from opentelemetry.instrumentation.grpc import aio_client_interceptors
 
 from mesh.config import ConfigError, split_address
 from mesh.deadline import UnaryDeadline
+from mesh.errors import ErrorReason, MeshError
 from mesh.server import MAX_MESSAGE_BYTES
 
 _DOWN = (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
@@ -89,6 +90,18 @@ class Pool:
         """Return the address of the session's instance."""
         return self._ranked(session_id, region)[0].target.address
 
+    @contextlib.contextmanager
+    def using(self, session_id: str, region: str = "") -> Iterator[grpc.aio.Channel]:
+        """Lend the session its channel, and note whether its instance failed: not whether anything else did."""
+        channel = self.channel(session_id, region)
+        try:
+            yield channel
+        except Exception as error:
+            if _blames(error, self.name):
+                self.report(channel, ok=False)
+            raise
+        self.report(channel, ok=True)
+
     def report(self, channel: grpc.aio.Channel, *, ok: bool) -> None:
         """Say how a call went; an instance that fails three times in a row is left alone for five seconds."""
         for member in self._members:
@@ -126,6 +139,16 @@ async def pool(name: str, region: str, targets: Sequence[Target]) -> AsyncIterat
     finally:
         for member in made._members:  # noqa: SLF001
             await member.channel.close()
+
+
+def _blames(error: BaseException, name: str) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(_blames(one, name) for one in error.exceptions)
+    return (
+        isinstance(error, MeshError)
+        and error.reason == ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE
+        and error.metadata.get("dependency") == name
+    )
 
 
 def _channel(address: str) -> grpc.aio.Channel:

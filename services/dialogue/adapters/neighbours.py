@@ -1,5 +1,7 @@
 """The five neighbours over gRPC, each session sticking to one instance of each."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -24,17 +26,26 @@ class GrpcNeighbours:
     endpointing: asr_adapter.Endpointing
     consent_timeout_s: float
 
-    def recognition(self, info: SessionInfo) -> AbstractAsyncContextManager[asr_adapter.AsrRecognition]:
+    @contextlib.asynccontextmanager
+    async def recognition(self, info: SessionInfo) -> AsyncIterator[asr_adapter.AsrRecognition]:
         """Open the stream to the recogniser."""
-        return asr_adapter.recognition(self.asr.channel(info.session_id, info.region), info, self.endpointing)
+        with self.asr.using(info.session_id, info.region) as channel:
+            async with asr_adapter.recognition(channel, info, self.endpointing) as made:
+                yield made
 
-    def understander(self, info: SessionInfo) -> AbstractAsyncContextManager[nlu_adapter.NluUnderstander]:
+    @contextlib.asynccontextmanager
+    async def understander(self, info: SessionInfo) -> AsyncIterator[nlu_adapter.NluUnderstander]:
         """Open the stream to the NLU service."""
-        return nlu_adapter.understander(self.nlu.channel(info.session_id, info.region), info)
+        with self.nlu.using(info.session_id, info.region) as channel:
+            async with nlu_adapter.understander(channel, info) as made:
+                yield made
 
-    def voice(self, info: SessionInfo) -> AbstractAsyncContextManager[tts_adapter.TtsVoice]:
+    @contextlib.asynccontextmanager
+    async def voice(self, info: SessionInfo) -> AsyncIterator[tts_adapter.TtsVoice]:
         """Open the stream to the TTS service."""
-        return tts_adapter.voice(self.tts.channel(info.session_id, info.region), info)
+        with self.tts.using(info.session_id, info.region) as channel:
+            async with tts_adapter.voice(channel, info) as made:
+                yield made
 
     def crm(self, info: SessionInfo) -> AbstractAsyncContextManager[crm_adapter.GrpcCrmLink]:
         """Make the link to the CRM gateway."""

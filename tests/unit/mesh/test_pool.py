@@ -3,6 +3,7 @@
 import pytest
 
 from mesh.config import ConfigError
+from mesh.errors import ErrorReason, MeshError
 from mesh.pool import Pool, Target, parse_targets
 
 FOUR = [Target(f"127.0.0.1:{port}", region) for port, region in ((1, "eu"), (2, "eu"), (3, "us"), (4, "us"))]
@@ -52,6 +53,28 @@ async def test_with_its_region_down_a_session_goes_to_the_other():
         for _ in range(3):
             pool.report(channel, ok=False)
     assert set(placed(pool).values()) == {"127.0.0.1:3", "127.0.0.1:4"}
+
+
+def unavailable(dependency: str) -> MeshError:
+    return MeshError(ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE, "gone", metadata={"dependency": dependency})
+
+
+@pytest.mark.parametrize(
+    ("error", "elsewhere"),
+    [
+        (unavailable("asr"), True),
+        (ExceptionGroup("tasks", [KeyError("x"), unavailable("asr")]), True),
+        (unavailable("nlu"), False),
+        (MeshError(ErrorReason.ERROR_REASON_INVALID_AUDIO, "half a sample"), False),
+    ],
+)
+async def test_an_instance_is_blamed_for_its_own_failures_only(error: Exception, elsewhere: bool):
+    pool = Pool("asr", "eu", FOUR)
+    session = next(s for s in SESSIONS if pool.address(s) == "127.0.0.1:1")
+    for _ in range(3):
+        with pytest.raises(type(error)), pool.using(session):
+            raise error
+    assert (pool.address(session) != "127.0.0.1:1") == elsewhere
 
 
 def test_targets_are_read():
