@@ -106,6 +106,8 @@ async def serving(
     in_flight = InFlightInterceptor()
     server = make_grpc_server(settings, in_flight)
     async with contextlib.AsyncExitStack() as stack:
+        # What ends between the server's start and the drain (a task that failed at once) leaves none running.
+        stack.push_async_callback(server.stop, None)
         try:
             async with asyncio.TaskGroup() as tasks:
                 runtime = Runtime(service, settings, server, stack, tasks)
@@ -136,8 +138,10 @@ async def _start(runtime: Runtime, settings: ServiceSettings, in_flight: InFligh
         if runtime.draining.is_set():
             return
         runtime.draining.set()
-        await health.draining()
-        await runtime.server.stop(grace_s)
+        try:
+            await health.draining()
+        finally:
+            await runtime.server.stop(grace_s)
         if not await in_flight.ended(_CLEAN_UP_S):
             _log.warning("service.calls_left", calls=in_flight.count)
 

@@ -104,12 +104,23 @@ async def test_words_have_times_on_the_audio_clock_and_confidences(stub: AsrServ
 
 
 async def test_partial_transcripts_grow_towards_the_final(stub: AsrServiceStub) -> None:
-    # One partial is under way at a time and this caller is fast: the pace shows in the service's own test.
-    heard = await talk(stub, [config(interim=True), *frames(recording("rms-0.flac")), END])
+    # One partial is under way at a time and this caller is fast: it waits for the first before it says the rest.
+    call = stub.StreamingRecognize(timeout=60)
+    heard = Heard()
+    spoken = list(frames(recording("rms-0.flac")))
+    half = len(spoken) // 2
+    for request in [config(interim=True), *spoken[:half]]:
+        await call.write(request)
+    while "partial" not in heard.kinds:
+        heard.responses.append(await call.read())
+    for request in [*spoken[half:], END]:
+        await call.write(request)
+    while (response := await call.read()) is not grpc.aio.EOF:
+        heard.responses.append(response)
     partial = [t for t in heard.transcripts if not t.is_final and not t.is_speculative]
-    assert partial
     assert all(t.utterance == 0 and not t.words for t in partial)
     assert [seconds(t.end) for t in partial] == sorted(seconds(t.end) for t in partial)
+    assert heard.kinds[-1] == "final"
 
 
 async def test_only_finals_come_where_nothing_else_is_wanted(stub: AsrServiceStub) -> None:
