@@ -9,6 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from voicemesh.common.v1 import audio_pb2, error_pb2, speech_pb2
 from voicemesh.dialogue.v1 import dialogue_pb2 as d
+from voicemesh.dialogue.v1 import turn_taking_pb2
 from voicemesh.dialogue.v1.dialogue_service_pb2 import ConverseResponse
 
 import voicemesh_client as sdk
@@ -61,7 +62,7 @@ def test_understanding() -> None:
 
 
 def test_latency_is_there_or_not() -> None:
-    latency = d.TurnLatency(endpointing=half(), total=half(1))
+    latency = turn_taking_pb2.TurnLatency(endpointing=half(), total=half(1))
     event = event_of(ConverseResponse(agent_turn_ended=d.AgentTurnEnded(turn_id="a", latency=latency)), 0.0)
     assert isinstance(event, sdk.AgentTurnEnded)
     assert event.latency is not None

@@ -144,16 +144,31 @@ Global___AudioFrame: _TypeAlias = AudioFrame  # noqa: Y015
 
 @_typing.final
 class Finalize(_message.Message):
-    """Ends the utterance in progress now."""
+    """Ends the utterance in progress: now, or once its pause has lasted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    PAUSE_FIELD_NUMBER: _builtins.int
+    SILENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pause(self) -> _duration_pb2.Duration:
+        """The pause that was judged: `at` of its SpeechActivity. Once speech has gone on since, the message is void.
+        Unset: the utterance ends whatever the caller does.
+        """
+
+    @_builtins.property
+    def silence(self) -> _duration_pb2.Duration:
+        """Silence that the pause has to last; unset: none beyond what it has lasted already."""
+
     def __init__(
         self,
+        *,
+        pause: _duration_pb2.Duration | None = ...,
+        silence: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pause", b"pause", "silence", b"silence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pause", b"pause", "silence", b"silence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -13,6 +13,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from voicemesh.common.v1 import audio_pb2 as _audio_pb2
 from voicemesh.common.v1 import context_pb2 as _context_pb2
 from voicemesh.common.v1 import speech_pb2 as _speech_pb2
+from voicemesh.dialogue.v1 import turn_taking_pb2 as _turn_taking_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -110,6 +111,7 @@ class StartSession(_message.Message):
     FLOW_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGES_PLAYBACK_FIELD_NUMBER: _builtins.int
+    TURN_TAKING_FIELD_NUMBER: _builtins.int
     domain: _builtins.str
     """The domain whose flows guide the conversation, for example "clinic"."""
     direction: Global___Direction.ValueType
@@ -142,6 +144,10 @@ class StartSession(_message.Message):
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The client's own keys, kept with the call."""
 
+    @_builtins.property
+    def turn_taking(self) -> _turn_taking_pb2.TurnTaking:
+        """How turns are taken in this session."""
+
     def __init__(
         self,
         *,
@@ -155,10 +161,11 @@ class StartSession(_message.Message):
         flow: _builtins.str = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         acknowledges_playback: _builtins.bool = ...,
+        turn_taking: _turn_taking_pb2.TurnTaking | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "customer", b"customer", "input_audio", b"input_audio", "output_audio", b"output_audio"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "customer", b"customer", "input_audio", b"input_audio", "output_audio", b"output_audio", "turn_taking", b"turn_taking"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledges_playback", b"acknowledges_playback", "context", b"context", "customer", b"customer", "device", b"device", "direction", b"direction", "domain", b"domain", "flow", b"flow", "input_audio", b"input_audio", "labels", b"labels", "output_audio", b"output_audio"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledges_playback", b"acknowledges_playback", "context", b"context", "customer", b"customer", "device", b"device", "direction", b"direction", "domain", b"domain", "flow", b"flow", "input_audio", b"input_audio", "labels", b"labels", "output_audio", b"output_audio", "turn_taking", b"turn_taking"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -312,22 +319,28 @@ class UpdateSession(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     ON_HOLD_FIELD_NUMBER: _builtins.int
     MUTED_FIELD_NUMBER: _builtins.int
+    TURN_TAKING_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """BCP 47 tag of the language from now on."""
     on_hold: _builtins.bool
     """Whether the call is on hold: nothing is recognised and nothing is said."""
     muted: _builtins.bool
     """Whether the caller is muted: silence is not counted against the caller."""
+    @_builtins.property
+    def turn_taking(self) -> _turn_taking_pb2.TurnTaking:
+        """How turns are taken from now on; unset parts stay as they are."""
+
     def __init__(
         self,
         *,
         language: _builtins.str | None = ...,
         on_hold: _builtins.bool | None = ...,
         muted: _builtins.bool | None = ...,
+        turn_taking: _turn_taking_pb2.TurnTaking | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_language", b"_language", "_muted", b"_muted", "_on_hold", b"_on_hold", "language", b"language", "muted", b"muted", "on_hold", b"on_hold"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_language", b"_language", "_muted", b"_muted", "_on_hold", b"_on_hold", "language", b"language", "muted", b"muted", "on_hold", b"on_hold", "turn_taking", b"turn_taking"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_language", b"_language", "_muted", b"_muted", "_on_hold", b"_on_hold", "language", b"language", "muted", b"muted", "on_hold", b"on_hold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_language", b"_language", "_muted", b"_muted", "_on_hold", b"_on_hold", "language", b"language", "muted", b"muted", "on_hold", b"on_hold", "turn_taking", b"turn_taking"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__language: _TypeAlias = _typing.Literal["language"]  # noqa: Y015
     _WhichOneofArgType__language: _TypeAlias = _typing.Literal["_language", b"_language"]  # noqa: Y015
@@ -619,60 +632,6 @@ class AgentAudio(_message.Message):
 Global___AgentAudio: _TypeAlias = AgentAudio  # noqa: Y015
 
 @_typing.final
-class TurnLatency(_message.Message):
-    """How long the stages of an answer took, on the server."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ENDPOINTING_FIELD_NUMBER: _builtins.int
-    TRANSCRIPTION_FIELD_NUMBER: _builtins.int
-    UNDERSTANDING_FIELD_NUMBER: _builtins.int
-    POLICY_FIELD_NUMBER: _builtins.int
-    SYNTHESIS_FIELD_NUMBER: _builtins.int
-    TOTAL_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def endpointing(self) -> _duration_pb2.Duration:
-        """End of the caller's last voiced sample to the recogniser's decision that the utterance is over."""
-
-    @_builtins.property
-    def transcription(self) -> _duration_pb2.Duration:
-        """Time spent transcribing after the utterance was over."""
-
-    @_builtins.property
-    def understanding(self) -> _duration_pb2.Duration:
-        """Time to the meaning."""
-
-    @_builtins.property
-    def policy(self) -> _duration_pb2.Duration:
-        """Time to the reply's words."""
-
-    @_builtins.property
-    def synthesis(self) -> _duration_pb2.Duration:
-        """Time to the first audio."""
-
-    @_builtins.property
-    def total(self) -> _duration_pb2.Duration:
-        """End of the caller's last voiced sample to the first audio being sent."""
-
-    def __init__(
-        self,
-        *,
-        endpointing: _duration_pb2.Duration | None = ...,
-        transcription: _duration_pb2.Duration | None = ...,
-        understanding: _duration_pb2.Duration | None = ...,
-        policy: _duration_pb2.Duration | None = ...,
-        synthesis: _duration_pb2.Duration | None = ...,
-        total: _duration_pb2.Duration | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["endpointing", b"endpointing", "policy", b"policy", "synthesis", b"synthesis", "total", b"total", "transcription", b"transcription", "understanding", b"understanding"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpointing", b"endpointing", "policy", b"policy", "synthesis", b"synthesis", "total", b"total", "transcription", b"transcription", "understanding", b"understanding"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___TurnLatency: _TypeAlias = TurnLatency  # noqa: Y015
-
-@_typing.final
 class AgentTurnEnded(_message.Message):
     """All audio of the agent's turn was sent, or it was broken off."""
 
@@ -691,7 +650,7 @@ class AgentTurnEnded(_message.Message):
         """Length of its audio."""
 
     @_builtins.property
-    def latency(self) -> Global___TurnLatency:
+    def latency(self) -> _turn_taking_pb2.TurnLatency:
         """How long its answer took; unset where it answers nothing."""
 
     def __init__(
@@ -700,7 +659,7 @@ class AgentTurnEnded(_message.Message):
         turn_id: _builtins.str = ...,
         duration: _duration_pb2.Duration | None = ...,
         interrupted: _builtins.bool = ...,
-        latency: Global___TurnLatency | None = ...,
+        latency: _turn_taking_pb2.TurnLatency | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

@@ -11,6 +11,7 @@ from google.protobuf.internal import containers as _containers
 from voicemesh.common.v1 import context_pb2 as _context_pb2
 from voicemesh.common.v1 import error_pb2 as _error_pb2
 from voicemesh.dialogue.v1 import dialogue_pb2 as _dialogue_pb2
+from voicemesh.dialogue.v1 import turn_taking_pb2 as _turn_taking_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -114,6 +115,7 @@ class ConverseResponse(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     GO_AWAY_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
+    RESUME_PLAYBACK_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Counts the messages of the session from 0, over all its connections."""
     @_builtins.property
@@ -160,6 +162,10 @@ class ConverseResponse(_message.Message):
     def ended(self) -> _dialogue_pb2.SessionEnded:
         """The session is over."""
 
+    @_builtins.property
+    def resume_playback(self) -> _turn_taking_pb2.ResumePlayback:
+        """Go on playing."""
+
     def __init__(
         self,
         *,
@@ -175,12 +181,13 @@ class ConverseResponse(_message.Message):
         error: _error_pb2.Error | None = ...,
         go_away: _dialogue_pb2.GoAway | None = ...,
         ended: _dialogue_pb2.SessionEnded | None = ...,
+        resume_playback: _turn_taking_pb2.ResumePlayback | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["agent_audio", b"agent_audio", "agent_turn", b"agent_turn", "agent_turn_ended", b"agent_turn_ended", "audio_offset", b"audio_offset", "ended", b"ended", "error", b"error", "go_away", b"go_away", "response", b"response", "started", b"started", "stop_playback", b"stop_playback", "transcript", b"transcript", "understanding", b"understanding"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent_audio", b"agent_audio", "agent_turn", b"agent_turn", "agent_turn_ended", b"agent_turn_ended", "audio_offset", b"audio_offset", "ended", b"ended", "error", b"error", "go_away", b"go_away", "response", b"response", "resume_playback", b"resume_playback", "started", b"started", "stop_playback", b"stop_playback", "transcript", b"transcript", "understanding", b"understanding"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_audio", b"agent_audio", "agent_turn", b"agent_turn", "agent_turn_ended", b"agent_turn_ended", "audio_offset", b"audio_offset", "ended", b"ended", "error", b"error", "go_away", b"go_away", "response", b"response", "sequence", b"sequence", "started", b"started", "stop_playback", b"stop_playback", "transcript", b"transcript", "understanding", b"understanding"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_audio", b"agent_audio", "agent_turn", b"agent_turn", "agent_turn_ended", b"agent_turn_ended", "audio_offset", b"audio_offset", "ended", b"ended", "error", b"error", "go_away", b"go_away", "response", b"response", "resume_playback", b"resume_playback", "sequence", b"sequence", "started", b"started", "stop_playback", b"stop_playback", "transcript", b"transcript", "understanding", b"understanding"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["started", "transcript", "understanding", "agent_turn", "agent_audio", "agent_turn_ended", "stop_playback", "error", "go_away", "ended"]  # noqa: Y015
+    _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["started", "transcript", "understanding", "agent_turn", "agent_audio", "agent_turn_ended", "stop_playback", "error", "go_away", "ended", "resume_playback"]  # noqa: Y015
     _WhichOneofArgType_response: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_response) -> _WhichOneofReturnType_response | None: ...
 
