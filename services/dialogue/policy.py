@@ -99,11 +99,38 @@ class CallInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnTaking:
+    """How turns are taken while an answer is waited for, in seconds; None: the server's own."""
+
+    shortest_pause: float | None = None
+    """Silence after which a complete sentence is a turn."""
+    longest_pause: float | None = None
+    """Silence after which any words are a turn."""
+    barge_in_speaking: float | None = None
+    """Speech over the agent's voice that makes the agent pause."""
+    barge_in_thinking: float | None = None
+    """Speech that makes the agent drop the answer it prepares."""
+
+    def over(self, base: TurnTaking) -> TurnTaking:
+        """Fill what is unset from `base`."""
+        values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return dataclasses.replace(base, **{name: value for name, value in values.items() if value is not None})
+
+
+@dataclass(frozen=True, slots=True)
 class Expectation:
     """What the agent waits for, so that the answer is read in its light; the likeliest first."""
 
     intents: tuple[str, ...] = ()
     entity_types: tuple[str, ...] = ()
+    yes_no: bool = False
+    """Whether a yes or a no is a whole answer."""
+    characters: tuple[int, int] | None = None
+    """How many digits or letters a number that is waited for has, at least and at most; None: unknown."""
+    keys: int | None = None
+    """How many telephone keys are a whole answer; None: as many as come before `#` or a pause."""
+    turn_taking: TurnTaking = TurnTaking()
+    """How this answer is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +177,9 @@ class Reply:
     """Whether a person takes the call over; `end` is set too."""
     uninterruptible: bool = False
     """Whether the caller must hear it to its end."""
+    effective_after: int | None = None
+    """How many of the sentences the caller must have heard for the outcomes to take effect; None: all.
+    Until then the caller cannot interrupt."""
 
     @property
     def text(self) -> str:
@@ -299,6 +329,14 @@ class Policy(Protocol):
         """React when the caller has said nothing for the `count`-th time in a row, counted from 1.
 
         It prompts twice, then says goodbye and ends the call.
+        """
+        ...
+
+    def read_keys(self, state: State, keys: str, call: CallInfo) -> Understanding:
+        """What telephone keys mean as the answer to what is waited for.
+
+        They fill the slots that speech fills. `keys` holds 0-9, A-D and `*`; a `#` that ended them is left out.
+        Keys that mean nothing here give an understanding out of scope.
         """
         ...
 
