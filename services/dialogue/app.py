@@ -20,8 +20,11 @@ from services.dialogue.domains import time_zones
 from services.dialogue.flow import installed_policy
 from services.dialogue.handlers import Conversations
 from services.dialogue.phrases import Phrases
+from services.dialogue.policy import TurnTaking
 from services.dialogue.servicer import DialogueServicer
 from services.dialogue.session import Limits
+from services.dialogue.turns.floor import Pace
+from services.dialogue.turns.habits import SpeechHabits
 
 _DATABASE_VARIABLE = "VOICEMESH_DIALOGUE_DATABASE_URL"
 
@@ -51,12 +54,14 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
             silence_s=settings.dialogue_silence_s,
             forward_ms=settings.dialogue_forward_ms,
             drain_s=settings.drain_s,
+            pace=_pace(settings),
         ),
         text_silence_s=settings.dialogue_text_silence_s,
         max_sessions=settings.dialogue_max_sessions,
         draining=runtime.draining,
         instance=runtime.instance,
         phrases=Phrases(settings.domains_dir),
+        habits=SpeechHabits(settings.domains_dir),
         time_zones=time_zones(settings.domains_dir),
     )
     runtime.add_servicer(
@@ -66,10 +71,25 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     )
 
 
+def _pace(settings: DialogueSettings) -> Pace:
+    taking = TurnTaking(
+        shortest_pause=settings.dialogue_shortest_pause_ms / 1000,
+        longest_pause=settings.dialogue_longest_pause_ms / 1000,
+        barge_in_speaking=settings.dialogue_barge_in_speaking_ms / 1000,
+        barge_in_thinking=settings.dialogue_barge_in_thinking_ms / 1000,
+    )
+    return Pace(
+        taking,
+        repair_s=settings.dialogue_repair_ms / 1000,
+        filler_s=settings.dialogue_filler_ms / 1000,
+        keys_s=settings.dialogue_keys_ms / 1000,
+    )
+
+
 async def _neighbours(settings: DialogueSettings, runtime: Runtime) -> GrpcNeighbours:
     endpointing = Endpointing(
         speculate_s=settings.dialogue_speculate_ms / 1000,
-        end_s=settings.dialogue_endpoint_ms / 1000,
+        end_s=settings.dialogue_longest_pause_ms / 1000,
         session_s=settings.dialogue_session_limit_s,
     )
     return GrpcNeighbours(

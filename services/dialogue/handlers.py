@@ -17,7 +17,9 @@ from services.dialogue.phrases import Phrases
 from services.dialogue.policy import DomainInfo, Policy
 from services.dialogue.ports import CallRecord, Neighbours
 from services.dialogue.refusals import going_away, unsupported_language
-from services.dialogue.session import Emit, Limits, Session
+from services.dialogue.session import Limits, Session
+from services.dialogue.turns.agent_side import Emit
+from services.dialogue.turns.habits import SpeechHabits
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Conversations:
         draining: set when the process is going away.
         instance: this process's name.
         phrases: words that are likely in answers.
+        habits: how people speak.
         time_zones: of each domain, for sessions that name none.
     """
 
@@ -60,10 +63,12 @@ class Conversations:
         draining: asyncio.Event,
         instance: str,
         phrases: Phrases,
+        habits: SpeechHabits,
         time_zones: Mapping[str, str],
     ) -> None:
         self._time_zones = time_zones
         self._phrases = phrases
+        self._habits = habits
         self._policy = policy
         self._neighbours = neighbours
         self._record = record
@@ -98,6 +103,7 @@ class Conversations:
                 limits=limits,
                 supported_languages=domain.languages,
                 phrases=self._phrases,
+                habits=self._habits,
             )
             await session.run(incoming, self._instance, self._draining)
 

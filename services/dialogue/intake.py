@@ -37,6 +37,10 @@ class AudioIntake:
             piece, self._buffer = bytes(self._buffer), bytearray()
             await self.recognition.send(piece)
 
+    async def finalize(self, pause: float, silence: float) -> None:
+        """End the utterance once its pause has lasted; seconds on the audio clock."""
+        await self.recognition.finalize(pause, silence)
+
     async def finish(self) -> None:
         """Forward what is gathered and say that no more comes."""
         if self._finished:

@@ -13,3 +13,15 @@ STAGE_SECONDS = Histogram("voicemesh_dialogue_stage_seconds", "Stages of an answ
 INTERRUPTED = Counter("voicemesh_dialogue_interrupted", "Agent turns that the caller talked over")
 CRM_FACTS_DROPPED = Counter("voicemesh_dialogue_crm_facts_dropped", "Facts the CRM gateway was too slow to take")
 RECOVERED = Counter("voicemesh_dialogue_sessions_recovered", "Sessions whose process died and that were closed for it")
+SPECULATIONS = Counter(
+    "voicemesh_dialogue_speculations", "Answers prepared in a pause, by what became of them", ["result"]
+)
+SPECULATION_SECONDS = Counter(
+    "voicemesh_dialogue_speculation_seconds",
+    "Time that prepared answers took, by what became of them",
+    ["result", "stage"],
+)
+ENDINGS = Counter("voicemesh_dialogue_endings", "How the words before a pause were judged", ["ending"])
+FALSE_ALARMS = Counter("voicemesh_dialogue_false_alarms", "Sounds that paused the agent and were no interruption")
+REPAIRED = Counter("voicemesh_dialogue_turns_repaired", "Turns that went on after they had been taken for over")
+FILLERS = Counter("voicemesh_dialogue_fillers", "Fillers spoken because the answer took long")

@@ -4,9 +4,9 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
-from services.dialogue.policy import Entity, Expectation, Slot, Understanding
+from services.dialogue.policy import Entity, Expectation, Slot, TurnTaking, Understanding
 
-__all__ = ["Entity", "Expectation", "Slot", "Understanding"]
+__all__ = ["Entity", "Expectation", "Slot", "TurnTaking", "Understanding"]
 
 Encoding = Literal["pcm16", "mulaw", "alaw"]
 _BYTES_PER_SAMPLE: dict[Encoding, int] = {"pcm16": 2, "mulaw": 1, "alaw": 1}
@@ -54,6 +54,10 @@ class SessionInfo:
     output_audio: AudioFormat | None = None
     """None: the agent writes."""
     acknowledges_playback: bool = False
+    turn_taking: TurnTaking = field(default_factory=TurnTaking)
+    """What the client wants of it; unset parts are the flow's or the server's."""
+    no_barge_in: bool = False
+    """Whether the agent speaks on, whatever the caller says meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds an answer's stages took; `total` runs from the arrival of the caller's last voiced sample."""
+    """Seconds the caller waited for an answer's stages; `total` runs from the arrival of the last voiced sample."""
 
     endpointing: float = 0.0
     transcription: float = 0.0
@@ -76,6 +80,8 @@ class Latency:
     policy: float = 0.0
     synthesis: float = 0.0
     total: float = 0.0
+    prepared: bool = False
+    """Whether the answer was there before the turn was known to be over."""
 
 
 # What the caller's side sends.
@@ -91,9 +97,16 @@ class CallerAudio:
 
 @dataclass(frozen=True, slots=True)
 class CallerText:
-    """Typed words, or telephone keys."""
+    """Typed words."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerKeys:
+    """Telephone keys that were pressed: 0-9, A-D, `*` and `#`."""
+
+    keys: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,8 @@ class SessionUpdate:
     language: str | None = None
     on_hold: bool | None = None
     muted: bool | None = None
+    turn_taking: TurnTaking = field(default_factory=TurnTaking)
+    no_barge_in: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +155,7 @@ class SpeechActivity:
 
     kind: Literal["started", "paused", "resumed", "ended"]
     at: float
+    utterance: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +167,8 @@ class Heard:
     is_final: bool
     start: float
     end: float
+    is_speculative: bool = False
+    """Whether it is all of the utterance if the caller says nothing more."""
     words: tuple[Word, ...] = ()
     confidence: float | None = None
     stability: float | None = None
@@ -205,10 +223,11 @@ class Draining:
     """The process is going away."""
 
 
-CallerInput: TypeAlias = CallerAudio | CallerText | Playback | SessionUpdate | EndOfAudio | EndSession
+CallerInput: TypeAlias = CallerAudio | CallerText | CallerKeys | Playback | SessionUpdate | EndOfAudio | EndSession
 
 SessionInput: TypeAlias = (
     CallerText
+    | CallerKeys
     | Playback
     | SessionUpdate
     | EndOfAudio
@@ -286,6 +305,14 @@ class StopPlayback:
     """Play no more of the turn."""
 
     turn_id: str
+    may_resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePlayback:
+    """Go on playing the turn where it stopped."""
+
+    turn_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +350,7 @@ SessionOutput: TypeAlias = (
     | AgentAudio
     | AgentEnded
     | StopPlayback
+    | ResumePlayback
     | GoingAway
     | Refused
     | Ended

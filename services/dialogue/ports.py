@@ -30,8 +30,11 @@ class Recognition(Protocol):
     async def finish(self) -> None:
         """Say that no more audio comes; what is pending is still answered."""
 
-    async def configure(self, language: str, phrases: Sequence[str]) -> None:
-        """From now on recognise this language, with these words likely."""
+    async def configure(self, language: str, phrases: Sequence[str], longest_pause: float) -> None:
+        """From now on recognise this language, with these words likely; no utterance has a longer pause."""
+
+    async def finalize(self, pause: float, silence: float) -> None:
+        """End the utterance once the pause that began at `pause` has lasted `silence`, unless speech goes on."""
 
     def events(self) -> AsyncIterator[SpeechActivity | Heard | RecognitionEnded]:
         """Yield what is heard; the last is RecognitionEnded."""
@@ -66,8 +69,8 @@ class SpeechPiece(Protocol):
 class Voice(Protocol):
     """One session's stream to the TTS service."""
 
-    def speak(self, turn_id: str, sentences: Sequence[str]) -> AsyncGenerator[SpeechPiece, None]:
-        """Yield the speech of a turn as it is made; closing the iterator cancels the rest."""
+    def speak(self, utterance_id: str, sentences: Sequence[str]) -> AsyncGenerator[SpeechPiece, None]:
+        """Yield speech as it is made; closing the iterator cancels the rest. Several may be made at once."""
 
     async def set_language(self, language: str) -> None:
         """Speak another language from the next turn on."""
@@ -122,10 +125,13 @@ class CallRecord(Protocol):
         """The records know the caller: what follows is theirs."""
 
     async def turn(self, turn_id: str, heard: Heard, understanding: Understanding) -> None:
-        """A caller's turn was understood."""
+        """A caller's turn is over; its meaning is empty where it was not answered."""
 
-    async def delivered(self, turn_id: str, text: str, outcomes: Sequence[Outcome], state: State) -> None:
-        """An agent's turn was heard: its outcomes take effect."""
+    async def took_effect(self, turn_id: str, outcomes: Sequence[Outcome], state: State) -> None:
+        """Enough of an agent's turn was heard: its outcomes take effect."""
+
+    async def spoke(self, turn_id: str, text: str, state: State) -> None:
+        """An agent's turn is over: the words that the caller has heard, and all that is known."""
 
     async def ended(self, end: Ended, state: State | None, sentiment: float | None) -> None:
         """The call is over: waits until its one outcome is on disk."""

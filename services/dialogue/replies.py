@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from voicemesh.common.v1 import audio_pb2, speech_pb2
-from voicemesh.dialogue.v1 import dialogue_pb2
+from voicemesh.dialogue.v1 import dialogue_pb2, turn_taking_pb2
 from voicemesh.dialogue.v1.dialogue_service_pb2 import ConverseResponse
 
 from mesh.durations import to_duration, to_timestamp
@@ -87,11 +87,17 @@ def _agent_ended(output: model.AgentEnded) -> ConverseResponse:
     if output.latency is not None:
         for stage in ("endpointing", "transcription", "understanding", "policy", "synthesis", "total"):
             getattr(ended.latency, stage).CopyFrom(to_duration(getattr(output.latency, stage)))
+        ended.latency.prepared = output.latency.prepared
     return ConverseResponse(agent_turn_ended=ended)
 
 
 def _stop_playback(output: model.StopPlayback) -> ConverseResponse:
-    return ConverseResponse(stop_playback=dialogue_pb2.StopPlayback(turn_id=output.turn_id))
+    stop = dialogue_pb2.StopPlayback(turn_id=output.turn_id, may_resume=output.may_resume)
+    return ConverseResponse(stop_playback=stop)
+
+
+def _resume_playback(output: model.ResumePlayback) -> ConverseResponse:
+    return ConverseResponse(resume_playback=turn_taking_pb2.ResumePlayback(turn_id=output.turn_id))
 
 
 def _going_away(output: model.GoingAway) -> ConverseResponse:
@@ -147,6 +153,7 @@ _MAKERS: dict[type, Callable[[Any], ConverseResponse]] = {
     model.AgentAudio: _agent_audio,
     model.AgentEnded: _agent_ended,
     model.StopPlayback: _stop_playback,
+    model.ResumePlayback: _resume_playback,
     model.GoingAway: _going_away,
     model.Refused: _refused,
     model.Ended: _ended,

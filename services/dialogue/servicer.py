@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from voicemesh.common.v1 import audio_pb2
-from voicemesh.dialogue.v1 import dialogue_pb2
+from voicemesh.dialogue.v1 import dialogue_pb2, turn_taking_pb2
 from voicemesh.dialogue.v1.dialogue_service_pb2 import (
     ConversationDomain,
     ConverseRequest,
@@ -114,7 +114,7 @@ def _input(request: ConverseRequest) -> model.CallerInput:  # noqa: PLR0911 - on
         case "text":
             return model.CallerText(request.text.text)
         case "dtmf":
-            return model.CallerText(request.dtmf.digits)
+            return model.CallerKeys(request.dtmf.digits)
         case "playback":
             return model.Playback(request.playback.turn_id, seconds(request.playback.played), request.playback.finished)
         case "update":
@@ -123,6 +123,8 @@ def _input(request: ConverseRequest) -> model.CallerInput:  # noqa: PLR0911 - on
                 language=update.language if update.HasField("language") else None,
                 on_hold=update.on_hold if update.HasField("on_hold") else None,
                 muted=update.muted if update.HasField("muted") else None,
+                turn_taking=_taking(update.turn_taking),
+                no_barge_in=update.turn_taking.no_barge_in if update.turn_taking.HasField("no_barge_in") else None,
             )
         case "end_of_audio":
             return model.EndOfAudio()
@@ -152,6 +154,18 @@ def _info(start: dialogue_pb2.StartSession) -> model.SessionInfo:
         input_audio=_format(start.input_audio) if start.HasField("input_audio") else None,
         output_audio=_format(start.output_audio) if start.HasField("output_audio") else None,
         acknowledges_playback=start.acknowledges_playback,
+        turn_taking=_taking(start.turn_taking),
+        no_barge_in=start.turn_taking.no_barge_in,
+    )
+
+
+def _taking(proto: turn_taking_pb2.TurnTaking) -> model.TurnTaking:
+    """Return what is set."""
+    return model.TurnTaking(
+        shortest_pause=seconds(proto.shortest_pause) if proto.HasField("shortest_pause") else None,
+        longest_pause=seconds(proto.longest_pause) if proto.HasField("longest_pause") else None,
+        barge_in_speaking=seconds(proto.barge_in_while_speaking) if proto.HasField("barge_in_while_speaking") else None,
+        barge_in_thinking=seconds(proto.barge_in_while_thinking) if proto.HasField("barge_in_while_thinking") else None,
     )
 
 

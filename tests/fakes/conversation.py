@@ -11,6 +11,7 @@ from services.dialogue.adapters.tts import Piece
 from services.dialogue.phrases import Phrases
 from services.dialogue.policy import Policy
 from services.dialogue.session import Limits, Session
+from services.dialogue.turns.habits import SpeechHabits
 
 PCM = model.AudioFormat("pcm16", 16_000)
 SECOND = b"\0\0" * 16_000
@@ -23,6 +24,7 @@ class FakeRecognition:
     received: int = 0
     finished: bool = False
     configurations: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    finalized: list[tuple[float, float]] = field(default_factory=list)
     said: asyncio.Queue = field(default_factory=asyncio.Queue)
 
     async def send(self, data: bytes) -> None:
@@ -32,8 +34,11 @@ class FakeRecognition:
         self.finished = True
         self.said.put_nowait(model.RecognitionEnded())
 
-    async def configure(self, language: str, phrases: Sequence[str]) -> None:
+    async def configure(self, language: str, phrases: Sequence[str], longest_pause: float) -> None:
         self.configurations.append((language, tuple(phrases)))
+
+    async def finalize(self, pause: float, silence: float) -> None:
+        self.finalized.append((pause, silence))
 
     async def events(self):
         while True:
@@ -42,8 +47,10 @@ class FakeRecognition:
             if isinstance(event, model.RecognitionEnded):
                 return
 
-    def speaks(self, text: str, *, start: float = 0.0, end: float = 1.0, final: bool = True) -> None:
-        """The caller says something."""
+    def speaks(self, text: str, *, start: float | None = None, end: float | None = None, final: bool = True) -> None:
+        """The caller says something; unless said otherwise, just now and within a second."""
+        end = asyncio.get_running_loop().time() if end is None else end
+        start = end - 1.0 if start is None else start
         self.said.put_nowait(model.SpeechActivity("started", start))
         self.said.put_nowait(model.Heard(0, text, is_final=False, start=start, end=end))
         if final:
@@ -138,15 +145,18 @@ class FakeRecord:
     async def turn(self, turn_id, heard, understanding) -> None:
         self.log.append(("turn", turn_id, heard.text, understanding.intent))
 
-    async def delivered(self, turn_id, text, outcomes, state) -> None:
-        self.log.append(("delivered", turn_id, tuple(o.event for o in outcomes)))
+    async def took_effect(self, turn_id, outcomes, state) -> None:
+        self.log.append(("took_effect", turn_id, tuple(o.event for o in outcomes)))
+
+    async def spoke(self, turn_id, text, state) -> None:
+        self.log.append(("spoke", turn_id, text))
 
     async def ended(self, end, state, sentiment) -> None:
         self.log.append(("ended", end.disposition))
 
     def events(self) -> list[str]:
         """Return the outcomes that took effect."""
-        return [event for entry in self.log if entry[0] == "delivered" for event in entry[2]]
+        return [event for entry in self.log if entry[0] == "took_effect" for event in entry[2]]
 
 
 @dataclass
@@ -206,6 +216,7 @@ class Stage:
             limits=self.limits,
             supported_languages=("en-US",),
             phrases=Phrases(),
+            habits=SpeechHabits(),
         )
         async with asyncio.TaskGroup() as tasks:
             caller = tasks.create_task(script(self)) if script else None

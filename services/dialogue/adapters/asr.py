@@ -47,8 +47,11 @@ class AsrRecognition:
         self._endpointing = endpointing
         self._finished = False
 
-    async def configure(self, language: str, phrases: Sequence[str] = ()) -> None:
-        """From now on recognise this language, with these words likely; nothing is left to tell after the end."""
+    async def configure(self, language: str, phrases: Sequence[str] = (), longest_pause: float | None = None) -> None:
+        """From now on recognise this language, with these words likely; no utterance has a longer pause.
+
+        Nothing is left to tell after the end.
+        """
         if self._finished:
             return
         assert self._info.input_audio is not None
@@ -57,7 +60,7 @@ class AsrRecognition:
             audio_format=audio_format(self._info.input_audio),
             endpointing=asr_pb2.Endpointing(
                 speculate_after=to_duration(self._endpointing.speculate_s),
-                silence=to_duration(self._endpointing.end_s),
+                silence=to_duration(longest_pause or self._endpointing.end_s),
             ),
             interim_results=True,
             phrases=phrases,
@@ -69,6 +72,13 @@ class AsrRecognition:
     async def send(self, data: bytes) -> None:
         """Give it audio."""
         await self._stream.send(StreamingRecognizeRequest(audio=asr_pb2.AudioFrame(data=data)))
+
+    async def finalize(self, pause: float, silence: float) -> None:
+        """End the utterance once the pause that began at `pause` has lasted `silence`, unless speech goes on."""
+        if self._finished:
+            return
+        judged = asr_pb2.Finalize(pause=to_duration(pause), silence=to_duration(silence))
+        await self._stream.send(StreamingRecognizeRequest(finalize=judged))
 
     async def finish(self) -> None:
         """Say that no more audio comes."""
@@ -82,7 +92,7 @@ class AsrRecognition:
                 if response.HasField("activity"):
                     kind = _KINDS.get(response.activity.kind)
                     if kind is not None:
-                        yield model.SpeechActivity(kind, seconds(response.activity.at))
+                        yield model.SpeechActivity(kind, seconds(response.activity.at), response.activity.utterance)
                 elif response.HasField("transcript"):
                     yield _heard(response.transcript)
         yield model.RecognitionEnded()
@@ -96,6 +106,7 @@ def _heard(proto: asr_pb2.Transcript) -> model.Heard:
         utterance=proto.utterance,
         text=proto.text,
         is_final=proto.is_final,
+        is_speculative=proto.is_speculative,
         start=seconds(proto.start),
         end=seconds(proto.end),
         words=tuple(word(w) for w in proto.words),

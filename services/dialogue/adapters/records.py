@@ -69,7 +69,7 @@ class StoredCall:
         self._events.contact_id, self._contact_name = contact_id, name
 
     async def turn(self, turn_id: str, heard: model.Heard, understanding: model.Understanding) -> None:
-        """A caller's turn was understood."""
+        """A caller's turn is over; its meaning is empty where it was not answered."""
         at = datetime.now(UTC)
         row = {
             **self._turn_row(turn_id, "caller", redacted(heard.text, understanding.entities), at),
@@ -84,19 +84,23 @@ class StoredCall:
         ]
         await self._write(row, events)
 
-    async def delivered(self, turn_id: str, text: str, outcomes: Sequence[Outcome], state: State) -> None:
-        """An agent's turn was heard: its outcomes take effect."""
+    async def took_effect(self, turn_id: str, outcomes: Sequence[Outcome], state: State) -> None:
+        """Enough of an agent's turn was heard: its outcomes take effect."""
         at = datetime.now(UTC)
         self._events.learn_name(state)
         made = [self._events.outcome(turn_id, index, o, at) for index, o in enumerate(outcomes)]
-        words = without_personal(text, state, self._contact_name)
-        row = {**self._turn_row(turn_id, "agent", words, at), "intent": "", "start_s": 0.0, "end_s": 0.0}
         snapshot = (
             sa.update(SESSIONS)
             .where(SESSIONS.c.session_id == self._info.session_id)
             .values(state=state.to_json(), renewed_at=at)
         )
-        await self._write(row, [event for event in made if event is not None], snapshot)
+        await self._write(None, [event for event in made if event is not None], snapshot)
+
+    async def spoke(self, turn_id: str, text: str, state: State) -> None:
+        """An agent's turn is over: the words that the caller has heard."""
+        words = without_personal(text, state, self._contact_name)
+        row = {**self._turn_row(turn_id, "agent", words, datetime.now(UTC))}
+        await self._write({**row, "intent": "", "start_s": 0.0, "end_s": 0.0}, [])
 
     async def ended(self, end: model.Ended, state: State | None, sentiment: float | None) -> None:
         """The call is over: returns once its one outcome is on disk."""
@@ -111,9 +115,12 @@ class StoredCall:
 
         await (await self._recorder.put(self._info.session_id, write))
 
-    async def _write(self, row: dict[str, object], events: Sequence[Message], *statements: sa.Executable) -> None:
+    async def _write(
+        self, row: dict[str, object] | None, events: Sequence[Message], *statements: sa.Executable
+    ) -> None:
         async def write(connection: AsyncConnection) -> None:
-            await insert_once(connection, TURNS, row, unique=["session_id", "turn_id"])
+            if row is not None:
+                await insert_once(connection, TURNS, row, unique=["session_id", "turn_id"])
             for statement in statements:
                 await connection.execute(statement)
             for event in events:

@@ -146,11 +146,11 @@ def test_the_caller_talks_over_the_agent():
     async def test():
         s = stage()
         await s.run(script)
-        stopped = [o.turn_id for o in s.heard if isinstance(o, model.StopPlayback)]
+        stopped = [o.turn_id for o in s.heard if isinstance(o, model.StopPlayback) and not o.may_resume]
         assert stopped == ["a1"]
         broken_off = next(o for o in s.heard if isinstance(o, model.AgentEnded) and o.turn_id == "a1" and o.interrupted)
         assert broken_off.duration == 0.0, "nothing was acknowledged as heard"
-        assert not [e for e in s.record.log if e[0] == "delivered" and e[1] == "a1"]
+        assert not [e for e in s.record.log if e[0] in {"spoke", "took_effect"} and e[1] == "a1"]
         after = s.heard[s.heard.index(broken_off) :]
         assert not [o for o in after if isinstance(o, model.AgentAudio) and o.turn_id == "a1"]
 
@@ -167,7 +167,7 @@ def test_slow_speech_is_cancelled_when_the_caller_talks_over_it():
     async def test():
         s = stage(voice_link=FakeVoice(delay_s=5))
         await s.run(script)
-        assert s.voice_link.cancelled == ["a1"]
+        assert len(s.voice_link.cancelled) == 1
 
     run(test())
 
@@ -180,6 +180,7 @@ def test_a_turn_with_consequences_is_heard_out():
             await s.plays(turn)
         s.recognition_link.speaks("yes")
         await s.until(model.AgentAudio, 5)
+        await asyncio.sleep(3)  # long after the "yes": no part of it
         s.recognition_link.speaks("goodbye")
         await s.plays(4)
         await s.plays(5)

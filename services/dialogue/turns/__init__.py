@@ -1,0 +1,1 @@
+"""Taking turns: when the caller has finished, what is prepared meanwhile, what stops the agent."""

@@ -1,0 +1,81 @@
+"""The caller's side: utterances become turns. A turn cut in two by a pause becomes one again."""
+
+from dataclasses import dataclass, replace
+
+from services.dialogue.model import Heard, Understanding
+from services.dialogue.turns.trace import TurnTrace
+
+
+@dataclass(frozen=True)
+class CallerTurn:
+    """What the caller said, to be answered."""
+
+    turn_id: str
+    heard: Heard
+    """All of it; of a turn in several parts, joined."""
+    trace: TurnTrace
+    understanding: Understanding | None = None
+    """Given where the turn needs no reading: telephone keys."""
+
+
+def joined(first: Heard | None, second: Heard) -> Heard:
+    """Return two stretches of one turn as one: no sentence ended between them."""
+    if first is None:
+        return second
+    text = f"{first.text.rstrip(' .,')} {second.text.lstrip()}".strip() if second.text.strip() else first.text
+    known = [value for value in (first.confidence, second.confidence) if value is not None]
+    return replace(
+        second,
+        text=text,
+        words=first.words + second.words,
+        start=first.start,
+        end=max(first.end, second.end),
+        confidence=min(known) if known else None,
+        compute_time=first.compute_time + second.compute_time,
+    )
+
+
+class Hearing:
+    """Numbers the caller's turns and holds the one that is open."""
+
+    def __init__(self, turns: int = 0) -> None:
+        self.turns = turns
+        """How many turns the caller has begun."""
+        self.speaking = False
+        """Whether the caller speaks, as far as the voice tells."""
+        self.onset: float | None = None
+        """Where the caller's speech began, on the audio clock; None while the caller is silent."""
+        self.pause: float | None = None
+        """Where the pause began that is being judged, on the audio clock."""
+        self._open = ""
+        self._before: Heard | None = None
+
+    def open_turn(self) -> str:
+        """Return the id of the turn that is being spoken, begun now if there was none."""
+        if not self._open:
+            self.turns += 1
+            self._open = f"c{self.turns}"
+        return self._open
+
+    def so_far(self, heard: Heard) -> Heard:
+        """Return the open turn's words, with those of an earlier part before them."""
+        return joined(self._before, heard)
+
+    def close(self, heard: Heard, trace: TurnTrace, meaning: Understanding | None = None) -> CallerTurn:
+        """The open turn is over."""
+        turn = CallerTurn(self.open_turn(), self.so_far(heard), trace, meaning)
+        self._open, self._before = "", None
+        return turn
+
+    def reopen(self, turn: CallerTurn) -> None:
+        """The turn was not over: what comes next belongs to it."""
+        if self._open and self._open != turn.turn_id:
+            # The words that showed it had been counted as a turn of their own.
+            self.turns -= 1
+        self._open, self._before = turn.turn_id, turn.heard
+
+    def forget(self) -> None:
+        """What was being said was nothing."""
+        if self._open and self._before is None:
+            self._open = ""
+            self.turns -= 1
