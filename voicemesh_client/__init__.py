@@ -12,7 +12,7 @@ A client that speaks and listens::
 
 from voicemesh_client.audio import AudioFormat, Encoding
 from voicemesh_client.clock import Clock, MonotonicClock
-from voicemesh_client.config import Direction, SessionConfig
+from voicemesh_client.config import Direction, SessionConfig, TurnTaking
 from voicemesh_client.errors import (
     AccessError,
     ConnectionDroppedError,
@@ -41,6 +41,7 @@ from voicemesh_client.events import (
     ErrorNotice,
     Event,
     GoAway,
+    ResumePlayback,
     Sentiment,
     SessionEnded,
     SessionEvent,
@@ -85,6 +86,7 @@ __all__ = [
     "OverloadedError",
     "PlayedAudio",
     "RequestError",
+    "ResumePlayback",
     "Sentiment",
     "ServiceError",
     "Session",
@@ -104,6 +106,7 @@ __all__ = [
     "StopPlayback",
     "Transcript",
     "TurnLatency",
+    "TurnTaking",
     "UnavailableError",
     "Understanding",
     "UnrecognizedLanguageError",

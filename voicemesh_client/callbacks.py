@@ -24,6 +24,7 @@ _METHODS: dict[type[events.Event], str] = {
     events.AgentAudio: "on_agent_audio",
     events.AgentTurnEnded: "on_agent_turn_ended",
     events.StopPlayback: "on_stop_playback",
+    events.ResumePlayback: "on_resume_playback",
     events.ErrorNotice: "on_error",
     events.GoAway: "on_go_away",
     events.SessionEnded: "on_ended",
@@ -68,6 +69,10 @@ class Callbacks:
     def on_stop_playback(self, callback: Callback[events.StopPlayback]) -> Callback[events.StopPlayback]:
         """Calls the function when the agent's audio must stop."""
         return self._add(events.StopPlayback, callback)
+
+    def on_resume_playback(self, callback: Callback[events.ResumePlayback]) -> Callback[events.ResumePlayback]:
+        """Calls the function when the agent's audio goes on."""
+        return self._add(events.ResumePlayback, callback)
 
     def on_error(self, callback: Callback[events.ErrorNotice]) -> Callback[events.ErrorNotice]:
         """Calls the function when something goes wrong that does not end the session."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from voicemesh.common.v1.context_pb2 import RequestContext
-from voicemesh.dialogue.v1 import dialogue_pb2
+from voicemesh.dialogue.v1 import dialogue_pb2, turn_taking_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,33 @@ class Direction(enum.Enum):
     """The customer called."""
     OUTBOUND = dialogue_pb2.DIRECTION_OUTBOUND
     """The mesh calls the customer: nothing is said before consent says yes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnTaking:
+    """How the agent takes turns with the caller, in seconds; None: as the flow and the server have it."""
+
+    shortest_pause: float | None = None
+    """Silence after which a complete sentence is a turn."""
+    longest_pause: float | None = None
+    """Silence after which any words are a turn."""
+    barge_in_while_speaking: float | None = None
+    """Speech over the agent's voice that makes the agent pause."""
+    barge_in_while_thinking: float | None = None
+    """Speech that makes the agent hold its answer back."""
+    no_barge_in: bool | None = None
+    """Whether the agent speaks on, whatever the caller says meanwhile."""
+
+    def to_proto(self) -> turn_taking_pb2.TurnTaking:
+        """The message of the contract. Raises ValueError for a negative time."""
+        message = turn_taking_pb2.TurnTaking(no_barge_in=self.no_barge_in)
+        for name in ("shortest_pause", "longest_pause", "barge_in_while_speaking", "barge_in_while_thinking"):
+            value = getattr(self, name)
+            if value is not None:
+                if value < 0:
+                    raise ValueError(f"{name} is {value}: use seconds, 0 or more")
+                getattr(message, name).FromNanoseconds(round(value * 1e9))
+        return message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +76,7 @@ class SessionConfig:
     correlation_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     input_audio: AudioFormat | None = None
     output_audio: AudioFormat | None = None
+    turn_taking: TurnTaking | None = None
     frame_ms: int = 20
     outbox_frames: int = 100
     max_events: int = 1_000
@@ -83,4 +111,5 @@ class SessionConfig:
             flow=self.flow,
             labels=dict(self.labels),
             acknowledges_playback=self.output_audio is not None,
+            turn_taking=None if self.turn_taking is None else self.turn_taking.to_proto(),
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from voicemesh.common.v1 import error_pb2, speech_pb2
     from voicemesh.common.v1.audio_pb2 import Word
-    from voicemesh.dialogue.v1 import dialogue_pb2
+    from voicemesh.dialogue.v1 import dialogue_pb2, turn_taking_pb2
     from voicemesh.dialogue.v1.dialogue_service_pb2 import ConverseResponse
 
 
@@ -119,6 +119,7 @@ def _agent_turn_ended(message: dialogue_pb2.AgentTurnEnded, base: _Base) -> even
             policy=_seconds(stages.policy),
             synthesis=_seconds(stages.synthesis),
             total=_seconds(stages.total),
+            prepared=stages.prepared,
         )
     return events.AgentTurnEnded(
         **base,
@@ -131,6 +132,10 @@ def _agent_turn_ended(message: dialogue_pb2.AgentTurnEnded, base: _Base) -> even
 
 def _stop_playback(message: dialogue_pb2.StopPlayback, base: _Base) -> events.StopPlayback:
     return events.StopPlayback(**base, turn_id=message.turn_id, may_resume=message.may_resume)
+
+
+def _resume_playback(message: turn_taking_pb2.ResumePlayback, base: _Base) -> events.ResumePlayback:
+    return events.ResumePlayback(**base, turn_id=message.turn_id)
 
 
 def _error(message: error_pb2.Error, base: _Base) -> events.ErrorNotice:
@@ -168,6 +173,7 @@ _DECODERS: dict[str, Callable[[Any, _Base], events.SessionEvent]] = {
     "agent_audio": _agent_audio,
     "agent_turn_ended": _agent_turn_ended,
     "stop_playback": _stop_playback,
+    "resume_playback": _resume_playback,
     "error": _error,
     "go_away": _go_away,
     "ended": _ended,

@@ -69,6 +69,8 @@ class TurnLatency:
     policy: float
     synthesis: float
     total: float
+    prepared: bool = False
+    """Whether the answer was there before the turn was known to be over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,10 +170,21 @@ class AgentTurnEnded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StopPlayback(Event):
-    """Stop playing the agent's turn now: what is buffered of it is void. `session.speaker` does so itself."""
+    """Stop playing the agent's turn now. `session.speaker` does so itself.
+
+    What is buffered of it is void, unless it `may_resume`: then it is kept until ResumePlayback or another
+    StopPlayback.
+    """
 
     turn_id: str
     may_resume: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumePlayback(Event):
+    """Go on playing the agent's turn where it stopped. `session.speaker` does so itself."""
+
+    turn_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +222,7 @@ SessionEvent = (
     | AgentAudio
     | AgentTurnEnded
     | StopPlayback
+    | ResumePlayback
     | ErrorNotice
     | GoAway
     | SessionEnded

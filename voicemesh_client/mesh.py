@@ -10,7 +10,7 @@ from voicemesh.common.v1.context_pb2 import RequestContext
 from voicemesh.dialogue.v1.dialogue_service_pb2 import GetSessionRequest, ListDomainsRequest
 from voicemesh.dialogue.v1.dialogue_service_pb2_grpc import DialogueServiceStub
 
-from voicemesh_client.config import Direction, SessionConfig
+from voicemesh_client.config import Direction, SessionConfig, TurnTaking
 from voicemesh_client.decoding import disposition_of
 from voicemesh_client.errors import from_rpc_error
 from voicemesh_client.session import Session
@@ -57,7 +57,7 @@ class SessionOptions(TypedDict, total=False):
     with. time_zone: IANA name of the zone that spoken dates are meant in. labels: the client's own keys.
     correlation_id: one id through all records of the call (made up where not given).
     input_audio: the form the caller's audio is sent in; without it the caller types. output_audio: the form
-    the agent's audio is wanted in; without it none is sent. frame_ms: length of a frame of the caller's audio
+    the agent's audio is wanted in; without it none is sent. turn_taking: how turns are taken. frame_ms: length of a frame of the caller's audio
     (20). outbox_frames: messages that may wait to be sent (100). max_events: events that may wait to be taken
     (1,000). open_timeout_s: how long the mesh may take to start (10). close_timeout_s: how long it may take to
     end (5).
@@ -76,6 +76,7 @@ class SessionOptions(TypedDict, total=False):
     correlation_id: str
     input_audio: AudioFormat | None
     output_audio: AudioFormat | None
+    turn_taking: TurnTaking | None
     frame_ms: int
     outbox_frames: int
     max_events: int

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from voicemesh.dialogue.v1.dialogue_service_pb2_grpc import DialogueServiceAsyncStub
 
-    from voicemesh_client.config import SessionConfig
+    from voicemesh_client.config import SessionConfig, TurnTaking
     from voicemesh_client.events import SessionEnded, SessionEvent, SessionStarted
 
 
@@ -160,10 +160,16 @@ class Session(Callbacks):
         await self._stream.send(ConverseRequest(dtmf=dialogue_pb2.Dtmf(digits=digits)))
 
     async def update(
-        self, *, language: str | None = None, on_hold: bool | None = None, muted: bool | None = None
+        self,
+        *,
+        language: str | None = None,
+        on_hold: bool | None = None,
+        muted: bool | None = None,
+        turn_taking: TurnTaking | None = None,
     ) -> None:
         """Changes the session; None leaves a setting as it is. Raises as `send_audio` does."""
-        change = dialogue_pb2.UpdateSession(language=language, on_hold=on_hold, muted=muted)
+        taking = None if turn_taking is None else turn_taking.to_proto()
+        change = dialogue_pb2.UpdateSession(language=language, on_hold=on_hold, muted=muted, turn_taking=taking)
         await self._stream.send(ConverseRequest(update=change))
 
     async def end_of_audio(self) -> None:
@@ -184,8 +190,8 @@ class Session(Callbacks):
         """Takes the events until the session is over and calls the handler object's methods with them.
 
         The object has any of the methods on_started, on_transcript, on_understanding, on_agent_turn,
-        on_agent_audio, on_agent_turn_ended, on_stop_playback, on_error, on_go_away and on_ended, plain or
-        async. Functions registered on the session are called first.
+        on_agent_audio, on_agent_turn_ended, on_stop_playback, on_resume_playback, on_error, on_go_away and
+        on_ended, plain or async. Functions registered on the session are called first.
 
         Raises TypeError for an object without any or with another `on_` method, RuntimeError when the session
         has handlers already, VoicemeshError when the session fails, and what the handlers raise.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from voicemesh_client.clock import Pacer
-from voicemesh_client.events import AgentAudio, AgentTurn, AgentTurnEnded, StopPlayback
+from voicemesh_client.events import AgentAudio, AgentTurn, AgentTurnEnded, ResumePlayback, StopPlayback
 
 if TYPE_CHECKING:
     from voicemesh_client.audio import AudioFormat
@@ -53,6 +53,8 @@ class _Turn:
     reported: float = 0.0
     complete: bool = False
     """Whether no more audio of it is taken: all of it has come, or it was stopped for good."""
+    paused: bool = False
+    """Whether it was stopped and may go on: its audio is kept and not played."""
 
 
 @dataclass
@@ -75,8 +77,10 @@ class _Mark:
 class Speaker:
     """A player of the agent's audio: in real time on a clock, into a sink or into nothing.
 
-    It begins with audio as it comes, plays turns one behind the other, and drops what a StopPlayback makes
-    void within one piece (20 ms). It acknowledges about every 100 ms and at the end of each turn.
+    It begins with audio as it comes and plays turns one behind the other. A StopPlayback is obeyed within one
+    piece (20 ms): if the turn may resume, its audio is kept and more of it is taken in until ResumePlayback lets
+    it go on at the next sample; if not, its audio is void. It acknowledges about every 100 ms, at once when it
+    stops, and at the end of each turn.
 
     It holds at most `max_buffer_s` seconds of audio that was not played yet. What comes beyond that is not
     played and a warning is logged: to stop reading instead would hold back a StopPlayback as well.
@@ -137,6 +141,10 @@ class Speaker:
                     self._items.append(_Mark(event.turn_id, finished=True))
             case StopPlayback():
                 self._stop(event)
+            case ResumePlayback():
+                turn = self._turns.get(event.turn_id)
+                if turn is not None:
+                    turn.paused = False
             case _:
                 return
         self._changed()
@@ -149,7 +157,7 @@ class Speaker:
     async def run(self) -> None:
         """Plays until it is cancelled. What the sink raises passes through."""
         while True:
-            if not self._items:
+            if not self._ready():
                 # After a gap, the next audio is played when it comes, not when it would have been due.
                 self._pacer.restart()
                 await self._work.wait()
@@ -185,9 +193,13 @@ class Speaker:
         turn = self._turn(stop.turn_id)
         if turn is None:
             return
-        turn.complete = not stop.may_resume
+        turn.paused = stop.may_resume
+        if stop.may_resume:
+            self._items.appendleft(_Mark(stop.turn_id, finished=False))
+            return
+        turn.complete = True
         self._items = deque(item for item in self._items if item.turn_id != stop.turn_id)
-        self._items.appendleft(_Mark(stop.turn_id, finished=not stop.may_resume))
+        self._items.appendleft(_Mark(stop.turn_id, finished=True))
         self._buffered_s = sum(
             self._form.duration(len(item.data))
             for item in self._items
@@ -223,8 +235,15 @@ class Speaker:
             self._finished.append(mark.turn_id)
         await self._acknowledge(turn.turn_id, turn.played, mark.finished)
 
+    def _ready(self) -> bool:
+        """Whether there is something to do: audio of a turn that is paused waits, and all behind it."""
+        if not self._items:
+            return False
+        turn = self._turns.get(self._items[0].turn_id)
+        return isinstance(self._items[0], _Mark) or turn is None or not turn.paused
+
     def _changed(self) -> None:
-        for event, holds in ((self._work, bool(self._items)), (self._idle, self.idle)):
+        for event, holds in ((self._work, self._ready()), (self._idle, self.idle)):
             if holds:
                 event.set()
             else:

@@ -89,6 +89,10 @@ class Notes:
         """The agent falls silent."""
         self._pass_on(event)
 
+    def on_resume_playback(self, event: sdk.ResumePlayback) -> None:
+        """The agent goes on."""
+        self._pass_on(event)
+
     def on_error(self, event: sdk.ErrorNotice) -> None:
         """Something went wrong that the call survived."""
         self.errors.append(event)

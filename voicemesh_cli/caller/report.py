@@ -183,7 +183,9 @@ def _disposition(disposition: Disposition) -> dict[str, Any]:
 
 
 def _stages(latency: TurnLatency | None) -> dict[str, float | None]:
-    return {} if latency is None else {k: _milliseconds(v) for k, v in dataclasses.asdict(latency).items()}
+    if latency is None:
+        return {}
+    return {key: _milliseconds(value) for key, value in dataclasses.asdict(latency).items() if key != "prepared"}
 
 
 def _milliseconds(seconds: float | None) -> float | None:

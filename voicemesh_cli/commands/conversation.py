@@ -98,9 +98,10 @@ class ConversationView:
             self._line("", Text("(interrupted)", style="yellow"), "")
         if turn.latency is not None:
             stages = dataclasses.asdict(turn.latency)
-            total = stages.pop("total")
+            total, prepared = stages.pop("total"), stages.pop("prepared")
             parts = " · ".join(f"{name} {seconds * 1_000:.0f}" for name, seconds in stages.items())
-            self._line("", Text(f"answered in {total * 1_000:.0f} ms: {parts}", style="dim"), "")
+            how = "answered (prepared while waiting)" if prepared else "answered"
+            self._line("", Text(f"{how} in {total * 1_000:.0f} ms: {parts}", style="dim"), "")
 
     def _line(self, who: str, text: Text, style: str) -> None:
         self._console.print(Text.assemble((f"{who:<{_MARGIN}}", style), text))

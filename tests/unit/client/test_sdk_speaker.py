@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from voicemesh_client.audio import AudioFormat
-from voicemesh_client.events import AgentAudio, AgentTurn, AgentTurnEnded, StopPlayback
+from voicemesh_client.events import AgentAudio, AgentTurn, AgentTurnEnded, ResumePlayback, StopPlayback
 from voicemesh_client.speaker import PlayedAudio, Speaker
 
 if TYPE_CHECKING:
@@ -104,11 +104,32 @@ async def test_a_stopped_turn_may_go_on(clock) -> None:
         await clock.advance(0.5)
         assert bench.acknowledged == [("a", 0.04, False)]
         assert not speaker.idle, "the turn is open still"
-        speaker.take(audio("a", 0.06, offset=0.04))
+        speaker.take(audio("a", 0.06, offset=1.0))
         speaker.take(ended("a"))
         await clock.advance(0.5)
+        assert bench.acknowledged == [("a", 0.04, False)], "what comes meanwhile waits too"
+        speaker.take(ResumePlayback(**BASE, turn_id="a"))
+        await clock.advance(2)
         assert speaker.idle
-    assert bench.acknowledged[1:] == [("a", 0.1, False), ("a", 0.1, True)]
+    assert bench.acknowledged[-1] == ("a", 1.06, True)
+    offsets = [round(piece.offset, 3) for piece in bench.played]
+    assert offsets == [round(number * 0.02, 3) for number in range(53)], "no sample is lost, none is played twice"
+
+
+async def test_a_paused_turn_may_be_void_after_all(clock) -> None:
+    bench = Bench(clock)
+    async with bench.running() as speaker:
+        speaker.take(audio("a", 1.0))
+        await clock.advance(0.03)
+        speaker.take(StopPlayback(**BASE, turn_id="a", may_resume=True))
+        await clock.advance(0.5)
+        speaker.take(StopPlayback(**BASE, turn_id="a", may_resume=False))
+        speaker.take(audio("b", 0.04))
+        speaker.take(ended("b"))
+        await clock.advance(0.2)
+        assert speaker.idle
+    assert [piece.turn_id for piece in bench.played] == ["a", "a", "b", "b"]
+    assert bench.acknowledged == [("a", 0.04, False), ("a", 0.04, True), ("b", 0.04, True)]
 
 
 async def test_turns_are_played_one_behind_the_other(clock) -> None:
