@@ -138,7 +138,7 @@ class Activity:
 class Endpointing:
     """When an utterance counts as ended; all in seconds."""
 
-    speculate_after_s: float = 0.15
+    speculate_after_s: float = 0.1
     silence_s: float = 0.48
     max_utterance_s: float = 20.0
     manual: bool = False
@@ -165,7 +165,12 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class Finalize:
-    """Ends the utterance in progress now."""
+    """Ends the utterance in progress: now, or once its pause has lasted."""
+
+    pause_s: float | None = None
+    """The pause that was judged, by its place on the audio clock; void once speech has gone on. None: any."""
+    silence_s: float = 0.0
+    """Silence the pause has to last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ class Segmenter:
         self._loudest_db = -math.inf
         self._previous_end = 0
         self._quiet_since = 0
+        # Silence that ends the pause in progress, where it was judged.
+        self._judged: int | None = None
 
     @property
     def now(self) -> int:
@@ -127,11 +129,23 @@ class Segmenter:
             return []
         self._state = _State.IDLE
         self._onset = None
+        self._judged = None
         self._previous_end = self._last_voiced
         self._quiet_since = self._last_voiced
         ended = SpeechEvent(ActivityKind.ENDED, self._last_voiced, self._utterance)
         self._utterance += 1
         return [ended]
+
+    def finalize_pause(self, pause: int, silence: int) -> list[SpeechEvent]:
+        """End the utterance once the pause that began at sample ``pause`` has lasted ``silence`` samples.
+
+        Nothing happens where that pause is over: the caller went on, or the utterance has ended. A later judgement
+        of the same pause replaces an earlier one.
+        """
+        if self._state is not _State.PAUSED or abs(self._last_voiced - pause) >= CHUNK:
+            return []
+        self._judged = silence
+        return self.finalize() if self._now - self._last_voiced >= silence else []
 
     def _listen(self, probability: float, level_db: float, chunk_start: int) -> list[SpeechEvent]:
         if probability < (_ONSET if self._onset is None else _OFFSET):
@@ -157,13 +171,18 @@ class Segmenter:
             if self._state is _State.SPEAKING:
                 return []
             self._state = _State.SPEAKING
+            self._judged = None
             return [SpeechEvent(ActivityKind.RESUMED, chunk_start, self._utterance)]
         silence = self._now - self._last_voiced
         events: list[SpeechEvent] = []
         if self._state is _State.SPEAKING and silence >= _samples(self._policy.speculate_after_s):
             self._state = _State.PAUSED
             events.append(SpeechEvent(ActivityKind.PAUSED, self._last_voiced, self._utterance))
-        if not self._policy.manual and silence >= _samples(self._policy.silence_s):
+        if self._judged is not None:
+            enough = silence >= self._judged
+        else:
+            enough = not self._policy.manual and silence >= _samples(self._policy.silence_s)
+        if enough:
             events.extend(self.finalize())
         return events
 

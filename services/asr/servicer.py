@@ -108,7 +108,7 @@ class AsrServicer(asr_service_pb2_grpc.AsrServiceServicer):
                 case "audio":
                     yield Audio(message.audio.data)
                 case "finalize":
-                    yield Finalize()
+                    yield _finalize(message.finalize)
                 case _:
                     yield EndOfAudio()
 
@@ -196,3 +196,9 @@ def _transcript(transcript: Transcript) -> asr_pb2.Transcript:
         language=transcript.language,
         compute_time=to_duration(transcript.compute_s),
     )
+
+
+def _finalize(message: asr_pb2.Finalize) -> Finalize:
+    if not message.HasField("pause"):
+        return Finalize()
+    return Finalize(seconds(message.pause), seconds(message.silence))

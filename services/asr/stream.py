@@ -117,10 +117,14 @@ class RecognitionStream:
             await self._hear(request.data)
         elif isinstance(request, Configure):
             self._reconfigure(request)
-        else:
-            if isinstance(request, EndOfAudio):
-                await self._listen(self._decoder.flush(), last=True)
+        elif isinstance(request, EndOfAudio):
+            await self._listen(self._decoder.flush(), last=True)
             await self._react(self._segmenter.finalize())
+        elif request.pause_s is None:
+            await self._react(self._segmenter.finalize())
+        else:
+            pause, silence = round(request.pause_s * SAMPLE_RATE_HZ), round(request.silence_s * SAMPLE_RATE_HZ)
+            await self._react(self._segmenter.finalize_pause(pause, silence))
 
     def _reconfigure(self, config: Configure) -> None:
         if not _same_format(config, self._config):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Final
 
+from services.dialogue.flow.expect import expectation
 from services.dialogue.flow.hear import hear
+from services.dialogue.flow.keys import read_keys
 from services.dialogue.flow.run import await_answer, run, start
 from services.dialogue.flow.turn import Turn, achieved
 from services.dialogue.policy import DomainInfo, Frame, State, UnknownDomainError
@@ -92,6 +94,12 @@ class FlowPolicy:
         silent, reply = turn.result()
         # "Could you repeat that?" means what was said before the silence.
         return dataclasses.replace(silent, last=state.last, question=state.question), reply
+
+    def read_keys(self, state: State, keys: str, call: CallInfo) -> Understanding:
+        """What telephone keys mean as the answer to the open question; see `flow/keys.py`."""
+        script = self._script(state.domain, state.language)
+        turn = Turn(script, _restored(state, script), call)
+        return read_keys(turn, keys, yes_no=expectation(turn).yes_no)
 
     def abandon(self, state: State) -> str:
         """What was achieved before the caller vanished, else "caller_hung_up"."""

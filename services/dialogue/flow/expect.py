@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from services.dialogue.flow.schema import Ask, Confirm
 from services.dialogue.flow.turn import WAIT_CHOICE, WAIT_DETAIL, WAIT_LEAVE, WAIT_SLOT, WAIT_SWITCH
-from services.dialogue.policy import Expectation
+from services.dialogue.policy import Expectation, TurnTaking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,10 +52,17 @@ def names_one_of(turn: Turn, slots: Iterable[str]) -> bool:
 
 
 def expectation(turn: Turn) -> Expectation:
-    """Likely intents and entity types, the likeliest first."""
+    """What the open question waits for: likely intents and entity types, and the form of a whole answer."""
+    step = turn.instruction
+    taking = (step.turn_taking if isinstance(step, Ask | Confirm) else None) or TurnTaking()
+    domain = turn.script.settings.turn_taking
+    return dataclasses.replace(_awaited(turn), turn_taking=taking if domain is None else taking.over(domain))
+
+
+def _awaited(turn: Turn) -> Expectation:
     flow = turn.flow
     if turn.state.mode == WAIT_SWITCH:
-        return Expectation(("affirm", "deny"))
+        return Expectation(("affirm", "deny"), yes_no=True, keys=1)
     if flow is None:
         return _between_tasks(turn)
     if turn.state.mode == WAIT_DETAIL:
@@ -62,11 +70,25 @@ def expectation(turn: Turn) -> Expectation:
     step = summary_step(turn)
     if step is not None:
         types = _types(turn, (*step.slots, *step.also, *flow.slots))
-        return Expectation(("affirm", "deny", "correct", "goodbye"), types)
+        return Expectation(("affirm", "deny", "correct", "goodbye"), types, yes_no=True, keys=1)
     awaited = awaited_slot(turn)
     empty = [name for name in flow.slots if turn.state.slot(name) is None]
     types = _types(turn, (*([awaited] if awaited else ()), *empty, *flow.slots))
-    return Expectation(("inform", "correct", *flow.intents, "repeat", "help"), types)
+    spec = turn.script.slots[awaited] if awaited else None
+    return Expectation(
+        ("inform", "correct", *flow.intents, "repeat", "help"),
+        types,
+        characters=spec.characters if spec is not None and turn.state.mode != WAIT_CHOICE else None,
+        keys=1 if choices(turn) else None,
+    )
+
+
+def choices(turn: Turn) -> tuple[str, ...]:
+    """The values the open question lets the caller choose between, in their order; at most nine have a key."""
+    if turn.state.mode == WAIT_CHOICE:
+        return turn.state.choices[:9]
+    slot = awaited_slot(turn)
+    return tuple(turn.script.slots[slot].values)[:9] if slot else ()
 
 
 def _between_tasks(turn: Turn) -> Expectation:

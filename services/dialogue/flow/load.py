@@ -17,7 +17,7 @@ from services.dialogue.flow.schema import (
     Settings,
     SlotSpec,
 )
-from services.dialogue.flow.steps import compile_steps, read_steps, used_slots
+from services.dialogue.flow.steps import compile_steps, read_steps, read_turn_taking, used_slots
 from services.dialogue.flow.templates import BUILT_IN, Templates
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from services.dialogue.flow.spoken import English
     from services.dialogue.flow.templates import Text
 
+_LENGTHS = {"phone": (7, 15)}
+"""Digits of the numbers whose length is known everywhere: telephone numbers by E.164."""
 UNIVERSAL_INTENTS = (
     "greet", "affirm", "deny", "correct", "help", "repeat", "human", "goodbye", "thank", "opt_out", "inform",
 )  # fmt: skip
@@ -103,7 +105,8 @@ def _check_slot_names(items: Mapping[str, Item]) -> None:
 
 def _slot(name: str, item: Item, templates: Templates) -> SlotSpec:
     keys = item.mapping(
-        ("type",), ("prompt", "reprompt", "help", "ack", "called", "values", "keep", "from_contact", "checks")
+        ("type",),
+        ("prompt", "reprompt", "help", "ack", "called", "values", "keep", "from_contact", "checks", "characters"),
     )
 
     def text(key: str) -> Text | None:
@@ -124,7 +127,20 @@ def _slot(name: str, item: Item, templates: Templates) -> SlotSpec:
         keep=keys["keep"].flag() if "keep" in keys else False,
         from_contact=keys["from_contact"].flag() if "from_contact" in keys else False,
         checks=tuple(_check(entry, templates) for entry in checks),
+        characters=_characters(keys["characters"]) if "characters" in keys else _LENGTHS.get(keys["type"].text()),
     )
+
+
+def _characters(item: Item) -> tuple[int, int]:
+    """One number, or "least..most"."""
+    text = item.text()
+    least, dots, most = text.partition("..")
+    if not (least.isdigit() and (most.isdigit() if dots else not most)):
+        item.fail(f"{item.path} is {text!r}", "Write a number such as 5, or a range such as 4..10.")
+    found = int(least), int(most or least)
+    if not 1 <= found[0] <= found[1] <= 64:
+        item.fail(f"{item.path} is {text!r}", "Write the smaller number first, from 1 to 64.")
+    return found
 
 
 def _check(item: Item, templates: Templates) -> Check:
@@ -174,7 +190,7 @@ def _phrases(item: Item, templates: Templates) -> dict[str, Text]:
 def _settings(item: Item) -> Settings:
     shares = ("min_confidence", "min_entity_confidence", "sure_confidence")
     counts = ("max_attempts", "max_stalls", "max_turns")
-    keys = item.mapping((), (*shares, *counts, "opt_out_channel", "negations"))
+    keys = item.mapping((), (*shares, *counts, "opt_out_channel", "negations", "turn_taking"))
     values: dict[str, Any] = {name: keys[name].number(0, 1) for name in shares if name in keys}
     values |= {name: int(keys[name].number(1, 1000)) for name in counts if name in keys}
     if "opt_out_channel" in keys:
@@ -182,6 +198,8 @@ def _settings(item: Item) -> Settings:
         values["opt_out_channel"] = "" if channel == "all" else channel
     if "negations" in keys:
         values["negations"] = keys["negations"].texts()
+    if "turn_taking" in keys:
+        values["turn_taking"] = read_turn_taking(keys["turn_taking"])
     return Settings(**values)
 
 

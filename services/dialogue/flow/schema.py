@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from services.dialogue.flow.reader import Place
     from services.dialogue.flow.spoken import English
     from services.dialogue.flow.templates import Condition, Text
+    from services.dialogue.policy import TurnTaking
 
 PHRASES: Final[Mapping[str, str]] = {
     "greeting": "the first words of a call; the question follows it",
@@ -61,6 +62,8 @@ class Settings:
     """The channel "do not call me" is about; empty: all."""
     negations: tuple[str, ...] = ()
     """Words before a value that mean another one is wanted: "not", "instead of"."""
+    turn_taking: TurnTaking | None = None
+    """How turns are taken in the whole domain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,8 @@ class SlotSpec:
     from_contact: bool = False
     """Whether the caller's name on record fills it."""
     checks: tuple[Check, ...] = ()
+    characters: tuple[int, int] | None = None
+    """How many digits or letters its value has, at least and at most; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,8 @@ class Ask:
     reprompt: Text
     optional: bool = False
     """Whether "no" goes on without it."""
+    turn_taking: TurnTaking | None = None
+    """How turns are taken while the answer is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,8 @@ class Confirm:
     also: tuple[str, ...]
     """Slots it names where they are known, but does not ask for."""
     place: Place
+    turn_taking: TurnTaking | None = None
+    """How turns are taken while the answer is waited for."""
 
 
 @dataclass(frozen=True, slots=True)

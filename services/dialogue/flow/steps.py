@@ -17,6 +17,7 @@ from services.dialogue.flow.schema import (
     Jump,
     Say,
 )
+from services.dialogue.policy import TurnTaking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,7 +61,7 @@ def _say(item: Item, templates: Templates, _slots: Slots) -> Say:
 
 
 def _ask(item: Item, templates: Templates, slots: Slots) -> Ask:
-    keys = item.mapping(("ask",), ("prompt", "reprompt", "optional"))
+    keys = item.mapping(("ask",), ("prompt", "reprompt", "optional", "turn_taking"))
     name = _slot_name(keys["ask"], slots)
     spec = slots[name]
     prompt = templates.text(keys["prompt"]) if "prompt" in keys else spec.prompt
@@ -68,11 +69,11 @@ def _ask(item: Item, templates: Templates, slots: Slots) -> Ask:
         item.fail(f"nothing is said to ask for slot {name!r}", "Give the slot or this step a 'prompt'.")
     reprompt = templates.text(keys["reprompt"]) if "reprompt" in keys else spec.reprompt or spec.prompt
     optional = keys["optional"].flag() if "optional" in keys else False
-    return Ask(name, item.place, prompt, reprompt or prompt, optional)
+    return Ask(name, item.place, prompt, reprompt or prompt, optional, _taking(keys))
 
 
 def _confirm(item: Item, templates: Templates, slots: Slots) -> Confirm:
-    keys = item.mapping(("confirm", "slots"), ("again", "also"))
+    keys = item.mapping(("confirm", "slots"), ("again", "also", "turn_taking"))
     entries = keys["slots"].list()
     if not entries:
         keys["slots"].fail("a confirmation of no slots confirms nothing", "Name the slots the summary is about.")
@@ -85,7 +86,34 @@ def _confirm(item: Item, templates: Templates, slots: Slots) -> Confirm:
                 "Give the slot a 'prompt' under 'slots'.",
             )
     text = templates.text(keys["confirm"])
-    return Confirm(text, templates.text(keys["again"]) if "again" in keys else text, names, also, item.place)
+    again = templates.text(keys["again"]) if "again" in keys else text
+    return Confirm(text, again, names, also, item.place, _taking(keys))
+
+
+def _taking(keys: Keys) -> TurnTaking | None:
+    return read_turn_taking(keys["turn_taking"]) if "turn_taking" in keys else None
+
+
+def read_turn_taking(item: Item) -> TurnTaking:
+    """How turns are taken, in seconds.
+
+    Raises:
+        FlowFileError: A time is none, or the shortest pause is longer than the longest.
+
+    """
+    limits = {
+        "shortest_pause": (0.05, 5.0),
+        "longest_pause": (0.05, 5.0),
+        "barge_in_speaking": (0.0, 5.0),
+        "barge_in_thinking": (0.0, 5.0),
+    }
+    taking = TurnTaking(
+        **{name: value.number(*limits[name]) for name, value in item.mapping((), tuple(limits)).items()}
+    )
+    shortest, longest = taking.shortest_pause, taking.longest_pause
+    if shortest is not None and longest is not None and shortest > longest:
+        item.fail("shortest_pause is longer than longest_pause", "Make shortest_pause the smaller one.")
+    return taking
 
 
 def _branch(item: Item, templates: Templates, slots: Slots) -> Branch:

@@ -218,6 +218,8 @@ class Turn:
     def result(self) -> tuple[State, Reply]:
         """The new state and the reply."""
         said = (*self._sentences, *self._question)
+        # What was done is told before the next question is asked.
+        told = len(self._sentences) if self._outcomes and self._sentences and self._question else None
         self.set(last=said, question=tuple(self._question))
         reply = Reply(
             sentences=said,
@@ -227,6 +229,7 @@ class Turn:
             disposition=self.disposition,
             hand_over=self.hand_over,
             uninterruptible=self._uninterruptible,
+            effective_after=told,
         )
         return self.state, reply
 
