@@ -51,16 +51,15 @@ class SessionState:
 class SessionOptions(TypedDict, total=False):
     """What a session can be started with beside its domain.
 
-    language: BCP 47 tag of the conversation ("en-US"). region: where the session lives ("local").
-    tenant_id: the business ("default"). customer_id: the business's id of the customer. phone: their number,
-    E.164. device: what the client runs on. direction: who called whom (inbound). flow: the flow to begin
-    with. time_zone: IANA name of the zone that spoken dates are meant in. labels: the client's own keys.
-    correlation_id: one id through all records of the call (made up where not given).
-    input_audio: the form the caller's audio is sent in; without it the caller types. output_audio: the form
-    the agent's audio is wanted in; without it none is sent. turn_taking: how turns are taken. frame_ms: length of a frame of the caller's audio
-    (20). outbox_frames: messages that may wait to be sent (100). max_events: events that may wait to be taken
-    (1,000). open_timeout_s: how long the mesh may take to start (10). close_timeout_s: how long it may take to
-    end (5).
+    language: BCP 47 tag of the conversation ("en-US"). region: where the session lives ("local"). tenant_id: the
+    business ("default"). customer_id: the business's id of the customer. phone: their number, E.164. device: what
+    the client runs on. direction: who called whom (inbound). flow: the flow to begin with. time_zone: IANA name of
+    the zone that spoken dates are meant in. labels: the client's own keys. correlation_id: one id through all
+    records of the call (made up where not given). input_audio: the form the caller's audio is sent in; without it
+    the caller types. output_audio: the form the agent's audio is wanted in; without it none is sent. turn_taking:
+    how turns are taken. frame_ms: length of a frame of the caller's audio (20). outbox_frames: messages that may
+    wait to be sent (100). max_events: events that may wait to be taken (1,000). open_timeout_s: how long the mesh
+    may take to start (10). close_timeout_s: how long it may take to end (5).
     """
 
     language: str

@@ -23,7 +23,7 @@ from services.dialogue.phrases import Phrases
 from services.dialogue.policy import TurnTaking
 from services.dialogue.servicer import DialogueServicer
 from services.dialogue.session import Limits
-from services.dialogue.turns.floor import Pace
+from services.dialogue.turns.answers import Pace
 from services.dialogue.turns.habits import SpeechHabits
 
 _DATABASE_VARIABLE = "VOICEMESH_DIALOGUE_DATABASE_URL"

@@ -30,7 +30,8 @@ from services.dialogue.refusals import (
     unsupported_language,
 )
 from services.dialogue.turns.agent_side import AgentSide, Emit
-from services.dialogue.turns.floor import Desk, Floor, Pace
+from services.dialogue.turns.answers import Desk, Pace
+from services.dialogue.turns.floor import Floor
 from services.dialogue.turns.habits import SpeechHabits
 from services.dialogue.turns.preparation import Preparation, Preparer
 from services.dialogue.turns.speaker import Speaker
@@ -190,7 +191,7 @@ class Session:
 
     async def _converse(self, floor: Floor) -> None:
         state, reply = self._policy.start(self._call_info())
-        await floor.say(reply, state)
+        await floor.answers.say(reply, state)
         while floor.over is None:
             item = await self._next(floor)
             if item is not None:
@@ -227,7 +228,7 @@ class Session:
         await self._understander.expect(expectation, self.info.language)
         if self._intake is not None and self._floor is not None:
             words = self._phrases.likely(self.info.domain, self.info.language, expectation)
-            longest = self._floor.taking.longest_pause or 0.0
+            longest = self._floor.answers.taking.longest_pause or 0.0
             await self._intake.recognition.configure(self.info.language, words, longest)
 
     async def _on_spoke(self, floor: Floor, item: model.AgentSpoke) -> None:
@@ -266,7 +267,7 @@ class Session:
             return
         self.info = replace(self.info, language=language)
         await floor.agent.speaker.set_language(language)
-        await self._expect(floor.expectation)
+        await self._expect(floor.answers.expectation)
 
     async def _on_end_of_audio(self, floor: Floor, _: model.EndOfAudio) -> None:
         if self._intake is not None:
@@ -306,7 +307,7 @@ class Session:
         if floor is not None:
             await floor.finish()
         disposition, summary = outcome_of(self._policy, state, over[0] if over is not None else "")
-        sentiments = floor.sentiments if floor is not None else []
+        sentiments = floor.answers.sentiments if floor is not None else []
         end = model.Ended(
             disposition=disposition,
             summary=summary,
@@ -328,7 +329,7 @@ _HANDLERS: dict[type, Callable[[Session, Floor, Any], Awaitable[None]]] = {
     model.SpeechActivity: lambda _, floor, item: floor.on_activity(item),
     model.Heard: lambda _, floor, item: floor.on_heard(item),
     model.RecognitionEnded: lambda _, floor, __: floor.on_input_over(),
-    Preparation: lambda _, floor, item: floor.on_prepared(item),
+    Preparation: lambda _, floor, item: floor.answers.on_prepared(item),
     model.AgentSpoke: Session._on_spoke,  # noqa: SLF001 - the actor's own table
     model.Playback: Session._on_playback,  # noqa: SLF001
     model.SessionUpdate: Session._on_update,  # noqa: SLF001
@@ -346,8 +347,8 @@ _TIMERS: dict[str, Callable[[Session, Floor], Awaitable[None]]] = {
     "silence": Session._on_silence,  # noqa: SLF001
     "barge_in": lambda _, floor: floor.on_barge_in(),
     "doubt": lambda _, floor: floor.on_doubt(),
-    "filler": lambda _, floor: floor.on_filler(),
-    "settle": lambda _, floor: floor.settle(),
+    "filler": lambda _, floor: floor.answers.on_filler(),
+    "settle": lambda _, floor: floor.answers.settle(),
     "keys": lambda _, floor: floor.on_keys_over(),
 }
 

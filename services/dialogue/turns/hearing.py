@@ -35,6 +35,10 @@ def joined(first: Heard | None, second: Heard) -> Heard:
     )
 
 
+DETECTION_S = 0.064
+"""Speech that the recogniser hears before it tells of it (`services/asr/segmenter.py`)."""
+
+
 class Hearing:
     """Numbers the caller's turns and holds the one that is open."""
 
@@ -49,6 +53,26 @@ class Hearing:
         """Where the pause began that is being judged, on the audio clock."""
         self._open = ""
         self._before: Heard | None = None
+        self._since = 0.0
+
+    @property
+    def continued(self) -> bool:
+        """Whether the open turn has an earlier part."""
+        return self._before is not None
+
+    def voice_begins(self, at: float, now: float, *, anew: bool) -> None:
+        """The caller speaks, since `at` on the audio clock; `anew`: it is no pause that is over."""
+        self.speaking, self.pause = True, None
+        if anew:
+            self.onset, self._since = at, now - DETECTION_S
+
+    def voice_stops(self, pause: float | None) -> None:
+        """The caller is silent; `pause` is where the pause began that is to be judged."""
+        self.speaking, self.pause = False, pause
+
+    def spoken_for(self, now: float) -> float | None:
+        """Return how long the caller has been speaking; None while silent."""
+        return now - self._since if self.speaking else None
 
     def open_turn(self) -> str:
         """Return the id of the turn that is being spoken, begun now if there was none."""
