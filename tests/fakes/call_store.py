@@ -66,5 +66,6 @@ async def make_call(store: CallStore, info: model.SessionInfo = INFO) -> StoredC
     await call.started(datetime.now(UTC))
     await call.turn("c1", HEARD, UNDERSTOOD)
     outcome = Outcome("AppointmentRequested", {"service": "cleaning", "nonsense": "x"}, 0.9)
-    await call.delivered("a2", "Booked.", [outcome], state())
+    await call.took_effect("a2", [outcome], state())
+    await call.spoke("a2", "Booked.", state())
     return call

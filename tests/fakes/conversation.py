@@ -57,6 +57,41 @@ class FakeRecognition:
             self.said.put_nowait(model.SpeechActivity("ended", end))
             self.said.put_nowait(model.Heard(0, text, is_final=True, start=start, end=end))
 
+    # The same in single steps; places are on the audio clock.
+
+    def begins(self, at: float, text: str = "") -> None:
+        """The caller's voice begins, with words so far."""
+        self.said.put_nowait(model.SpeechActivity("started", at))
+        if text:
+            self.said.put_nowait(model.Heard(0, text, is_final=False, start=at, end=at + 0.5))
+
+    def pauses(self, text: str, at: float, *, start: float = 0.0, confidence: float | None = 0.9) -> None:
+        """The caller pauses; these would be all words."""
+        self.said.put_nowait(model.SpeechActivity("paused", at))
+        self.said.put_nowait(
+            model.Heard(
+                0,
+                text,
+                is_final=False,
+                is_speculative=True,
+                start=start,
+                end=at,
+                confidence=confidence,
+                compute_time=0.1,
+            )
+        )
+
+    def goes_on(self, at: float, text: str = "") -> None:
+        """The caller speaks on after a pause."""
+        self.said.put_nowait(model.SpeechActivity("resumed", at))
+        if text:
+            self.said.put_nowait(model.Heard(0, text, is_final=False, start=at, end=at + 0.5))
+
+    def ends(self, text: str, at: float, *, start: float = 0.0, confidence: float | None = 0.9) -> None:
+        """The utterance is over."""
+        self.said.put_nowait(model.SpeechActivity("ended", at))
+        self.said.put_nowait(model.Heard(0, text, is_final=True, start=start, end=at, confidence=confidence))
+
 
 @dataclass
 class FakeUnderstander:
@@ -65,8 +100,12 @@ class FakeUnderstander:
     table: dict[str, model.Understanding]
     expectations: list[model.Expectation] = field(default_factory=list)
     failure: MeshError | None = None
+    delay_s: float = 0.0
+    asked: list[str] = field(default_factory=list)
 
     async def understand(self, turn_id: str, heard: model.Heard) -> model.Understanding:
+        self.asked.append(heard.text)
+        await asyncio.sleep(self.delay_s)
         if self.failure is not None:
             raise self.failure
         return self.table.get(heard.text, model.Understanding(heard.text, out_of_scope=True))
@@ -172,6 +211,7 @@ class Stage:
     voice_link: FakeVoice = field(default_factory=FakeVoice)
     record: FakeRecord = field(default_factory=FakeRecord)
     heard: list[model.SessionOutput] = field(default_factory=list)
+    habits: SpeechHabits = field(default_factory=SpeechHabits)
 
     def __post_init__(self) -> None:
         self.recognition_link = FakeRecognition()
@@ -216,7 +256,7 @@ class Stage:
             limits=self.limits,
             supported_languages=("en-US",),
             phrases=Phrases(),
-            habits=SpeechHabits(),
+            habits=self.habits,
         )
         async with asyncio.TaskGroup() as tasks:
             caller = tasks.create_task(script(self)) if script else None
@@ -238,6 +278,14 @@ class Stage:
         assert isinstance(ended, model.AgentEnded)
         await asyncio.sleep(ended.duration)
         self.client.put_nowait(model.Playback(ended.turn_id, ended.duration, finished=True))
+
+    async def plays_turn(self, turn_id: str) -> None:
+        """The client plays this turn of the agent to its end and says so."""
+        while not (found := [o for o in self.heard if isinstance(o, model.AgentEnded) and o.turn_id == turn_id]):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(found[0].duration)
+        self.client.put_nowait(model.Playback(turn_id, found[0].duration, finished=True))
+        await asyncio.sleep(0.01)
 
     def texts(self) -> list[str]:
         """Return what the agent said."""

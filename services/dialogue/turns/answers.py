@@ -90,6 +90,8 @@ class Answers:
         """Turns that wait until the agent may be answered."""
         self.thinking: CallerTurn | None = None
         """The turn that is over and not answered yet."""
+        self.on_hold = False
+        """While true, nothing is said."""
         self._desk = desk
         self._agent = desk.agent
         self._pace = pace
@@ -179,7 +181,8 @@ class Answers:
     async def on_filler(self) -> None:
         """The answer takes long: say something meanwhile."""
         fillers = self._desk.habits().fillers
-        if self.thinking is None or self._agent.turn is not None or not fillers or self._hearing.speaking:
+        busy = self._agent.turn is not None or self._hearing.speaking or self.on_hold
+        if self.thinking is None or busy or not fillers:
             return
         words = fillers[self._fillers % len(fillers)]
         self._fillers += 1
@@ -187,9 +190,9 @@ class Answers:
         await self._agent.say(Reply((words,)), self.base, in_reply_to=self.thinking.turn_id, filler=True)
 
     async def reply(self) -> None:
-        """Say the answer, unless the caller speaks or a filler is still heard."""
+        """Say the answer, unless the call is on hold, the caller speaks or a filler is still heard."""
         turn, prep = self.thinking, self._prep
-        if turn is None or prep is None or prep.answer is None or self._agent.turn is not None:
+        if turn is None or prep is None or prep.answer is None or self._agent.turn is not None or self.on_hold:
             return
         spoken = self._hearing.spoken_for(self._loop.time())
         if spoken is not None and spoken >= (self.taking.barge_in_thinking or 0.0):
@@ -226,9 +229,16 @@ class Answers:
     def may_repair(self, answer: AgentTurn) -> bool:
         """Return whether the caller goes on with the turn that is being answered."""
         last, onset = self._last, self._hearing.onset
-        if last is None or onset is None or answer.in_reply_to != last.turn.turn_id or not answer.repairable:
+        if last is None or onset is None or not last.turn.spoken:
+            return False
+        if answer.in_reply_to != last.turn.turn_id or not answer.repairable:
             return False
         return onset - last.turn.heard.end <= self._pace.repair_s
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether words that come now belong to the turn that is thought about."""
+        return self.thinking is not None and self.thinking.spoken
 
     async def take_back(self) -> None:
         """The turn was not over: its answer never was, and what comes belongs to it."""

@@ -118,7 +118,7 @@ class Floor:
         turn = self.agent.turn
         if turn is None:
             claims = not made_of(words_of(item.text), self.desk.habits().hesitations)
-            if claims and self.answers.thinking is not None:
+            if claims and self.answers.goes_on:
                 await self.answers.take_back()
             return claims
         claims = is_interruption(
@@ -128,7 +128,7 @@ class Floor:
             expectation=turn.reply.expectation,
             question_heard=turn.question_heard(self._loop.time()),
         )
-        if claims and (self.answers.thinking is not None or self.answers.may_repair(turn)):
+        if claims and (self.answers.goes_on or self.answers.may_repair(turn)):
             await self.answers.take_back()
         elif claims and self._may_interrupt(turn):
             await self._interrupt()
@@ -232,7 +232,7 @@ class Floor:
             await self._interrupt()
         self.silences = 0
         self.desk.timers.clear("silence")
-        turn = self.hearing.close(heard, self._trace(heard.end), meaning)
+        turn = self.hearing.message(heard, self._trace(heard.end), meaning)
         await self.desk.emit(model.Transcribed(turn.turn_id, heard))
         await self.answers.take_turn(turn)
 
@@ -267,10 +267,13 @@ class Floor:
     async def set_quiet(self, *, quiet: bool, on_hold: bool | None) -> None:
         """The caller is muted or on hold, or no longer; on hold nothing is said either."""
         self.quiet = quiet
+        if on_hold is not None:
+            self.answers.on_hold = on_hold
         if on_hold:
             await self.agent.pause()
         elif on_hold is False:
             await self.agent.resume()
+            await self.answers.reply()
         self.wait_for_caller()
 
     def end(self, disposition: str, failure: MeshError | None = None) -> None:

@@ -16,6 +16,8 @@ class CallerTurn:
     trace: TurnTrace
     understanding: Understanding | None = None
     """Given where the turn needs no reading: telephone keys."""
+    spoken: bool = True
+    """Whether words that follow at once may belong to it; what was typed is whole."""
 
 
 def joined(first: Heard | None, second: Heard) -> Heard:
@@ -44,7 +46,8 @@ class Hearing:
 
     def __init__(self, turns: int = 0) -> None:
         self.turns = turns
-        """How many turns the caller has begun."""
+        """How many turns of the caller there were."""
+        self._named = turns
         self.speaking = False
         """Whether the caller speaks, as far as the voice tells."""
         self.onset: float | None = None
@@ -77,29 +80,35 @@ class Hearing:
     def open_turn(self) -> str:
         """Return the id of the turn that is being spoken, begun now if there was none."""
         if not self._open:
-            self.turns += 1
-            self._open = f"c{self.turns}"
+            self._open = self._name()
         return self._open
+
+    def _name(self) -> str:
+        self._named += 1
+        return f"c{self._named}"
 
     def so_far(self, heard: Heard) -> Heard:
         """Return the open turn's words, with those of an earlier part before them."""
         return joined(self._before, heard)
 
-    def close(self, heard: Heard, trace: TurnTrace, meaning: Understanding | None = None) -> CallerTurn:
+    def close(self, heard: Heard, trace: TurnTrace) -> CallerTurn:
         """The open turn is over."""
-        turn = CallerTurn(self.open_turn(), self.so_far(heard), trace, meaning)
+        turn = CallerTurn(self.open_turn(), self.so_far(heard), trace)
         self._open, self._before = "", None
+        self.turns += 1
         return turn
+
+    def message(self, heard: Heard, trace: TurnTrace, meaning: Understanding | None) -> CallerTurn:
+        """Something was typed: a turn of its own, whatever is being spoken."""
+        self.turns += 1
+        return CallerTurn(self._name(), heard, trace, meaning, spoken=False)
 
     def reopen(self, turn: CallerTurn) -> None:
         """The turn was not over: what comes next belongs to it."""
-        if self._open and self._open != turn.turn_id:
-            # The words that showed it had been counted as a turn of their own.
-            self.turns -= 1
         self._open, self._before = turn.turn_id, turn.heard
+        self.turns -= 1
 
     def forget(self) -> None:
         """What was being said was nothing."""
-        if self._open and self._before is None:
+        if self._before is None:
             self._open = ""
-            self.turns -= 1

@@ -38,7 +38,8 @@ async def test_a_call_leaves_turns_events_and_one_outcome(store: CallStore):
 async def test_a_stored_transcript_is_redacted(store: CallStore):
     call = await make_call(store)
     told = replace(state(), slots=(Slot("name", "Sarah Miller", type="person_name"),))
-    await call.delivered("a3", "Thank you, Sarah.", [], told)
+    await call.took_effect("a3", [], told)
+    await call.spoke("a3", "Thank you, Sarah.", told)
     await call.ended(END, None, None)
     texts = {row["turn_id"]: row["text"] for row in await store.rows(TURNS)}
     assert texts["c1"] == "My number is [phone] thanks"
