@@ -28,7 +28,7 @@ class ServiceSettings(BaseSettings):
     listen: str = Field("127.0.0.1:0", description="host:port of the gRPC server; port 0 takes any free one")
     metrics_listen: str = Field("127.0.0.1:0", description="host:port of /metrics")
     region: str = Field("local", pattern=r"^[a-z0-9][a-z0-9-]*$", description="the region this process is in")
-    instance: str = Field("", description="this process's name; empty: service name and process id")
+    instance: str = Field("", description="this process's name; empty: service, host and process id")
     auth_mode: Literal["local"] = Field("local", description="local: no authentication, loopback only")
     otlp_endpoint: str = Field("", description="where spans go by OTLP, http://host:port; empty: nowhere")
     nats_url: str = Field("", description="nats://host:port of the broker")

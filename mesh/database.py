@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
@@ -117,8 +118,25 @@ async def migrate(url: str, package: str, *, variable: str = "VOICEMESH_DATABASE
 
     The whole upgrade is one transaction under a lock, so that processes that start at once wait for each other, and
     one that is killed leaves the old state. Each package has its own version table and may share a database.
+
+    Raises:
+        ConfigError: naming ``variable``, when the database cannot be reached or has a newer schema.
     """
-    await asyncio.to_thread(_migrate, _parse(url, variable), package)
+    try:
+        await asyncio.to_thread(_migrate, _parse(url, variable), package)
+    except sa.exc.OperationalError as error:
+        # The driver's own words: SQLAlchemy's would quote statements.
+        raise ConfigError(
+            f"{variable}: the database cannot be used ({_first_line(error.orig)}); is it there?"
+        ) from error
+    except CommandError as error:
+        raise ConfigError(
+            f"{variable}: the database was made by a newer version of {package} ({error}); run that version"
+        ) from error
+
+
+def _first_line(error: BaseException | None) -> str:
+    return (str(error).strip().splitlines() or ["no reason given"])[0]
 
 
 def _migrate(url: URL, package: str) -> None:

@@ -25,6 +25,7 @@ from mesh.database import UtcDateTime, advisory_key, insert_once, transaction
 
 _BATCH = 100
 _PRUNE_EVERY = timedelta(minutes=10)
+_FLUSH_LOOK_S = 0.05
 
 _log = logs.get_logger(__name__)
 _pending = Gauge("voicemesh_outbox_pending", "Events written and not yet published.", ["outbox"])
@@ -138,6 +139,29 @@ class Outbox:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._poll_s):
                         await self._woken.wait()
+
+    @contextlib.asynccontextmanager
+    async def relaying(self, nats_url: str, source: str, *, flush_s: float = 3.0) -> AsyncIterator[None]:
+        """Relay while the context lasts; on leaving, what waits gets ``flush_s`` seconds to be published.
+
+        Enter it before whatever writes to the outbox until its own end. What could not be published stays in the
+        table for the next process. Raises what ``relay`` raises.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(self.relay(nats_url, source))
+            yield
+            await self._flush(flush_s)
+            task.cancel()
+
+    async def _flush(self, within_s: float) -> None:
+        waiting = 0
+        try:
+            async with asyncio.timeout(within_s):
+                while waiting := await self.pending():
+                    self.wake()
+                    await asyncio.sleep(_FLUSH_LOOK_S)
+        except (TimeoutError, SQLAlchemyError, OSError) as error:
+            _log.warning("outbox.left", outbox=self._table.name, waiting=waiting, error=repr(error))
 
     async def relay(self, nats_url: str, source: str) -> None:
         """Connect to the bus and publish, for ever; a broker that is not there is tried again. Calls need not wait.

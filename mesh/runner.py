@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from mesh import logs, telemetry
 from mesh.config import ConfigError, ServiceSettings, load
-from mesh.serving import Runtime, Serving, serving
+from mesh.serving import Runtime, Serving, instance_name, serving
 
 __all__ = ["Runtime", "run"]
 
@@ -30,7 +30,7 @@ def run(
     try:
         settings = load(settings_class)
         logs.configure(service, settings.log_level, settings.log_format)
-        instance = settings.instance or f"{service}-{os.getpid()}"
+        instance = instance_name(settings, service)
         with telemetry.exporting(service, instance, settings.region, settings.otlp_endpoint):
             asyncio.run(_serve(settings, build, service))
     except ConfigError as error:

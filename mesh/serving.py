@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -28,6 +29,11 @@ _CLEAN_UP_S = 5.0
 """What handlers get after their calls were cancelled, before the resources they use are closed."""
 
 
+def instance_name(settings: ServiceSettings, service: str) -> str:
+    """Return this process's name: as configured, else unlike that of any other process on any host."""
+    return settings.instance or f"{service}-{socket.gethostname()}-{os.getpid()}"
+
+
 @dataclass
 class Runtime:
     """What `build` gets: where to enter resources, start tasks and add servicers."""
@@ -46,7 +52,7 @@ class Runtime:
     @property
     def instance(self) -> str:
         """This process's name."""
-        return self.settings.instance or f"{self.service}-{os.getpid()}"
+        return instance_name(self.settings, self.service)
 
     def add_servicer(
         self, add_to_server: Callable[[Any, Any], None], servicer: object, descriptor: ServiceDescriptor
@@ -138,6 +144,8 @@ async def _start(runtime: Runtime, settings: ServiceSettings, in_flight: InFligh
         if runtime.draining.is_set():
             return
         runtime.draining.set()
+        if settings.ready_file is not None:
+            settings.ready_file.unlink(missing_ok=True)
         try:
             await health.draining()
         finally:

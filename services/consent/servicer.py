@@ -44,12 +44,13 @@ class ConsentServicer(ConsentServiceServicer):
             raise _vanished()
         if not first.HasField("config"):
             raise protocol_violation("config", str(first.WhichOneof("request")))
-        numbers, place = count(), Duration()
+        numbers = count()
+        place: list[Duration] = []
 
         async def answer(answer: Answer) -> None:
             response = _response(next(numbers), answer)
-            if place.ListFields():
-                response.audio_offset.CopyFrom(place)
+            if place:
+                response.audio_offset.CopyFrom(place[0])
             await send(response)
 
         await self._monitor.run(wire.scope(first.config.context), _checks(requests, place), answer)
@@ -109,12 +110,12 @@ class ConsentServicer(ConsentServiceServicer):
         return pb.ListSuppressionsResponse(suppressions=suppressions, next_page_token=token)
 
 
-async def _checks(requests: AsyncIterator[pb.MonitorRequest], place: Duration) -> AsyncIterator[Asked]:
+async def _checks(requests: AsyncIterator[pb.MonitorRequest], place: list[Duration]) -> AsyncIterator[Asked]:
     """Yield the checks until the explicit end; keep `place` at the last one."""
     async for request in requests:
         match request.WhichOneof("request"):
             case "check":
-                place.CopyFrom(request.check.audio_offset)
+                place[:] = [request.check.audio_offset]
                 yield Asked(request.check.check_id, wire.check(request.check))
             case "end":
                 return

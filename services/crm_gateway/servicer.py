@@ -51,12 +51,13 @@ class CrmServicer(CrmServiceServicer):
             raise _vanished()
         if not first.HasField("start"):
             raise protocol_violation("start", str(first.WhichOneof("request")))
-        numbers, place = count(), Duration()
+        numbers = count()
+        place: list[Duration] = []
 
         async def tell(context: CallerContext) -> None:
             response = pb.CallSessionResponse(sequence=next(numbers), caller_context=wire.caller_context_pb(context))
-            if place.ListFields():
-                response.audio_offset.CopyFrom(place)
+            if place:
+                response.audio_offset.CopyFrom(place[0])
             await send(response)
 
         start = first.start
@@ -90,7 +91,7 @@ class CrmServicer(CrmServiceServicer):
         return pb.ListRecordsResponse(records=[wire.record_pb(record) for record in page], next_page_token=token)
 
 
-async def _learned(requests: AsyncIterator[pb.CallSessionRequest], place: Duration) -> AsyncIterator[Learned]:
+async def _learned(requests: AsyncIterator[pb.CallSessionRequest], place: list[Duration]) -> AsyncIterator[Learned]:
     """Yield the names of the caller among what was learned, until the call ends; keep `place` at the last fact.
 
     Raises:
@@ -99,7 +100,7 @@ async def _learned(requests: AsyncIterator[pb.CallSessionRequest], place: Durati
     async for request in requests:
         match request.WhichOneof("request"):
             case "fact":
-                place.CopyFrom(request.fact.audio_offset)
+                place[:] = [request.fact.audio_offset]
                 learned = _name_in(request.fact)
                 if learned is not None:
                     yield learned

@@ -36,8 +36,9 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     await migrate(url, "services.dialogue", variable=_DATABASE_VARIABLE)
     engine = await runtime.stack.enter_async_context(database(url, variable=_DATABASE_VARIABLE))
     outbox = Outbox(engine, OUTBOX)
+    # In this order: at the end the recorder writes all that waits, then the outbox publishes it.
+    await runtime.stack.enter_async_context(outbox.relaying(settings.nats_url, "/voicemesh/dialogue"))
     records = await runtime.stack.enter_async_context(recorder(outbox, runtime.instance))
-    runtime.tasks.create_task(outbox.relay(settings.nats_url, "/voicemesh/dialogue"))
     recovery = Recovery(engine, records, policy, settings.dialogue_lease_s)
     runtime.tasks.create_task(recovery.run())
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from mesh.errors import ErrorReason, MeshError
@@ -111,11 +112,19 @@ class Conversations:
         """Return a session of a tenant.
 
         Raises:
-            MeshError: NOT_FOUND.
+            MeshError: NOT_FOUND; DEPENDENCY_UNAVAILABLE while the database is away.
         """
         query = sa.select(SESSIONS).where(SESSIONS.c.session_id == session_id, SESSIONS.c.tenant_id == tenant_id)
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).mappings().first()
+        try:
+            async with self._engine.connect() as connection:
+                row = (await connection.execute(query)).mappings().first()
+        except (SQLAlchemyError, OSError) as error:
+            raise MeshError(
+                ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
+                "the dialogue's database is away; ask again in a moment",
+                retry_after_s=1.0,
+                metadata={"dependency": "database"},
+            ) from error
         if row is None:
             raise _not_found("session", session_id, "check the id and the tenant")
         return SessionSummary(session_id, row["ended_at"] is None, row["disposition"] or "", row["summary"] or "")

@@ -44,8 +44,9 @@ class Recorder:
         self.instance = instance
         self.live: set[str] = set()
         """The sessions of this process: their lease is renewed."""
+        self.ended = asyncio.Event()
+        """Set when `run` is over."""
         self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue(_WAITING)
-        self._ended = False
 
     async def put(self, session_id: str, write: Write) -> asyncio.Future[None]:
         """Have something of a session written; the future is done once it is on disk.
@@ -55,7 +56,7 @@ class Recorder:
         Raises:
             MeshError: SHUTTING_DOWN once the recorder has ended.
         """
-        if self._ended:
+        if self.ended.is_set():
             raise MeshError(
                 ErrorReason.ERROR_REASON_SHUTTING_DOWN, "the process has ended; call again", retry_after_s=1
             )
@@ -72,7 +73,12 @@ class Recorder:
                 taken.append(self._jobs.get_nowait())
             closing = closing or None in taken
             await self._write([job for job in taken if job is not None])
-        self._ended = True
+        self.ended.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait to be written."""
+        return self._jobs.qsize()
 
     async def close(self) -> None:
         """Write what waits, then end `run`."""
@@ -132,10 +138,21 @@ def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def recorder(outbox: Outbox, instance: str) -> AsyncIterator[Recorder]:
-    """Run a recorder; on leaving, everything that waits is written first."""
+async def recorder(outbox: Outbox, instance: str, *, close_within_s: float = 10.0) -> AsyncIterator[Recorder]:
+    """Run a recorder; on leaving, everything that waits is written first.
+
+    A database that is away for longer than `close_within_s` is not waited for: the calls' sessions stay open in it, and
+    whoever finds them there closes them (`recovery.py`).
+    """
     made = Recorder(outbox, instance)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(made.run())
+        running = tasks.create_task(made.run())
         yield made
-        await made.close()
+        try:
+            async with asyncio.timeout(close_within_s):
+                await made.close()
+                await made.ended.wait()
+        except TimeoutError:
+            _log.error("record.not_written", waiting=made.waiting, sessions=sorted(made.live))
+            made.ended.set()
+            running.cancel()

@@ -134,3 +134,14 @@ async def test_an_end_that_is_cut_off_is_written_all_the_same(store: CallStore):
         ending.cancel()
     await store.written()
     assert (await store.events()).count("CallCompleted") == 1
+
+
+async def test_a_database_that_stays_away_is_not_waited_for_at_the_end(store: CallStore):
+    outbox = FlakyOutbox(store.engine, OUTBOX)
+    outbox.failures = 1_000_000
+    async with recorder(outbox, "me", close_within_s=0.2) as made:
+        made.live.add("s9")
+        await StoredCall(made, INFO).turn("c9", HEARD, UNDERSTOOD)
+    assert await store.rows(TURNS) == []
+    with pytest.raises(MeshError, match="SHUTTING_DOWN"):
+        await StoredCall(made, INFO).turn("c10", HEARD, UNDERSTOOD)

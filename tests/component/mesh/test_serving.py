@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import gc
+from pathlib import Path
 
 import grpc
 import pytest
@@ -78,6 +80,8 @@ async def test_a_background_task_that_fails_ends_the_service():
         async with serve(build, ServiceSettings(drain_s=0)):
             await asyncio.sleep(3600)
     assert [repr(e) for e in caught.value.exceptions] == ["KeyError('broken')"]
+    del caught
+    gc.collect()  # complains of a server that was started and never stopped
 
 
 async def test_a_build_that_fails_closes_what_it_opened():
@@ -112,3 +116,14 @@ async def test_health_says_for_good_that_a_draining_service_wants_no_calls():
             health.cancel()
             await call.write(END)
             assert await call.read() is grpc.aio.EOF
+
+
+async def test_a_service_that_drains_is_no_longer_ready(tmp_path: Path):
+    async def build(_: ServiceSettings, runtime: Runtime) -> None:
+        add(runtime, TinyAsr())
+
+    ready_file = tmp_path / "ready.json"
+    async with serve(build, ServiceSettings(ready_file=ready_file, drain_s=0)) as ready:
+        assert ready_file.is_file()
+        await ready.drain(0)
+        assert not ready_file.exists()

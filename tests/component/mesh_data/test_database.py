@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from mesh.config import ConfigError
 from mesh.database import DatabaseUrlError, UtcDateTime, database, insert_once, migrate, sqlite_url, transaction
 
 metadata = sa.MetaData()
@@ -165,6 +166,25 @@ async def test_a_migration_that_fails_leaves_the_old_state(
         await migrate(database_url, "tiny")
     async with database(database_url) as engine, engine.connect() as connection:
         assert await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names()) == []
+
+
+async def test_a_database_that_is_not_there_is_named_without_its_password(tmp_path: Path) -> None:
+    url = "postgresql://me:secret@127.0.0.1:1/none"
+    with pytest.raises(ConfigError, match="VOICEMESH_DATABASE_URL: the database cannot be used") as caught:
+        await migrate(url, "services.dialogue")
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(database_url: str, tmp_path: Path) -> None:
+    _package(tmp_path)
+    await asyncio.to_thread(_migrate_in_a_process(tmp_path, database_url).communicate)
+    async with database(database_url) as engine, engine.begin() as connection:
+        await connection.exec_driver_sql("UPDATE alembic_version_tiny SET version_num = '9999'")
+    process = _migrate_in_a_process(tmp_path, database_url)
+    _, errors = await asyncio.to_thread(process.communicate)
+    assert process.returncode != 0
+    assert "made by a newer version of tiny" in errors.decode()
 
 
 async def test_sqlite_files_keep_readers_and_writers_apart(tmp_path: Path) -> None:

@@ -232,3 +232,21 @@ async def test_the_relay_waits_for_a_broker_that_comes_later(outbox: Outbox, nat
         assert await outbox.pending() == 2
         await nats.start()
         await emptied(outbox)
+
+
+async def test_a_relay_that_ends_publishes_what_was_written_last(outbox: Outbox, nats: NatsServer) -> None:
+    ids = [f"e{number}" for number in range(250)]
+    async with outbox.relaying(nats.url, "/voicemesh/test", flush_s=30):
+        await add(outbox, *ids)
+    assert await outbox.pending() == 0
+    async with connected(nats) as bus:
+        assert await stream(bus) == ids
+
+
+async def test_a_relay_that_ends_without_a_broker_leaves_the_events_for_the_next(
+    outbox: Outbox, nats: NatsServer
+) -> None:
+    await nats.stop()
+    async with outbox.relaying(nats.url, "/voicemesh/test", flush_s=0.2):
+        await add(outbox, "e1")
+    assert await outbox.pending() == 1
