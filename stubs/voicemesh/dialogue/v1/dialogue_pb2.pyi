@@ -398,7 +398,9 @@ Global___EndSession: _TypeAlias = EndSession  # noqa: Y015
 
 @_typing.final
 class SessionStarted(_message.Message):
-    """The session lives; the first message of every connection."""
+    """The session lives; the first message of every connection. On a later connection it is not counted: it has the
+    sequence number of the message that follows.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -409,6 +411,7 @@ class SessionStarted(_message.Message):
     CONTEXT_FIELD_NUMBER: _builtins.int
     RESUMED_FIELD_NUMBER: _builtins.int
     NEXT_AUDIO_SEQUENCE_FIELD_NUMBER: _builtins.int
+    LAST_RECEIVED_SEQUENCE_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session's id."""
     resume_token: _builtins.str
@@ -419,6 +422,8 @@ class SessionStarted(_message.Message):
     """Whether this goes on with an earlier connection."""
     next_audio_sequence: _builtins.int
     """The next audio sequence number expected."""
+    last_received_sequence: _builtins.int
+    """The last sequence number of a request that arrived; 0: none."""
     @_builtins.property
     def resume_window(self) -> _duration_pb2.Duration:
         """How long after a drop the session can be resumed."""
@@ -437,10 +442,11 @@ class SessionStarted(_message.Message):
         context: _context_pb2.RequestContext | None = ...,
         resumed: _builtins.bool = ...,
         next_audio_sequence: _builtins.int = ...,
+        last_received_sequence: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "resume_window", b"resume_window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "instance", b"instance", "next_audio_sequence", b"next_audio_sequence", "resume_token", b"resume_token", "resume_window", b"resume_window", "resumed", b"resumed", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "instance", b"instance", "last_received_sequence", b"last_received_sequence", "next_audio_sequence", b"next_audio_sequence", "resume_token", b"resume_token", "resume_window", b"resume_window", "resumed", b"resumed", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -38,6 +38,11 @@ class ConverseRequest(_message.Message):
     UPDATE_FIELD_NUMBER: _builtins.int
     END_OF_AUDIO_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Counts the requests of the session that are no audio from 1, over all its connections; 0: not counted. One that
+    arrived before is passed over.
+    """
     @_builtins.property
     def start(self) -> _dialogue_pb2.StartSession:
         """Begins a session."""
@@ -86,10 +91,11 @@ class ConverseRequest(_message.Message):
         update: _dialogue_pb2.UpdateSession | None = ...,
         end_of_audio: _dialogue_pb2.EndOfAudio | None = ...,
         end: _dialogue_pb2.EndSession | None = ...,
+        sequence: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "dtmf", b"dtmf", "end", b"end", "end_of_audio", b"end_of_audio", "playback", b"playback", "request", b"request", "resume", b"resume", "start", b"start", "text", b"text", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "dtmf", b"dtmf", "end", b"end", "end_of_audio", b"end_of_audio", "playback", b"playback", "request", b"request", "resume", b"resume", "start", b"start", "text", b"text", "update", b"update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "dtmf", b"dtmf", "end", b"end", "end_of_audio", b"end_of_audio", "playback", b"playback", "request", b"request", "resume", b"resume", "sequence", b"sequence", "start", b"start", "text", b"text", "update", b"update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["start", "resume", "audio", "text", "dtmf", "playback", "update", "end_of_audio", "end"]  # noqa: Y015
     _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
