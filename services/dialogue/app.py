@@ -15,6 +15,7 @@ from services.dialogue.adapters.recorder import recorder
 from services.dialogue.adapters.records import StoredCall, stored_call
 from services.dialogue.adapters.recovery import Recovery
 from services.dialogue.adapters.store import OUTBOX
+from services.dialogue.call import Calls
 from services.dialogue.config import DialogueSettings
 from services.dialogue.domains import time_zones
 from services.dialogue.flow import installed_policy
@@ -55,6 +56,7 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
             silence_s=settings.dialogue_silence_s,
             forward_ms=settings.dialogue_forward_ms,
             drain_s=settings.drain_s,
+            resume_s=settings.dialogue_resume_s,
             pace=_pace(settings),
         ),
         text_silence_s=settings.dialogue_text_silence_s,
@@ -64,6 +66,7 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
         phrases=Phrases(settings.domains_dir),
         habits=SpeechHabits(settings.domains_dir),
         time_zones=time_zones(settings.domains_dir),
+        calls=Calls(runtime.tasks),
     )
     runtime.add_servicer(
         add_DialogueServiceServicer_to_server,

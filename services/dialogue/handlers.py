@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,12 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from mesh.errors import ErrorReason, MeshError
 from services.dialogue import metrics, model
 from services.dialogue.adapters.store import SESSIONS
+from services.dialogue.call import Call, Calls, Connection, new_token, not_resumable
+from services.dialogue.line import Line
 from services.dialogue.phrases import Phrases
 from services.dialogue.policy import DomainInfo, Policy
 from services.dialogue.ports import CallRecord, Neighbours
 from services.dialogue.refusals import going_away, unsupported_language
 from services.dialogue.session import Limits, Session
-from services.dialogue.turns.agent_side import Emit
 from services.dialogue.turns.habits import SpeechHabits
 
 
@@ -49,6 +50,7 @@ class Conversations:
         phrases: words that are likely in answers.
         habits: how people speak.
         time_zones: of each domain, for sessions that name none.
+        calls: the calls in progress.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class Conversations:
         phrases: Phrases,
         habits: SpeechHabits,
         time_zones: Mapping[str, str],
+        calls: Calls,
     ) -> None:
         self._time_zones = time_zones
+        self._calls = calls
         self._phrases = phrases
         self._habits = habits
         self._policy = policy
@@ -81,12 +85,12 @@ class Conversations:
         self._instance = instance
         self._sessions = 0
 
-    async def converse(self, info: model.SessionInfo, incoming: AsyncIterator[model.CallerInput], emit: Emit) -> None:
-        """Hold one conversation.
+    async def converse(self, info: model.SessionInfo, connection: Connection) -> None:
+        """Begin a conversation and hold it over its first connection.
 
         Raises:
             MeshError: the domain, language or time zone is unknown, there are too many sessions, and what
-                `Session.run` raises.
+                `Session.run` and `Call.serve` raise.
         """
         domain = self._domain(info)
         time_zone = info.time_zone or self._time_zones.get(info.domain, "UTC")
@@ -94,19 +98,50 @@ class Conversations:
         limits = self._limits
         if info.input_audio is None:
             limits = replace(limits, silence_s=self._text_silence_s)
-        with self._admitted(), self._record(info) as record:
-            session = Session(
-                info,
-                policy=self._policy,
-                neighbours=self._neighbours,
-                record=record,
-                emit=emit,
-                limits=limits,
-                supported_languages=domain.languages,
-                phrases=self._phrases,
-                habits=self._habits,
+        admitted = self._admit()
+        line = Line(limits.resume_s)
+        token = new_token(info.session_id) if limits.resume_s else ""
+
+        def started(*, resumed: bool) -> model.Started:
+            return model.Started(
+                info, self._instance, token, limits.resume_s, resumed, line.next_audio, line.last_request
             )
-            await session.run(incoming, self._instance, self._draining)
+
+        async def run() -> None:
+            with admitted, self._record(info) as record:
+                session = self._session(info, domain, record, line, limits)
+                await session.run(line.inputs(), started(resumed=False), self._draining)
+
+        call = Call(info.session_id, line, lambda: started(resumed=True), token)
+        self._calls.begin(call, run)
+        await call.serve(connection, after=None, resumed=False)
+
+    async def resume(self, token: str, after: int | None, connection: Connection) -> None:
+        """Go on with a conversation over another connection.
+
+        Raises:
+            MeshError: SESSION_NOT_RESUMABLE, and what `Call.serve` raises.
+        """
+        call = self._calls.find(token)
+        if call is None:
+            raise not_resumable("it is not here, or it is over")
+        await call.serve(connection, after=after, resumed=True)
+
+    def _session(
+        self, info: model.SessionInfo, domain: DomainInfo, record: CallRecord, line: Line, limits: Limits
+    ) -> Session:
+        return Session(
+            info,
+            policy=self._policy,
+            neighbours=self._neighbours,
+            record=record,
+            emit=line.emit,
+            limits=limits,
+            supported_languages=domain.languages,
+            phrases=self._phrases,
+            habits=self._habits,
+            line=line,
+        )
 
     async def find(self, tenant_id: str, session_id: str) -> SessionSummary:
         """Return a session of a tenant.
@@ -153,8 +188,12 @@ class Conversations:
             ) from None
         return domain
 
-    @contextlib.contextmanager
-    def _admitted(self) -> Iterator[None]:
+    def _admit(self) -> contextlib.ExitStack:
+        """Take a place for a session, given back when the context is left.
+
+        Raises:
+            MeshError: SHUTTING_DOWN, OVERLOADED.
+        """
         if self._draining.is_set():
             raise going_away()
         if self._sessions >= self._max_sessions:
@@ -164,13 +203,14 @@ class Conversations:
                 retry_after_s=5.0,
                 metadata={"limit": str(self._max_sessions), "in_progress": str(self._sessions)},
             )
-        self._sessions += 1
+        self._count(1)
+        place = contextlib.ExitStack()
+        place.callback(self._count, -1)
+        return place
+
+    def _count(self, change: int) -> None:
+        self._sessions += change
         metrics.SESSIONS.set(self._sessions)
-        try:
-            yield
-        finally:
-            self._sessions -= 1
-            metrics.SESSIONS.set(self._sessions)
 
 
 def _not_found(kind: str, name: str, advice: str) -> MeshError:

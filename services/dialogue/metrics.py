@@ -24,4 +24,6 @@ SPECULATION_SECONDS = Counter(
 ENDINGS = Counter("voicemesh_dialogue_endings", "How the words before a pause were judged", ["ending"])
 FALSE_ALARMS = Counter("voicemesh_dialogue_false_alarms", "Sounds that paused the agent and were no interruption")
 REPAIRED = Counter("voicemesh_dialogue_turns_repaired", "Turns that went on after they had been taken for over")
+RESUMED = Counter("voicemesh_dialogue_resumed", "Connections that went on with a session")
+AWAY = Counter("voicemesh_dialogue_drops", "Connections that were lost while their session went on")
 FILLERS = Counter("voicemesh_dialogue_fillers", "Fillers spoken because the answer took long")

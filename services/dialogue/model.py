@@ -146,6 +146,13 @@ class ClientGone:
     """The stream ended without a word."""
 
 
+@dataclass(frozen=True, slots=True)
+class LineChanged:
+    """The client's connection was lost, or there is one again."""
+
+    attached: bool
+
+
 # What the recogniser says.
 
 
@@ -233,6 +240,7 @@ SessionInput: TypeAlias = (
     | EndOfAudio
     | EndSession
     | ClientGone
+    | LineChanged
     | SpeechActivity
     | Heard
     | RecognitionEnded
@@ -252,6 +260,12 @@ class Started:
 
     info: SessionInfo
     instance: str
+    resume_token: str = field(default="", repr=False)
+    resume_window: float = 0.0
+    """Seconds after a drop in which the session can be resumed."""
+    resumed: bool = False
+    next_audio: int = 0
+    last_request: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,11 @@ def _started(output: model.Started) -> ConverseResponse:
             session_id=output.info.session_id,
             instance=output.instance,
             context=request_context(output.info),
-            resume_window=to_duration(0),
+            resume_token=output.resume_token,
+            resume_window=to_duration(output.resume_window),
+            resumed=output.resumed,
+            next_audio_sequence=output.next_audio,
+            last_received_sequence=output.last_request,
         )
     )
 

@@ -22,6 +22,7 @@ from mesh.durations import seconds
 from mesh.errors import ErrorReason, MeshError, protocol_violation
 from mesh.streams import Send, respond
 from services.dialogue import model
+from services.dialogue.call import Connection
 from services.dialogue.handlers import Conversations
 from services.dialogue.replies import to_response
 
@@ -63,20 +64,19 @@ class DialogueServicer(DialogueServiceServicer):
         )
 
     async def _converse(self, requests: AsyncIterator[ConverseRequest], send: Send[ConverseResponse]) -> None:
-        info = await self._start(requests)
-        sequence = 0
-        # The session and its voice emit at once: none may overtake a number, and one that is cut off leaves no gap.
-        emitting = asyncio.Lock()
+        first = await self._first(requests)
 
-        async def emit(output: model.SessionOutput) -> None:
-            nonlocal sequence
-            async with emitting:
-                await send(to_response(output, sequence))
-                sequence += 1
+        async def emit(output: model.SessionOutput, sequence: int) -> None:
+            await send(to_response(output, sequence))
 
-        await self._conversations.converse(info, _inputs(requests), emit)
+        connection = Connection(_inputs(requests), emit)
+        if first.HasField("start"):
+            await self._conversations.converse(_info(first.start), connection)
+            return
+        after = first.resume.last_received_sequence if first.resume.HasField("last_received_sequence") else None
+        await self._conversations.resume(first.resume.resume_token, after, connection)
 
-    async def _start(self, requests: AsyncIterator[ConverseRequest]) -> model.SessionInfo:
+    async def _first(self, requests: AsyncIterator[ConverseRequest]) -> ConverseRequest:
         try:
             async with asyncio.timeout(self._start_limit_s):
                 first = await anext(requests, None)
@@ -89,20 +89,14 @@ class DialogueServicer(DialogueServiceServicer):
         if first is None:
             raise protocol_violation("StartSession", "the end of the stream")
         kind = first.WhichOneof("request")
-        if kind == "resume":
-            raise MeshError(
-                ErrorReason.ERROR_REASON_SESSION_NOT_RESUMABLE,
-                "this session's token is spent: start a new session",
-                metadata={"detail": "resume_window is zero"},
-            )
-        if kind != "start":
+        if kind not in {"start", "resume"}:
             raise protocol_violation("StartSession", str(kind))
-        return _info(first.start)
+        return first
 
 
-async def _inputs(requests: AsyncIterator[ConverseRequest]) -> AsyncIterator[model.CallerInput]:
+async def _inputs(requests: AsyncIterator[ConverseRequest]) -> AsyncIterator[tuple[int, model.CallerInput]]:
     async for request in requests:
-        yield _input(request)
+        yield request.sequence, _input(request)
         if request.HasField("end"):
             return
 

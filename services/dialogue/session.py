@@ -17,6 +17,7 @@ from mesh import logs
 from mesh.errors import protocol_violation
 from services.dialogue import metrics, model
 from services.dialogue.intake import AudioIntake
+from services.dialogue.line import Line
 from services.dialogue.outcome import outcome_of
 from services.dialogue.phrases import Phrases
 from services.dialogue.policy import CallInfo, Expectation, OpenItem, Policy
@@ -53,6 +54,7 @@ class Limits:
     silence_s: float
     forward_ms: int
     drain_s: float
+    resume_s: float = 0.0
     pace: Pace = field(default_factory=Pace)
 
 
@@ -69,6 +71,7 @@ class Session:
         supported_languages: of the session's domain.
         phrases: words that are likely in an answer.
         habits: how people speak.
+        line: to the client; None: one connection is all there is.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Session:
         supported_languages: tuple[str, ...],
         phrases: Phrases,
         habits: SpeechHabits,
+        line: Line | None = None,
     ) -> None:
         self.info = info
         self._policy = policy
@@ -93,6 +97,7 @@ class Session:
         self._supported = supported_languages
         self._phrases = phrases
         self._habits = habits
+        self._line = line
         self._inbox: asyncio.Queue[Event] = asyncio.Queue(_INBOX)
         self._loop = asyncio.get_running_loop()
         self._timers = Timers()
@@ -102,8 +107,15 @@ class Session:
         self._understander: Understander
         self._floor: Floor | None = None
 
-    async def run(self, incoming: AsyncIterator[model.CallerInput], instance: str, draining: asyncio.Event) -> None:
+    async def run(
+        self, incoming: AsyncIterator[model.CallerInput], started: model.Started, draining: asyncio.Event
+    ) -> None:
         """Converse until the conversation is over.
+
+        Args:
+            incoming: what the client says.
+            started: what the client is told first.
+            draining: set when the process goes away.
 
         Raises:
             MeshError: consent withheld, the caller silent for too long, a protocol violation, a neighbour down.
@@ -114,7 +126,7 @@ class Session:
                 _require(await consent.decide())
             await self._record.started(datetime.now(UTC))
             try:
-                await self._emit(model.Started(self.info, instance))
+                await self._emit(started)
                 crm = await stack.enter_async_context(self._neighbours.crm(self.info))
                 speaker = await self._open_streams(stack)
                 async with asyncio.TaskGroup() as tasks:
@@ -127,6 +139,8 @@ class Session:
                     ]
                     if self._intake is not None:
                         helpers.append(tasks.create_task(self._listen(self._intake)))
+                    if self._line is not None:
+                        helpers.append(tasks.create_task(self._watch(self._line)))
                     await self._converse(floor)
                     await floor.finish()
                     for helper in helpers:
@@ -182,6 +196,12 @@ class Session:
     async def _listen(self, intake: AudioIntake) -> None:
         async for event in intake.recognition.events():
             await self._inbox.put(event)
+
+    async def _watch(self, line: Line) -> None:
+        while True:
+            line.changed.clear()
+            await self._inbox.put(model.LineChanged(line.attached))
+            await line.changed.wait()
 
     async def _await_drain(self, draining: asyncio.Event) -> None:
         await draining.wait()
@@ -282,6 +302,22 @@ class Session:
     async def _on_gone(self, floor: Floor, _: model.ClientGone) -> None:
         floor.end("", connection_dropped())
 
+    async def _on_line_changed(self, floor: Floor, item: model.LineChanged) -> None:
+        if item.attached == (not floor.agent.away):
+            return
+        floor.agent.away = not item.attached
+        if item.attached:
+            self._timers.clear("away")
+            await floor.on_played()
+        else:
+            metrics.AWAY.inc()
+            _log.info("session.away", session_id=self.info.session_id, resume_s=self._limits.resume_s)
+            self._timers.set("away", self._loop.time() + self._limits.resume_s)
+        floor.wait_for_caller()
+
+    async def _on_away_for_good(self, floor: Floor) -> None:
+        floor.end("", connection_dropped())
+
     async def _on_draining(self, _: Floor, __: model.Draining) -> None:
         self._timers.set("leave", self._loop.time() + _DRAIN_SHARE * self._limits.drain_s)
         await self._emit(model.GoingAway(_DRAIN_SHARE * self._limits.drain_s))
@@ -336,6 +372,7 @@ _HANDLERS: dict[type, Callable[[Session, Floor, Any], Awaitable[None]]] = {
     model.EndOfAudio: Session._on_end_of_audio,  # noqa: SLF001
     model.EndSession: Session._on_end,  # noqa: SLF001
     model.ClientGone: Session._on_gone,  # noqa: SLF001
+    model.LineChanged: Session._on_line_changed,  # noqa: SLF001
     model.CallerContext: Session._on_context,  # noqa: SLF001
     model.ConsentWithdrawn: Session._on_withdrawn,  # noqa: SLF001
     model.Draining: Session._on_draining,  # noqa: SLF001
@@ -344,6 +381,7 @@ _HANDLERS: dict[type, Callable[[Session, Floor, Any], Awaitable[None]]] = {
 _TIMERS: dict[str, Callable[[Session, Floor], Awaitable[None]]] = {
     "session": Session._on_session_limit,  # noqa: SLF001
     "leave": Session._on_leave,  # noqa: SLF001
+    "away": Session._on_away_for_good,  # noqa: SLF001
     "silence": Session._on_silence,  # noqa: SLF001
     "barge_in": lambda _, floor: floor.on_barge_in(),
     "doubt": lambda _, floor: floor.on_doubt(),

@@ -261,7 +261,7 @@ class Stage:
         async with asyncio.TaskGroup() as tasks:
             caller = tasks.create_task(script(self)) if script else None
             try:
-                await session.run(self.incoming(), "test", self.draining)
+                await session.run(self.incoming(), model.Started(self.info, "test"), self.draining)
             finally:
                 if caller is not None:
                     caller.cancel()

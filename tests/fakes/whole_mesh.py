@@ -38,7 +38,8 @@ class WholeMesh:
 
 @contextlib.asynccontextmanager
 async def whole_mesh(folder: Path, **dialogue_settings) -> AsyncIterator[WholeMesh]:
-    """Run the services, real engines and a real broker included."""
+    """Run the services, real engines and a real broker included; dropped connections are resumed for a second."""
+    dialogue_settings = {"dialogue_resume_s": 1.0, **dialogue_settings}
     async with contextlib.AsyncExitStack() as stack:
         nats = await stack.enter_async_context(nats_server())
         common = {"state_dir": folder, "nats_url": nats.url, "drain_s": 0.5}
