@@ -53,7 +53,7 @@ class Call:
         try:
             if resumed:
                 metrics.RESUMED.inc()
-                await connection.send(self.describe(), 0 if after is None else after + 1)
+                await connection.send(self.describe(), self.line.number())
             await self._both_ways(connection, ticket)
         finally:
             self.line.detach(ticket)

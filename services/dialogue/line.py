@@ -24,7 +24,8 @@ Send = Callable[[model.SessionOutput, int], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class _Kept:
     sequence: int
-    output: model.SessionOutput
+    output: model.SessionOutput | None
+    """None: it was sent outside the row."""
     size: int
     at: float
 
@@ -81,6 +82,13 @@ class Line:
         while True:
             yield await self._inputs.get()
 
+    def number(self) -> int:
+        """Take a number for a message that is sent outside the row."""
+        self._kept.append(_Kept(self.next_sequence, None, _OVERHEAD_BYTES, self._loop.time()))
+        self._size += _OVERHEAD_BYTES
+        self.next_sequence += 1
+        return self.next_sequence - 1
+
     def close(self) -> None:
         """The session is over: nothing more will be emitted."""
         self._closed = True
@@ -131,7 +139,8 @@ class Line:
             self._news.clear()
             while ticket == self._generation and self._sent < self.next_sequence:
                 kept = self._kept[self._sent - self._kept[0].sequence]
-                await send(kept.output, kept.sequence)
+                if kept.output is not None:
+                    await send(kept.output, kept.sequence)
                 if ticket == self._generation:
                     self._sent += 1
                     self._room.set()

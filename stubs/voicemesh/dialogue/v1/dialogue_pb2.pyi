@@ -398,8 +398,8 @@ Global___EndSession: _TypeAlias = EndSession  # noqa: Y015
 
 @_typing.final
 class SessionStarted(_message.Message):
-    """The session lives; the first message of every connection. On a later connection it is not counted: it has the
-    sequence number of the message that follows.
+    """The session lives; the first message of every connection. On a later connection its number runs ahead of those of
+    the messages that are sent again behind it.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
