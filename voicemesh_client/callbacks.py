@@ -27,6 +27,8 @@ _METHODS: dict[type[events.Event], str] = {
     events.ResumePlayback: "on_resume_playback",
     events.ErrorNotice: "on_error",
     events.GoAway: "on_go_away",
+    events.Reconnecting: "on_reconnecting",
+    events.Resumed: "on_resumed",
     events.SessionEnded: "on_ended",
 }
 
@@ -81,6 +83,14 @@ class Callbacks:
     def on_go_away(self, callback: Callback[events.GoAway]) -> Callback[events.GoAway]:
         """Calls the function when the instance is going away."""
         return self._add(events.GoAway, callback)
+
+    def on_reconnecting(self, callback: Callback[events.Reconnecting]) -> Callback[events.Reconnecting]:
+        """Calls the function when the connection dropped and another one is opened."""
+        return self._add(events.Reconnecting, callback)
+
+    def on_resumed(self, callback: Callback[events.Resumed]) -> Callback[events.Resumed]:
+        """Calls the function when the session goes on over another connection."""
+        return self._add(events.Resumed, callback)
 
     def on_ended(self, callback: Callback[events.SessionEnded]) -> Callback[events.SessionEnded]:
         """Calls the function when the session is over."""

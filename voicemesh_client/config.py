@@ -77,6 +77,7 @@ class SessionConfig:
     input_audio: AudioFormat | None = None
     output_audio: AudioFormat | None = None
     turn_taking: TurnTaking | None = None
+    resume: bool = True
     frame_ms: int = 20
     outbox_frames: int = 100
     max_events: int = 1_000

@@ -205,6 +205,27 @@ class GoAway(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reconnecting(Event):
+    """The connection dropped; the SDK opens another one, and what is sent meanwhile waits."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed(Event):
+    """The session goes on over another connection, after a drop or a GoAway.
+
+    `downtime` is how long there was no connection, `lost_audio` how much of the caller's audio the mesh misses
+    because it was sent too long ago; both in seconds and 0 when nothing was lost.
+    """
+
+    instance: str
+    downtime: float
+    lost_audio: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionEnded(Event):
     """The session is over; always the last event."""
 
@@ -225,5 +246,7 @@ SessionEvent = (
     | ResumePlayback
     | ErrorNotice
     | GoAway
+    | Reconnecting
+    | Resumed
     | SessionEnded
 )

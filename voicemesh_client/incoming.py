@@ -29,6 +29,7 @@ class Sequence:
     def __init__(self) -> None:
         self._next = 0
         self._ahead: set[int] = set()
+        self._excused = 0
 
     @property
     def last(self) -> int | None:
@@ -41,11 +42,21 @@ class Sequence:
             self._ahead.add(number)
             self._pass_known()
 
+    def excuse(self) -> None:
+        """A connection failed before its first message came: that may have had a number, and never comes."""
+        self._excused += 1
+
     def accept(self, number: int) -> tuple[bool, Gap | None]:
         """Whether a message is new, and what is missing before it."""
         if number < self._next or number in self._ahead:
             return False, None
-        gap = Gap(self._next, number - 1) if number > self._next else None
+        last = number - 1
+        while last in self._ahead:
+            last -= 1
+        missing = last - self._next + 1
+        excused = min(missing, self._excused)
+        self._excused -= excused
+        gap = Gap(self._next, last) if missing > excused else None
         self._next = number + 1
         self._ahead = {ahead for ahead in self._ahead if ahead >= self._next}
         self._pass_known()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 import grpc
 from voicemesh.common.v1.context_pb2 import RequestContext
@@ -12,11 +12,12 @@ from voicemesh.dialogue.v1.dialogue_service_pb2_grpc import DialogueServiceStub
 
 from voicemesh_client.config import Direction, SessionConfig, TurnTaking
 from voicemesh_client.decoding import disposition_of
-from voicemesh_client.errors import from_rpc_error
+from voicemesh_client.errors import ConnectionDroppedError, from_rpc_error
 from voicemesh_client.session import Session
+from voicemesh_client.targets import Channels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from types import TracebackType
 
     from voicemesh.dialogue.v1.dialogue_service_pb2_grpc import DialogueServiceAsyncStub
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from voicemesh_client.events import Disposition
     from voicemesh_client.speaker import Sink
 
-Metadata = tuple[tuple[str, str], ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,10 @@ class SessionOptions(TypedDict, total=False):
     the zone that spoken dates are meant in. labels: the client's own keys. correlation_id: one id through all
     records of the call (made up where not given). input_audio: the form the caller's audio is sent in; without it
     the caller types. output_audio: the form the agent's audio is wanted in; without it none is sent. turn_taking:
-    how turns are taken. frame_ms: length of a frame of the caller's audio (20). outbox_frames: messages that may
-    wait to be sent (100). max_events: events that may wait to be taken (1,000). open_timeout_s: how long the mesh
-    may take to start (10). close_timeout_s: how long it may take to end (5).
+    how turns are taken. resume: whether the SDK reconnects by itself when a connection drops (yes). frame_ms:
+    length of a frame of the caller's audio (20). outbox_frames: messages that may wait to be sent (100).
+    max_events: events that may wait to be taken (1,000). open_timeout_s: how long the mesh may take to start (10).
+    close_timeout_s: how long it may take to end (5).
     """
 
     language: str
@@ -76,6 +78,7 @@ class SessionOptions(TypedDict, total=False):
     input_audio: AudioFormat | None
     output_audio: AudioFormat | None
     turn_taking: TurnTaking | None
+    resume: bool
     frame_ms: int
     outbox_frames: int
     max_events: int
@@ -84,11 +87,11 @@ class SessionOptions(TypedDict, total=False):
 
 
 class Mesh:
-    """A channel to a mesh; made by `connect`, used as a context, shared by any number of sessions."""
+    """A way to a mesh; made by `connect`, used as a context, shared by any number of sessions."""
 
     def __init__(
         self,
-        target: str,
+        target: str | Sequence[str],
         *,
         metadata: Sequence[tuple[str, str]] = (),
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
@@ -96,23 +99,18 @@ class Mesh:
         options: Sequence[tuple[str, Any]] = (),
         clock: Clock | None = None,
     ) -> None:
-        self.target = target
         self._metadata = tuple(metadata)
-        self._interceptors = tuple(interceptors)
-        self._credentials = credentials
-        self._options = tuple(options)
+        self._channels = Channels(target, credentials=credentials, interceptors=interceptors, options=options)
         self._clock = clock
-        self._channel: grpc.aio.Channel | None = None
+        self._open = False
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses of the mesh in the order in which they are tried: one that failed comes last."""
+        return self._channels.addresses
 
     async def __aenter__(self) -> Self:
-        if self._credentials is None:
-            self._channel = grpc.aio.insecure_channel(
-                self.target, options=self._options, interceptors=self._interceptors
-            )
-        else:
-            self._channel = grpc.aio.secure_channel(
-                self.target, self._credentials, options=self._options, interceptors=self._interceptors
-            )
+        self._open = True
         return self
 
     async def __aexit__(
@@ -121,9 +119,8 @@ class Mesh:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            await channel.close()
+        self._open = False
+        await self._channels.close()
 
     def session(
         self,
@@ -144,8 +141,9 @@ class Mesh:
         Entering raises VoicemeshError when the mesh refuses the session. Raises ValueError for options that
         no mesh takes, RuntimeError outside the context of the mesh.
         """
+        self._check_open()
         return Session(
-            self._stub(),
+            self._channels,
             SessionConfig(domain=domain, **options),
             metadata=(*self._metadata, *metadata),
             handlers=handlers,
@@ -155,10 +153,9 @@ class Mesh:
 
     async def domains(self, *, timeout_s: float = 10.0) -> list[Domain]:
         """The domains that can be conversed in, by name. Raises VoicemeshError."""
-        try:
-            response = await self._stub().ListDomains(ListDomainsRequest(), metadata=self._metadata, timeout=timeout_s)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
+        response = await self._call(
+            lambda stub: stub.ListDomains(ListDomainsRequest(), metadata=self._metadata, timeout=timeout_s)
+        )
         return [
             Domain(domain.name, domain.description, tuple(domain.languages), tuple(domain.flows))
             for domain in response.domains
@@ -176,25 +173,32 @@ class Mesh:
     ) -> SessionState:
         """How a session ended or stands. Raises VoicemeshError, with the reason NOT_FOUND for no such session."""
         context = RequestContext(tenant_id=tenant_id, region=region, language=language, correlation_id=correlation_id)
-        try:
-            response = await self._stub().GetSession(
-                GetSessionRequest(context=context, session_id=session_id),
-                metadata=self._metadata,
-                timeout=timeout_s,
-            )
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
+        request = GetSessionRequest(context=context, session_id=session_id)
+        response = await self._call(lambda stub: stub.GetSession(request, metadata=self._metadata, timeout=timeout_s))
         disposition = disposition_of(response.disposition) if response.HasField("disposition") else None
         return SessionState(response.session_id, response.running, disposition)
 
-    def _stub(self) -> DialogueServiceAsyncStub:
-        if self._channel is None:
+    def _check_open(self) -> None:
+        if not self._open:
             raise RuntimeError("not connected: use `async with voicemesh_client.connect(...) as mesh`")
-        return DialogueServiceStub(self._channel)
+
+    async def _call(self, call: Callable[[DialogueServiceAsyncStub], Awaitable[T]]) -> T:
+        """Asks the first address that answers; raises VoicemeshError, that of the last where none does."""
+        self._check_open()
+        addresses = self._channels.addresses
+        for address in addresses:
+            try:
+                return await call(DialogueServiceStub(self._channels.shared(address)))
+            except grpc.aio.AioRpcError as rpc_error:
+                error = from_rpc_error(rpc_error)
+                if address == addresses[-1] or not isinstance(error, ConnectionDroppedError):
+                    raise error from rpc_error
+                self._channels.failed(address)
+        raise AssertionError("there is always an address")
 
 
 def connect(
-    target: str,
+    target: str | Sequence[str],
     *,
     metadata: Sequence[tuple[str, str]] = (),
     interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
@@ -204,9 +208,14 @@ def connect(
 ) -> Mesh:
     """A mesh at "host:port", or any other target that gRPC resolves; enter its context to use it.
 
+    Several targets ("host1:port,host2:port" or a sequence) are tried in that order, and the one that failed last
+    comes last; a dropped session goes on at the next. A stopped instance is noticed within about two seconds.
     `metadata` goes with every call, for example a `traceparent`; `interceptors` are gRPC's own (those of
     `opentelemetry.instrumentation.grpc` trace the calls); without `credentials` the channel is not encrypted;
-    `options` are gRPC channel arguments; `clock` is for tests. The channel connects with the first call.
+    `options` are gRPC channel arguments, before the SDK's own; `clock` is for tests. The
+    connection is made with the first call.
+
+    Raises ValueError where `target` names no address.
     """
     return Mesh(
         target,

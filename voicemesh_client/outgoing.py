@@ -13,32 +13,31 @@ from voicemesh.dialogue.v1.dialogue_service_pb2 import ConverseRequest
 from voicemesh_client.queues import Closed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 # Sent audio is kept this long, to be sent again after a dropped connection.
 REPLAY_S = 5.0
 # What is captured while there is no connection waits, up to this much.
 BACKLOG_S = 30.0
 BACKLOG_BYTES = 8 * 1024 * 1024
-# Without audio between them, this many sent messages are kept.
-_KEPT_MESSAGES = 64
+# So many sent messages that are no audio are kept, however old they are.
+KEPT_MESSAGES = 64
 # Of so many turns of the agent the last report of playback is kept.
 _KEPT_REPORTS = 8
-# What does no harm when it arrives twice: it says how things are, not that something more happened.
-_REPEATABLE = frozenset({"update", "end_of_audio", "end"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A message in its place; `sequence` is that of a frame of audio, None for all else."""
+    """A message: its place among all, its number among the frames of audio or among the rest."""
 
+    place: int
     request: ConverseRequest
-    sequence: int | None = None
+    number: int
     seconds: float = 0.0
 
     @property
-    def kind(self) -> str:
-        return self.request.WhichOneof("request") or ""
+    def is_audio(self) -> bool:
+        return self.request.HasField("audio")
 
     @property
     def size(self) -> int:
@@ -46,7 +45,7 @@ class _Entry:
 
 
 class _Shelf:
-    """Entries in order, with the audio in them added up."""
+    """Entries in order, with what they hold added up."""
 
     def __init__(self) -> None:
         self.entries: deque[_Entry] = deque()
@@ -69,23 +68,21 @@ class _Shelf:
             self.append(entry)
 
     def _count(self, entry: _Entry, sign: int) -> None:
-        if entry.sequence is None:
-            self.messages += sign
-        else:
-            self.seconds += sign * entry.seconds
-            self.size += sign * entry.size
+        self.messages += 0 if entry.is_audio else sign
+        self.seconds += sign * entry.seconds
+        self.size += sign * entry.size
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What became of the messages that were under way when a connection dropped."""
+    """What becomes of the messages that were under way when a connection dropped."""
 
-    frames: int
-    """Frames of audio that are sent again, or for the first time."""
+    waiting: int
+    """Messages that are sent now: again, or for the first time."""
     lost_s: float
     """Seconds of audio that the mesh has not got and the client has no more."""
-    uncertain: tuple[str, ...]
-    """Kinds of messages that may have arrived or not, and are not sent again."""
+    lost_messages: int
+    """Other messages of which that is true."""
 
 
 class Feed:
@@ -103,18 +100,22 @@ class Feed:
         """How many messages wait to be sent."""
         return self._outgoing.waiting
 
+    def end(self) -> None:
+        """The connection is gone: it gets nothing more, and everything is kept for another one."""
+        self._outgoing.detach(self)
+
 
 class Outgoing:
     """All that the client says in a session, in order, over all its connections.
 
-    Frames of audio are numbered here, without a gap. What was sent stays for `replay_s` seconds of audio (or 64
-    messages, where no audio is sent), so that `rewind` can go back to where the mesh says it was. A message that
-    changes nothing when it comes twice is sent again if it may have been lost; typed text and telephone keys are
-    sent again only if they can not have arrived: something said twice is worse than something asked for again.
+    Frames of audio are numbered here from 0 and other messages from 1, without a gap. Of what was sent, `replay_s`
+    seconds of audio and the last 64 other messages stay, so that `rewind` can go back to where the mesh says it is:
+    nothing is sent twice that it has, and nothing left out that it has not. Reports of playback have no number:
+    each says all that those before it said.
 
-    At most `capacity` messages wait to be sent on a connection. Without a connection, and until its backlog is
-    sent, `backlog_s` seconds or `backlog_bytes` of audio may wait, and `capacity` other messages. When it is
-    full, `put` and `put_audio` wait; nothing is thrown away.
+    At most `capacity` messages wait to be sent on a connection. Without a connection, `backlog_s` seconds or
+    `backlog_bytes` of audio and `capacity` other messages may wait. When it is full, `put` and `put_audio` wait;
+    nothing is thrown away.
     """
 
     def __init__(
@@ -129,41 +130,41 @@ class Outgoing:
         self._replay_s = replay_s
         self._backlog_s = backlog_s
         self._backlog_bytes = backlog_bytes
-        self._sent = _Shelf()
         self._unsent = _Shelf()
+        self._sent_audio = _Shelf()
+        self._sent_messages: deque[_Entry] = deque(maxlen=KEPT_MESSAGES)
         self._reports: dict[str, ConverseRequest] = {}
-        self._fresh_reports: set[str] = set()
+        self._unsent_reports: dict[str, ConverseRequest] = {}
+        self._places = 0
+        self._frames = 0
+        self._messages = 0
         self._feed: Feed | None = None
         self._closed = False
         self._changed = asyncio.Event()
-        self.next_sequence = 0
-        """The number of the frame that comes next."""
 
     @property
     def waiting(self) -> int:
         """How many messages wait to be sent."""
-        return len(self._unsent.entries) + len(self._fresh_reports)
+        return len(self._unsent.entries) + len(self._unsent_reports)
 
     @property
     def first_replayable(self) -> int | None:
         """The oldest frame that can be sent again; None when no audio is kept."""
-        for shelf in (self._sent, self._unsent):
-            for entry in shelf.entries:
-                if entry.sequence is not None:
-                    return entry.sequence
-        return None
+        return next((entry.number for entry in self._audio()), None)
 
     async def put(self, request: ConverseRequest) -> None:
-        """Takes a message in, waiting while it is full. Raises Closed once nothing more is taken."""
+        """Takes a message in and numbers it, waiting while it is full. Raises Closed once nothing more is taken."""
         await self._room()
-        self._store(_Entry(request))
+        self._messages += 1
+        request.sequence = self._messages
+        self._store(request, self._messages)
 
     async def put_audio(self, data: bytes, seconds: float) -> None:
         """Takes a frame of audio in and numbers it, waiting while it is full. Raises Closed as `put` does."""
         await self._room()
-        audio = dialogue_pb2.CallerAudio(data=data, sequence=self.next_sequence)
-        self._store(_Entry(ConverseRequest(audio=audio), self.next_sequence, seconds))
-        self.next_sequence += 1
+        audio = dialogue_pb2.CallerAudio(data=data, sequence=self._frames)
+        self._frames += 1
+        self._store(ConverseRequest(audio=audio), self._frames - 1, seconds)
 
     def report(self, request: ConverseRequest) -> None:
         """Takes a report of playback in, without waiting: it takes the place of an older one of the same turn.
@@ -172,14 +173,11 @@ class Outgoing:
         """
         if self._closed:
             return
-        turn_id = request.playback.turn_id
-        self._reports.pop(turn_id, None)
-        self._reports[turn_id] = request
-        self._fresh_reports.add(turn_id)
-        while len(self._reports) > _KEPT_REPORTS:
-            oldest = next(iter(self._reports))
-            del self._reports[oldest]
-            self._fresh_reports.discard(oldest)
+        for reports in (self._reports, self._unsent_reports):
+            reports.pop(request.playback.turn_id, None)
+            reports[request.playback.turn_id] = request
+            if len(reports) > _KEPT_REPORTS:
+                del reports[next(iter(reports))]
         self._notify()
 
     async def take(self, feed: Feed) -> ConverseRequest:
@@ -187,7 +185,7 @@ class Outgoing:
         await self._until(lambda: feed is not self._feed or self._closed or self.waiting > 0)
         if feed is not self._feed or not self.waiting:
             raise Closed
-        request = self._next_report() or self._send_next()
+        request = self._next_report() or self._next_entry()
         self._notify()
         return request
 
@@ -197,70 +195,68 @@ class Outgoing:
         self._notify()
         return self._feed
 
-    def detach(self) -> None:
-        """Keeps everything: there is no connection."""
-        self._feed = None
-        self._notify()
+    def detach(self, feed: Feed) -> None:
+        """Keeps everything for another connection; nothing happens when that is attached already."""
+        if feed is self._feed:
+            self._feed = None
+            self._notify()
 
-    def rewind(self, next_sequence: int) -> Replay:
-        """Goes back to the frame the mesh expects next, so that the connection attached then begins there.
+    def rewind(self, next_frame: int, last_message: int) -> Replay:
+        """Goes back to where the mesh is, so that the connection attached then begins there.
 
-        Raises ValueError for a frame that was never made.
+        `next_frame` is the frame of audio that the mesh expects, `last_message` the number of the last other
+        message that it has; 0: none. Raises ValueError for numbers that were never given.
         """
-        if next_sequence > self.next_sequence:
-            raise ValueError(f"frame {next_sequence} is asked for and {self.next_sequence} comes next")
-        first = self.first_replayable
-        behind = self.next_sequence if first is None else first
-        lost_s = self._missing_s(next_sequence, behind)
-        uncertain, again = self._sort(next_sequence)
-        ahead = [e for e in self._unsent.entries if e.sequence is None or e.sequence >= next_sequence]
-        self._unsent.replace([*again, *ahead])
-        self._fresh_reports = set(self._reports)
+        if next_frame > self._frames or last_message > self._messages:
+            text = f"the mesh has frames up to {next_frame - 1} and messages up to {last_message}, which never were"
+            raise ValueError(text)
+        frames, messages = list(self._audio()), list(self._others())
+        first_frame = frames[0].number if frames else self._frames
+        first_message = messages[0].number if messages else self._messages + 1
+        again = [e for e in frames if e.number >= next_frame] + [e for e in messages if e.number > last_message]
+        self._sent_audio.replace(e for e in self._sent_audio.entries if e.number < next_frame)
+        kept = [e for e in self._sent_messages if e.number <= last_message]
+        self._sent_messages = deque(kept, maxlen=KEPT_MESSAGES)
+        self._unsent.replace(sorted(again, key=lambda entry: entry.place))
+        self._unsent_reports = dict(self._reports)
         self._notify()
-        frames = sum(entry.sequence is not None for entry in self._unsent.entries)
-        return Replay(frames=frames, lost_s=lost_s, uncertain=uncertain)
+        return Replay(
+            waiting=self.waiting,
+            lost_s=max(0, first_frame - next_frame) * (frames[0].seconds if frames else 0.0),
+            lost_messages=max(0, first_message - 1 - last_message),
+        )
 
     def close(self) -> None:
         """Lets nothing more in; what is there is sent still."""
         self._closed = True
         self._notify()
 
-    def _sort(self, next_sequence: int) -> tuple[tuple[str, ...], list[_Entry]]:
-        """Sorts what was sent into what has arrived (which stays), what is uncertain, and what is sent again.
+    def _audio(self) -> Iterable[_Entry]:
+        yield from self._sent_audio.entries
+        yield from (entry for entry in self._unsent.entries if entry.is_audio)
 
-        A connection keeps the order, so all before the last frame that arrived has arrived, and nothing from the
-        first missing frame on. What lies between the two may have arrived or not.
-        """
-        entries = list(self._sent.entries)
-        got = [i for i, e in enumerate(entries) if e.sequence is not None and e.sequence < next_sequence]
-        missing = [i for i, e in enumerate(entries) if e.sequence is not None and e.sequence >= next_sequence]
-        begin = got[-1] + 1 if got else 0
-        end = missing[0] if missing else len(entries)
-        between = entries[begin:end]
-        self._sent.replace(entries[:begin])
-        uncertain = tuple(entry.kind for entry in between if entry.kind not in _REPEATABLE)
-        return uncertain, [e for e in between if e.kind in _REPEATABLE] + entries[end:]
-
-    def _missing_s(self, next_sequence: int, first: int) -> float:
-        frames = [e for shelf in (self._sent, self._unsent) for e in shelf.entries if e.sequence is not None]
-        return max(0, first - next_sequence) * (frames[0].seconds if frames else 0.0)
+    def _others(self) -> Iterable[_Entry]:
+        yield from self._sent_messages
+        yield from (entry for entry in self._unsent.entries if not entry.is_audio)
 
     def _next_report(self) -> ConverseRequest | None:
-        for turn_id, request in self._reports.items():
-            if turn_id in self._fresh_reports:
-                self._fresh_reports.discard(turn_id)
-                return request
-        return None
+        if not self._unsent_reports:
+            return None
+        return self._unsent_reports.pop(next(iter(self._unsent_reports)))
 
-    def _send_next(self) -> ConverseRequest:
+    def _next_entry(self) -> ConverseRequest:
         entry = self._unsent.popleft()
-        self._sent.append(entry)
-        while self._sent.seconds > self._replay_s + 1e-9 or self._sent.messages > _KEPT_MESSAGES:
-            self._sent.popleft()
+        if not entry.is_audio:
+            self._sent_messages.append(entry)
+            return entry.request
+        self._sent_audio.append(entry)
+        while self._sent_audio.seconds > self._replay_s + 1e-6:
+            self._sent_audio.popleft()
         return entry.request
 
-    def _store(self, entry: _Entry) -> None:
-        self._unsent.append(entry)
+    def _store(self, request: ConverseRequest, number: int, seconds: float = 0.0) -> None:
+        self._unsent.append(_Entry(self._places, request, number, seconds))
+        self._places += 1
         self._notify()
 
     async def _room(self) -> None:
@@ -274,8 +270,7 @@ class Outgoing:
         audio = self._unsent.seconds < self._backlog_s and self._unsent.size < self._backlog_bytes
         return audio and self._unsent.messages < self._capacity
 
-    async def _until(self, holds: object) -> None:
-        assert callable(holds)
+    async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():
             await self._changed.wait()
 

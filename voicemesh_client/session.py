@@ -12,7 +12,6 @@ from voicemesh.dialogue.v1.dialogue_service_pb2 import ConverseRequest
 from voicemesh_client.audio import Encoding
 from voicemesh_client.callbacks import Callbacks, call_handler, check_handlers
 from voicemesh_client.clock import Clock, MonotonicClock, Pacer
-from voicemesh_client.connection import Connection
 from voicemesh_client.framing import AudioData, Converter, FrameCutter
 from voicemesh_client.speaker import Sink, Speaker
 from voicemesh_client.stream import SessionStream
@@ -23,10 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from voicemesh.dialogue.v1.dialogue_service_pb2_grpc import DialogueServiceAsyncStub
-
     from voicemesh_client.config import SessionConfig, TurnTaking
     from voicemesh_client.events import SessionEnded, SessionEvent, SessionStarted
+    from voicemesh_client.targets import Channels
 
 
 class Session(Callbacks):
@@ -39,6 +37,10 @@ class Session(Callbacks):
 
     What is sent goes through an outbox of `outbox_frames` messages. When it is full, sending waits.
 
+    When the connection drops, the session goes on over another one, at any of the mesh's addresses, within the
+    time the mesh allows. Meanwhile up to 30 s of audio wait to be sent; the last 5 s that were sent before are
+    sent again from where the mesh says. The application sees Reconnecting and Resumed and just goes on.
+
     Leaving the context says EndSession unless the session has ended, waits for the mesh's last word for at
     most `close_timeout_s`, and leaves no task and no stream behind. An error that ended the session and was
     raised nowhere else is raised there.
@@ -46,7 +48,7 @@ class Session(Callbacks):
 
     def __init__(
         self,
-        stub: DialogueServiceAsyncStub,
+        channels: Channels,
         config: SessionConfig,
         *,
         metadata: Sequence[tuple[str, str]] = (),
@@ -60,13 +62,10 @@ class Session(Callbacks):
         self.config = config
         self.clock = clock or MonotonicClock()
         self.speaker = Speaker(config.output_audio, self.clock, self._acknowledge, sink=sink)
-        self._stub = stub
-        self._metadata = metadata
         self._handlers = handlers
         self._delivered = asyncio.Event()
-        self._stream = SessionStream(config, self.clock, self.speaker)
+        self._stream = SessionStream(channels, config, self.clock, self.speaker, metadata)
         self._pacer = Pacer(self.clock)
-        self._sequence = 0
         if config.input_audio is not None:
             self._converter = Converter(config.input_audio)
             self._cutter = FrameCutter(config.frame_size)
@@ -87,8 +86,7 @@ class Session(Callbacks):
         return self._stream.ended
 
     async def __aenter__(self) -> Self:
-        connection = Connection(self._stub, self._metadata, capacity=self.config.outbox_frames)
-        await self._stream.open(connection)
+        await self._stream.open()
         if self._handlers is not None:
             self._stream.spawn(self._deliver(self._handlers))
         return self
@@ -190,8 +188,8 @@ class Session(Callbacks):
         """Takes the events until the session is over and calls the handler object's methods with them.
 
         The object has any of the methods on_started, on_transcript, on_understanding, on_agent_turn,
-        on_agent_audio, on_agent_turn_ended, on_stop_playback, on_resume_playback, on_error, on_go_away and
-        on_ended, plain or async. Functions registered on the session are called first.
+        on_agent_audio, on_agent_turn_ended, on_stop_playback, on_resume_playback, on_error, on_go_away,
+        on_reconnecting, on_resumed and on_ended, plain or async. Functions registered on the session are called first.
 
         Raises TypeError for an object without any or with another `on_` method, RuntimeError when the session
         has handlers already, VoicemeshError when the session fails, and what the handlers raise.
@@ -245,16 +243,14 @@ class Session(Callbacks):
             await self._send_frame(rest)
 
     async def _send_frame(self, frame: bytes) -> None:
-        audio = dialogue_pb2.CallerAudio(data=frame, sequence=self._sequence)
-        await self._stream.send(ConverseRequest(audio=audio))
-        # Counted behind the sending: a frame whose sending was cancelled leaves no gap in the numbers.
-        self._sequence += 1
+        assert self.config.input_audio is not None  # else there are no frames
+        await self._stream.send_audio(frame, self.config.input_audio.duration(len(frame)))
 
     async def _acknowledge(self, turn_id: str, played_s: float, finished: bool) -> None:
-        """Tells the mesh what was heard. Only the end of a turn waits for room in the outbox."""
+        """Tells the mesh what was heard; never waits."""
         if self.config.output_audio is None:
             return
         played = Duration()
         played.FromNanoseconds(round(played_s * 1e9))
         progress = dialogue_pb2.PlaybackProgress(turn_id=turn_id, played=played, finished=finished)
-        await self._stream.offer(ConverseRequest(playback=progress), wait=finished)
+        self._stream.outgoing.report(ConverseRequest(playback=progress))

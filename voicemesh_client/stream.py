@@ -1,4 +1,4 @@
-"""The life of a session on its connection: opening, reading, closing, and what went wrong."""
+"""The life of a session: opening, reading, reconnecting, closing, and what went wrong."""
 
 from __future__ import annotations
 
@@ -10,19 +10,27 @@ from typing import TYPE_CHECKING
 from voicemesh.dialogue.v1 import dialogue_pb2
 from voicemesh.dialogue.v1.dialogue_service_pb2 import ConverseRequest
 
+from voicemesh_client import incoming
 from voicemesh_client.decoding import event_of
-from voicemesh_client.errors import ConnectionDroppedError, DeadlineError, SessionClosedError, VoicemeshError
-from voicemesh_client.events import SessionEnded, SessionStarted
+from voicemesh_client.errors import ConnectionDroppedError, SessionClosedError, VoicemeshError
+from voicemesh_client.events import GoAway, SessionEnded, SessionStarted
+from voicemesh_client.notices import Notices
+from voicemesh_client.outgoing import Outgoing
 from voicemesh_client.queues import ClosableQueue, Closed
+from voicemesh_client.resumption import Resumption
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
+
+    from voicemesh.dialogue.v1.dialogue_service_pb2 import ConverseResponse
 
     from voicemesh_client.clock import Clock
     from voicemesh_client.config import SessionConfig
     from voicemesh_client.connection import Connection
     from voicemesh_client.events import SessionEvent
+    from voicemesh_client.resumption import Arrival
     from voicemesh_client.speaker import Speaker
+    from voicemesh_client.targets import Channels
 
 _log = logging.getLogger(__name__)
 # How long a cancelled application still waits for its goodbye to reach the mesh.
@@ -30,48 +38,55 @@ _CANCELLED_LIMIT_S = 1.0
 
 
 class SessionStream:
-    """A session's tasks, events and error, on top of one connection.
+    """A session's tasks, events and error, over all its connections.
 
     The queue of events holds `config.max_events`. When it is full, nothing more is read from the connection.
     """
 
-    def __init__(self, config: SessionConfig, clock: Clock, speaker: Speaker) -> None:
+    def __init__(
+        self,
+        channels: Channels,
+        config: SessionConfig,
+        clock: Clock,
+        speaker: Speaker,
+        metadata: Sequence[tuple[str, str]],
+    ) -> None:
         self._config = config
         self._clock = clock
         self._speaker = speaker
+        self._sequence = incoming.Sequence()
+        self._turns = incoming.AgentTurns(config.output_audio)
+        self._notices = Notices(clock)
         self._connection: Connection | None = None
         self._group = asyncio.TaskGroup()
         self._tasks: list[asyncio.Task[None]] = []
         self._events: ClosableQueue[SessionEvent] = ClosableQueue(config.max_events)
-        self._opened = asyncio.Event()
         self._error: Exception | None = None
         self._error_raised = False
         self._end_sent = False
         self._read_over = asyncio.Event()
+        self.outgoing = Outgoing(config.outbox_frames)
+        self._resumption = Resumption(
+            channels, metadata, config, clock=clock, outgoing=self.outgoing, sequence=self._sequence
+        )
         self.over = asyncio.Event()
         self.started: SessionStarted | None = None
         self.ended: SessionEnded | None = None
 
-    async def open(self, connection: Connection) -> None:
+    async def open(self) -> None:
         """Starts the session and waits until the mesh says that it lives.
 
         Raises VoicemeshError when it does not; nothing runs any more then.
         """
+        connection, response = await self._resumption.start()
         self._connection = connection
         await self._group.__aenter__()
-        self.spawn(self._read(connection))
         try:
-            async with asyncio.timeout(self._config.open_timeout_s):
-                await connection.send(ConverseRequest(start=self._config.start_message()))
-                await self._opened.wait()
-            self.raise_error()
-        except TimeoutError as error:
-            await self._tear_down()
-            text = f"the mesh did not start the session within {self._config.open_timeout_s:g} s"
-            raise DeadlineError("DEADLINE_EXCEEDED", text) from error
+            await self._take(response)
         except BaseException:
             await self._tear_down()
             raise
+        self.spawn(self._read(connection))
         self.spawn(self._speaker.run())
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
@@ -102,23 +117,19 @@ class SessionStream:
 
         Raises SessionClosedError after the session's end, or the error that ended it.
         """
-        if self._error is not None:
-            self.raise_error()
-        if self._connection is None or self._end_sent or self.ended is not None:
-            raise SessionClosedError
-        await self._connection.send(request)
-
-    async def offer(self, request: ConverseRequest, *, wait: bool) -> None:
-        """Sends a message if the session still runs and there is room for it, or (`wait`) when there is room."""
-        if self._connection is None or self._end_sent or self.over.is_set():
-            return
+        self._check_open()
         try:
-            if wait:
-                await self._connection.send(request)
-            else:
-                await self._connection.offer(request)
-        except VoicemeshError:
-            _log.debug("the session ended before a message that nobody waits for was sent")
+            await self.outgoing.put(request)
+        except Closed:
+            raise self._closed_error() from self._error
+
+    async def send_audio(self, frame: bytes, seconds: float) -> None:
+        """Sends a frame of the caller's audio; waits and raises as `send` does."""
+        self._check_open()
+        try:
+            await self.outgoing.put_audio(frame, seconds)
+        except Closed:
+            raise self._closed_error() from self._error
 
     async def end(self, reason: str) -> None:
         """Sends EndSession once; nothing when the session has ended."""
@@ -144,58 +155,124 @@ class SessionStream:
             self._error_raised = True
             raise self._error
 
+    def _check_open(self) -> None:
+        if self._error is not None:
+            self.raise_error()
+        if self._end_sent or self.ended is not None:
+            raise SessionClosedError
+
+    def _closed_error(self) -> Exception:
+        if self._error is None:
+            return SessionClosedError()
+        self._error_raised = True
+        return self._error
+
     async def _read(self, connection: Connection) -> None:
-        """Takes what the mesh sends until the stream ends."""
+        """Takes what the mesh sends, from one connection after the other, until the session is over."""
         try:
-            async for response in connection.responses():
-                event = event_of(response, self._clock.now())
-                if event is None:
-                    continue
-                self._note(event)
-                # A closed queue: a handler or the sink failed, and nobody takes events any more.
-                with contextlib.suppress(Closed):
-                    await self._events.put(event)
-            if self.ended is None:
-                text = "the mesh ended the stream without ending the session"
-                raise ConnectionDroppedError("CONNECTION_DROPPED", text)
+            following: Connection | None = connection
+            while following is not None:
+                following = await self._follow(following)
         finally:
             self._speaker.end_of_stream()
             self._read_over.set()
+        self.outgoing.close()
         await self._events.close()
         self.over.set()
 
+    async def _follow(self, connection: Connection) -> Connection | None:
+        """Takes what comes on a connection; the one on which the session goes on, None at its end.
+
+        Raises what ended the session.
+        """
+        try:
+            async for response in connection.responses():
+                going = await self._take(response)
+                if going and self._resumption.possible and (arrival := await self._resumption.move(connection)):
+                    self._connection = arrival.connection
+                    await connection.abort()
+                    return await self._arrive(arrival, 0.0)
+            text = "the mesh ended the stream without ending the session"
+            error: VoicemeshError = ConnectionDroppedError("CONNECTION_DROPPED", text)
+        except VoicemeshError as caught:
+            error = caught
+        # A stream that breaks after the mesh's last word has cost nothing.
+        if self.ended is not None:
+            return None
+        if not self._resumption.can_follow(error):
+            raise error
+        return await self._reconnect(connection, error)
+
+    async def _reconnect(self, lost: Connection, cause: VoicemeshError) -> Connection:
+        dropped_at = self._clock.now()
+        await lost.abort()
+        await self._tell(self._notices.reconnecting(cause))
+        arrival = await self._resumption.reconnect(lost, cause)
+        self._connection = arrival.connection
+        return await self._arrive(arrival, self._clock.now() - dropped_at)
+
+    async def _arrive(self, arrival: Arrival, downtime: float) -> Connection:
+        """Says that the session goes on, and what became of what was under way."""
+        self._sequence.begin(arrival.response.sequence)
+        await self._tell(self._notices.resumed(arrival, downtime))
+        if arrival.replay.lost_messages:
+            await self._tell(self._notices.lost(arrival.replay.lost_messages))
+        return arrival.connection
+
+    async def _take(self, response: ConverseResponse) -> bool:
+        """Passes a response on as an event, if it is new; says whether the instance is going away."""
+        new, gap = self._sequence.accept(response.sequence)
+        if not new:
+            return False
+        if gap is not None:
+            await self._tell(self._notices.gap(gap))
+        event = event_of(response, self._clock.now())
+        fresh = None if event is None else self._turns.fresh(event)
+        if fresh is not None:
+            self._notices.follow(fresh)
+            self._note(fresh)
+            await self._tell(fresh)
+        return isinstance(event, GoAway)
+
     def _note(self, event: SessionEvent) -> None:
         self._speaker.take(event)
-        if isinstance(event, SessionStarted):
-            self.started = event
-            self._opened.set()
-        elif isinstance(event, SessionEnded):
-            self.ended = event
+        match event:
+            case SessionStarted():
+                self.started = self.started or event
+            case SessionEnded():
+                self.ended = event
+            case _:
+                pass
+
+    async def _tell(self, event: SessionEvent) -> None:
+        # A closed queue: a handler or the sink failed, and nobody takes events any more.
+        with contextlib.suppress(Closed):
+            await self._events.put(event)
 
     async def _guard(self, work: Coroutine[None, None, None]) -> None:
         """Runs a task of the session; its exception becomes the session's error, unless there is one already."""
         try:
             await work
         except Exception as error:  # noqa: BLE001 - raised by `raise_error` where the application waits
-            # A stream that breaks after the mesh's last word has cost nothing.
             if self.ended is None or not isinstance(error, VoicemeshError):
                 self._error = self._error or error
+            if isinstance(error, VoicemeshError):
+                self.outgoing.close()
             await self._events.close()
-            self._opened.set()
             self.over.set()
 
     async def _say_goodbye(self, delivered: asyncio.Event | None) -> None:
         """Ends the session if it has not ended, and waits for the mesh to end the stream."""
         if delivered is None:
             await self._events.discard()
-        if self._connection is not None and not self._read_over.is_set():
+        if not self._read_over.is_set():
             if not self._end_sent and self.ended is None:
                 self._end_sent = True
                 # Where the stream ends at the same moment, there is nobody left to say goodbye to.
-                with contextlib.suppress(VoicemeshError):
+                with contextlib.suppress(Closed):
                     end = dialogue_pb2.EndSession(reason="the client left")
-                    await self._connection.send(ConverseRequest(end=end))
-            await self._connection.finish()
+                    await self.outgoing.put(ConverseRequest(end=end))
+            self.outgoing.close()
             await self._read_over.wait()
         if delivered is not None:
             await delivered.wait()

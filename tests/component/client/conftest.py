@@ -50,7 +50,7 @@ class Call:
         self.sequence += 1
         await self.context.write(message)
 
-    async def start(self) -> d.StartSession:
+    async def start(self, *, window: int = 0) -> d.StartSession:
         start = (await self.read()).start
         context = RequestContext()
         context.CopyFrom(start.context)
@@ -58,10 +58,10 @@ class Call:
         await self.send(
             started=d.SessionStarted(
                 session_id="s-1",
-                resume_token="secret",
+                resume_token="secret" if window else "",
                 instance="fake",
                 context=context,
-                resume_window=Duration(seconds=30),
+                resume_window=Duration(seconds=window),
             )
         )
         return start
