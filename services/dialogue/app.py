@@ -14,6 +14,7 @@ from services.dialogue.adapters.neighbours import GrpcNeighbours
 from services.dialogue.adapters.recorder import recorder
 from services.dialogue.adapters.records import StoredCall, stored_call
 from services.dialogue.adapters.recovery import Recovery
+from services.dialogue.adapters.snapshots import Snapshots
 from services.dialogue.adapters.store import OUTBOX
 from services.dialogue.call import Calls
 from services.dialogue.config import DialogueSettings
@@ -43,6 +44,9 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     recovery = Recovery(engine, records, policy, settings.dialogue_lease_s)
     runtime.tasks.create_task(recovery.run())
 
+    snapshots = Snapshots(settings.nats_url, settings.dialogue_session_limit_s)
+    runtime.tasks.create_task(snapshots.run())
+
     def record(info: model.SessionInfo) -> AbstractContextManager[StoredCall]:
         return stored_call(records, info)
 
@@ -67,6 +71,7 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
         habits=SpeechHabits(settings.domains_dir),
         time_zones=time_zones(settings.domains_dir),
         calls=Calls(runtime.tasks),
+        snapshots=snapshots,
     )
     runtime.add_servicer(
         add_DialogueServiceServicer_to_server,

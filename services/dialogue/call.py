@@ -25,6 +25,17 @@ class Connection:
     send: Send
 
 
+@dataclass(frozen=True)
+class Returning:
+    """What a client that comes back says."""
+
+    token: str = field(repr=False)
+    received: int | None
+    """Number of the last output that it has; None: none."""
+    first_audio: int | None
+    """The first frame that it can send again; None: none."""
+
+
 @dataclass
 class Call:
     """A session that may change connections.
@@ -42,7 +53,15 @@ class Call:
     failure: Exception | None = None
     over: bool = False
 
-    async def serve(self, connection: Connection, *, after: int | None, resumed: bool) -> None:
+    async def begin(self, connection: Connection) -> None:
+        """Serve the session's first connection; raises what `_serve` raises."""
+        await self._serve(connection, None, describe=None)
+
+    async def resume(self, connection: Connection, returning: Returning) -> None:
+        """Serve a later connection; raises what `_serve` raises."""
+        await self._serve(connection, returning.received, describe=returning)
+
+    async def _serve(self, connection: Connection, after: int | None, *, describe: Returning | None) -> None:
         """Serve a connection until the session or the connection is over.
 
         Raises:
@@ -51,8 +70,9 @@ class Call:
         """
         ticket = self.line.attach(after)
         try:
-            if resumed:
+            if describe is not None:
                 metrics.RESUMED.inc()
+                await self.line.replay_from(describe.first_audio)
                 await connection.send(self.describe(), self.line.number())
             await self._both_ways(connection, ticket)
         finally:

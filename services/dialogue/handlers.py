@@ -11,17 +11,22 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from mesh import logs
 from mesh.errors import ErrorReason, MeshError
 from services.dialogue import metrics, model
 from services.dialogue.adapters.store import SESSIONS
-from services.dialogue.call import Call, Calls, Connection, new_token, not_resumable
+from services.dialogue.call import Call, Calls, Connection, Returning, new_token, not_resumable, session_of
+from services.dialogue.keeper import Keeper
 from services.dialogue.line import Line
 from services.dialogue.phrases import Phrases
 from services.dialogue.policy import DomainInfo, Policy
-from services.dialogue.ports import CallRecord, Neighbours
+from services.dialogue.ports import CallRecord, Neighbours, SnapshotsAwayError, SnapshotStore
 from services.dialogue.refusals import going_away, unsupported_language
 from services.dialogue.session import Limits, Session
+from services.dialogue.snapshot import AudioSnapshot, Snapshot, SnapshotError
 from services.dialogue.turns.habits import SpeechHabits
+
+_log = logs.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Conversations:
         habits: how people speak.
         time_zones: of each domain, for sessions that name none.
         calls: the calls in progress.
+        snapshots: where sessions are kept for other instances.
     """
 
     def __init__(
@@ -69,9 +75,11 @@ class Conversations:
         habits: SpeechHabits,
         time_zones: Mapping[str, str],
         calls: Calls,
+        snapshots: SnapshotStore,
     ) -> None:
         self._time_zones = time_zones
         self._calls = calls
+        self._snapshots = snapshots
         self._phrases = phrases
         self._habits = habits
         self._policy = policy
@@ -92,15 +100,76 @@ class Conversations:
             MeshError: the domain, language or time zone is unknown, there are too many sessions, and what
                 `Session.run` and `Call.serve` raise.
         """
-        domain = self._domain(info)
+        self._domain(info)
         time_zone = info.time_zone or self._time_zones.get(info.domain, "UTC")
         info = replace(info, session_id=uuid.uuid4().hex, time_zone=time_zone)
-        limits = self._limits
-        if info.input_audio is None:
-            limits = replace(limits, silence_s=self._text_silence_s)
         admitted = self._admit()
-        line = Line(limits.resume_s)
-        token = new_token(info.session_id) if limits.resume_s else ""
+        token = new_token(info.session_id) if self._limits.resume_s else ""
+        call = self._begin(info, admitted, token=token, line=Line(self._limits.resume_s))
+        await call.begin(connection)
+
+    async def resume(self, returning: Returning, connection: Connection) -> None:
+        """Go on with a conversation over another connection, whichever instance had it.
+
+        Raises:
+            MeshError: SESSION_NOT_RESUMABLE, SHUTTING_DOWN, OVERLOADED, and what `Call.resume` raises.
+        """
+        if self._draining.is_set():
+            raise going_away()
+        call = self._calls.find(returning.token) or await self._take_over(returning)
+        await call.resume(connection, returning)
+
+    async def _take_over(self, returning: Returning) -> Call:
+        """Go on with a session that another instance had."""
+        session_id = session_of(returning.token)
+        try:
+            stored = await self._snapshots.load(session_id)
+            snapshot = Snapshot.from_json(stored.document) if stored is not None else None
+        except SnapshotError as error:
+            raise not_resumable(f"where it stood cannot be read: {error}") from error
+        except SnapshotsAwayError as error:
+            raise MeshError(
+                ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
+                "where the session stood cannot be looked up now; try again",
+                retry_after_s=0.2,
+                metadata={"dependency": "nats"},
+            ) from error
+        if stored is None or snapshot is None or not snapshot.is_for(returning.token):
+            raise not_resumable("there is no such session, or it is over")
+        self._domain(snapshot.info)
+        admitted = self._admit()
+        keeper = Keeper(self._snapshots, session_id, stored.revision)
+        taken = replace(
+            snapshot,
+            owner=self._instance,
+            audio=_replayed(snapshot.audio, returning.first_audio),
+            next_sequence=max(snapshot.next_sequence, (returning.received or -1) + 1),
+        )
+        if not await keeper.write(taken):
+            admitted.close()
+            raise not_resumable("another instance has just taken it")
+        _log.info("session.took_over", session_id=session_id, previous=snapshot.owner)
+        metrics.TAKEN_OVER.inc()
+        line = Line(
+            self._limits.resume_s,
+            next_sequence=taken.next_sequence,
+            next_audio=taken.audio.sequence,
+            last_request=taken.last_request,
+        )
+        return self._begin(taken.info, admitted, token=returning.token, line=line, taken=(taken, keeper))
+
+    def _begin(
+        self,
+        info: model.SessionInfo,
+        admitted: contextlib.ExitStack,
+        *,
+        token: str,
+        line: Line,
+        taken: tuple[Snapshot, Keeper] | None = None,
+    ) -> Call:
+        """Let a session run, new or taken over."""
+        snapshot, keeper = taken or (None, Keeper(self._snapshots, info.session_id) if token else None)
+        domain, limits = self._domain(info), self._limits_for(info)
 
         def started(*, resumed: bool) -> model.Started:
             return model.Started(
@@ -109,39 +178,31 @@ class Conversations:
 
         async def run() -> None:
             with admitted, self._record(info) as record:
-                session = self._session(info, domain, record, line, limits)
+                session = Session(
+                    info,
+                    policy=self._policy,
+                    neighbours=self._neighbours,
+                    record=record,
+                    emit=line.emit,
+                    limits=limits,
+                    supported_languages=domain.languages,
+                    phrases=self._phrases,
+                    habits=self._habits,
+                    line=line,
+                    keeper=keeper,
+                    token=token,
+                    taken=snapshot,
+                )
                 await session.run(line.inputs(), started(resumed=False), self._draining)
 
         call = Call(info.session_id, line, lambda: started(resumed=True), token)
         self._calls.begin(call, run)
-        await call.serve(connection, after=None, resumed=False)
+        return call
 
-    async def resume(self, token: str, after: int | None, connection: Connection) -> None:
-        """Go on with a conversation over another connection.
-
-        Raises:
-            MeshError: SESSION_NOT_RESUMABLE, and what `Call.serve` raises.
-        """
-        call = self._calls.find(token)
-        if call is None:
-            raise not_resumable("it is not here, or it is over")
-        await call.serve(connection, after=after, resumed=True)
-
-    def _session(
-        self, info: model.SessionInfo, domain: DomainInfo, record: CallRecord, line: Line, limits: Limits
-    ) -> Session:
-        return Session(
-            info,
-            policy=self._policy,
-            neighbours=self._neighbours,
-            record=record,
-            emit=line.emit,
-            limits=limits,
-            supported_languages=domain.languages,
-            phrases=self._phrases,
-            habits=self._habits,
-            line=line,
-        )
+    def _limits_for(self, info: model.SessionInfo) -> Limits:
+        if info.input_audio is None:
+            return replace(self._limits, silence_s=self._text_silence_s)
+        return self._limits
 
     async def find(self, tenant_id: str, session_id: str) -> SessionSummary:
         """Return a session of a tenant.
@@ -211,6 +272,13 @@ class Conversations:
     def _count(self, change: int) -> None:
         self._sessions += change
         metrics.SESSIONS.set(self._sessions)
+
+
+def _replayed(audio: AudioSnapshot, first: int | None) -> AudioSnapshot:
+    """Where audio goes on when the client can send it from frame `first` on: what lies before is lost."""
+    if first is None or first <= audio.sequence:
+        return audio
+    return replace(audio, sequence=first, place=audio.place + (first - audio.sequence) * audio.frame_s)
 
 
 def _not_found(kind: str, name: str, advice: str) -> MeshError:

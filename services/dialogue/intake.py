@@ -1,24 +1,38 @@
 """The caller's audio on its way in: checked, counted, gathered into larger pieces, sent to the recogniser."""
 
 import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from mesh.errors import ErrorReason, MeshError, protocol_violation
-from services.dialogue.model import AudioClock, AudioFormat, CallerAudio
+from services.dialogue.model import AudioClock, AudioFormat, CallerAudio, Heard, RecognitionEnded, SpeechActivity
 from services.dialogue.ports import Recognition
+from services.dialogue.snapshot import AudioSnapshot
+
+_FRAMES = 1500
+"""Of so many frames the place is known: half a minute of 20 ms each."""
 
 
 class AudioIntake:
     """Takes frames of any length and forwards pieces of `forward_ms`: small messages cost more than they bring."""
 
-    def __init__(self, form: AudioFormat, recognition: Recognition, forward_ms: int) -> None:
+    def __init__(
+        self, form: AudioFormat, recognition: Recognition, forward_ms: int, begin: AudioSnapshot | None = None
+    ) -> None:
+        begin = begin or AudioSnapshot()
         self.recognition = recognition
-        self.clock = AudioClock(form.bytes_per_second)
+        self.clock = AudioClock(form.bytes_per_second, begin.place)
         self.on_hold = False
-        """While true, audio is counted and thrown away."""
+        """While true, the recogniser hears silence."""
+        self._begin = begin.place
+        # Where each of the last frames begins, in seconds.
+        self._frames: deque[tuple[int, float]] = deque(maxlen=_FRAMES)
+        self._frame_s = begin.frame_s
         self._format = form
         self._piece = form.sample_rate_hz * forward_ms // 1000 * form.frame_bytes
         self._buffer = bytearray()
-        self._next_sequence = 0
+        self._next_sequence = begin.sequence
         self._finished = False
 
     async def take(self, audio: CallerAudio) -> None:
@@ -29,17 +43,45 @@ class AudioIntake:
         """
         self._check(audio)
         self._next_sequence = audio.sequence + 1
-        self.clock.advance(len(audio.data), asyncio.get_running_loop().time())
-        if self.on_hold:
-            return
-        self._buffer += audio.data
+        self._frames.append((audio.sequence, self.clock.position))
+        self._frame_s = len(audio.data) / self._format.bytes_per_second
+        await self._forward(self._format.silence(len(audio.data)) if self.on_hold else audio.data)
+
+    async def skip(self, sequence: int) -> None:
+        """Go on at a later frame: those between are lost. The recogniser hears silence in their place."""
+        missing = sequence - self._next_sequence
+        size = round(missing * self._frame_s * self._format.sample_rate_hz) * self._format.frame_bytes
+        self._next_sequence = sequence
+        await self._forward(self._format.silence(size))
+
+    async def _forward(self, data: bytes) -> None:
+        self.clock.advance(len(data), asyncio.get_running_loop().time())
+        self._buffer += data
         if len(self._buffer) >= self._piece:
             piece, self._buffer = bytes(self._buffer), bytearray()
             await self.recognition.send(piece)
 
     async def finalize(self, pause: float, silence: float) -> None:
         """End the utterance once its pause has lasted; seconds on the audio clock."""
-        await self.recognition.finalize(pause, silence)
+        await self.recognition.finalize(pause - self._begin, silence)
+
+    async def events(self) -> AsyncIterator[SpeechActivity | Heard | RecognitionEnded]:
+        """Yield what is heard, placed on the session's audio clock: the recogniser's begins with its stream."""
+        async for event in self.recognition.events():
+            if isinstance(event, SpeechActivity):
+                yield replace(event, at=event.at + self._begin)
+            elif isinstance(event, Heard):
+                words = tuple(replace(w, start=w.start + self._begin, end=w.end + self._begin) for w in event.words)
+                yield replace(event, start=event.start + self._begin, end=event.end + self._begin, words=words)
+            else:
+                yield event
+
+    def heard_up_to(self, place: float) -> AudioSnapshot:
+        """Return the first frame that holds audio from `place` on, as far back as frames are known."""
+        for sequence, begin in self._frames:
+            if begin + self._frame_s > place:
+                return AudioSnapshot(sequence, begin, self._frame_s)
+        return AudioSnapshot(self._next_sequence, self.clock.position, self._frame_s)
 
     async def finish(self) -> None:
         """Forward what is gathered and say that no more comes."""

@@ -103,6 +103,12 @@ class Line:
 
     # The connection's end.
 
+    async def replay_from(self, sequence: int | None) -> None:
+        """The client can send audio again from this frame on; what lies before and did not arrive is lost."""
+        if sequence is not None and sequence > self.next_audio:
+            await self._inputs.put(model.AudioGap(sequence))
+            self.next_audio = sequence
+
     def attach(self, after: int | None) -> int:
         """A connection takes the line, from whichever had it; return its ticket.
 

@@ -26,4 +26,7 @@ FALSE_ALARMS = Counter("voicemesh_dialogue_false_alarms", "Sounds that paused th
 REPAIRED = Counter("voicemesh_dialogue_turns_repaired", "Turns that went on after they had been taken for over")
 RESUMED = Counter("voicemesh_dialogue_resumed", "Connections that went on with a session")
 AWAY = Counter("voicemesh_dialogue_drops", "Connections that were lost while their session went on")
+TAKEN_OVER = Counter("voicemesh_dialogue_taken_over", "Sessions of other instances that were gone on with here")
+SNAPSHOTS = Counter("voicemesh_dialogue_snapshots", "Snapshots of sessions that were written")
+SNAPSHOTS_MISSED = Counter("voicemesh_dialogue_snapshots_missed", "Snapshots that could not be written")
 FILLERS = Counter("voicemesh_dialogue_fillers", "Fillers spoken because the answer took long")

@@ -10,6 +10,8 @@ __all__ = ["Entity", "Expectation", "Slot", "TurnTaking", "Understanding"]
 
 Encoding = Literal["pcm16", "mulaw", "alaw"]
 _BYTES_PER_SAMPLE: dict[Encoding, int] = {"pcm16": 2, "mulaw": 1, "alaw": 1}
+_SILENCE: dict[Encoding, bytes] = {"pcm16": b"\0", "mulaw": b"\xff", "alaw": b"\xd5"}
+"""The smallest amplitude of each, ITU-T G.711."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,10 @@ class AudioFormat:
     def bytes_per_second(self) -> int:
         """Bytes of one second."""
         return self.frame_bytes * self.sample_rate_hz
+
+    def silence(self, size: int) -> bytes:
+        """Return so many bytes of silence."""
+        return _SILENCE[self.encoding] * size
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,18 @@ class ClientGone:
 
 
 @dataclass(frozen=True, slots=True)
+class Superseded:
+    """Another instance has the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioGap:
+    """Frames before `sequence` are lost."""
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
 class LineChanged:
     """The client's connection was lost, or there is one again."""
 
@@ -230,7 +248,9 @@ class Draining:
     """The process is going away."""
 
 
-CallerInput: TypeAlias = CallerAudio | CallerText | CallerKeys | Playback | SessionUpdate | EndOfAudio | EndSession
+CallerInput: TypeAlias = (
+    CallerAudio | AudioGap | CallerText | CallerKeys | Playback | SessionUpdate | EndOfAudio | EndSession
+)
 
 SessionInput: TypeAlias = (
     CallerText
@@ -241,6 +261,7 @@ SessionInput: TypeAlias = (
     | EndSession
     | ClientGone
     | LineChanged
+    | Superseded
     | SpeechActivity
     | Heard
     | RecognitionEnded

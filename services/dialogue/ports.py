@@ -135,3 +135,36 @@ class CallRecord(Protocol):
 
     async def ended(self, end: Ended, state: State | None, sentiment: float | None) -> None:
         """The call is over: waits until its one outcome is on disk."""
+
+
+class SupersededError(Exception):
+    """Another instance has the session."""
+
+
+class SnapshotsAwayError(Exception):
+    """The store of snapshots does not answer."""
+
+
+class StoredSnapshot(Protocol):
+    """A snapshot's document and its revision."""
+
+    @property
+    def document(self) -> bytes:
+        """What was written."""
+
+    @property
+    def revision(self) -> int:
+        """Only who knows the last one may write the next."""
+
+
+class SnapshotStore(Protocol):
+    """Where sessions' snapshots are kept for other instances."""
+
+    async def save(self, session_id: str, document: bytes, revision: int | None) -> int:
+        """Write the next document, return its revision; SupersededError, SnapshotsAwayError."""
+
+    async def load(self, session_id: str) -> StoredSnapshot | None:
+        """Return the document; None when there is none; SnapshotsAwayError."""
+
+    async def forget(self, session_id: str) -> None:
+        """Delete the document; SnapshotsAwayError."""

@@ -22,7 +22,7 @@ from mesh.durations import seconds
 from mesh.errors import ErrorReason, MeshError, protocol_violation
 from mesh.streams import Send, respond
 from services.dialogue import model
-from services.dialogue.call import Connection
+from services.dialogue.call import Connection, Returning
 from services.dialogue.handlers import Conversations
 from services.dialogue.replies import to_response
 
@@ -73,8 +73,13 @@ class DialogueServicer(DialogueServiceServicer):
         if first.HasField("start"):
             await self._conversations.converse(_info(first.start), connection)
             return
-        after = first.resume.last_received_sequence if first.resume.HasField("last_received_sequence") else None
-        await self._conversations.resume(first.resume.resume_token, after, connection)
+        resume = first.resume
+        returning = Returning(
+            resume.resume_token,
+            resume.last_received_sequence if resume.HasField("last_received_sequence") else None,
+            resume.first_replayable_sequence if resume.HasField("first_replayable_sequence") else None,
+        )
+        await self._conversations.resume(returning, connection)
 
     async def _first(self, requests: AsyncIterator[ConverseRequest]) -> ConverseRequest:
         try:

@@ -17,6 +17,7 @@ from mesh import logs
 from mesh.errors import protocol_violation
 from services.dialogue import metrics, model
 from services.dialogue.intake import AudioIntake
+from services.dialogue.keeper import Keeper
 from services.dialogue.line import Line
 from services.dialogue.outcome import outcome_of
 from services.dialogue.phrases import Phrases
@@ -30,6 +31,7 @@ from services.dialogue.refusals import (
     session_too_long,
     unsupported_language,
 )
+from services.dialogue.snapshot import Snapshot, digest
 from services.dialogue.turns.agent_side import AgentSide, Emit
 from services.dialogue.turns.answers import Desk, Pace
 from services.dialogue.turns.floor import Floor
@@ -72,6 +74,9 @@ class Session:
         phrases: words that are likely in an answer.
         habits: how people speak.
         line: to the client; None: one connection is all there is.
+        keeper: keeps the session's snapshot; None: nobody else can go on with it.
+        token: what resumes the session.
+        taken: where the session stood when another instance had it; None: it is new.
     """
 
     def __init__(
@@ -87,6 +92,9 @@ class Session:
         phrases: Phrases,
         habits: SpeechHabits,
         line: Line | None = None,
+        keeper: Keeper | None = None,
+        token: str = "",
+        taken: Snapshot | None = None,
     ) -> None:
         self.info = info
         self._policy = policy
@@ -98,10 +106,18 @@ class Session:
         self._phrases = phrases
         self._habits = habits
         self._line = line
+        self._keeper = keeper
+        self._token = token
+        self._taken = taken
+        self._instance = ""
+        self._seen: tuple[object, ...] = ()
+        self._last: Snapshot | None = None
+        self._left = False
         self._inbox: asyncio.Queue[Event] = asyncio.Queue(_INBOX)
         self._loop = asyncio.get_running_loop()
-        self._timers = Timers()
-        self._timers.set("session", self._loop.time() + limits.session_s)
+        elapsed_s = taken.elapsed_s if taken is not None else 0.0
+        self._timers = Timers(elapsed_s)
+        self._timers.set("session", self._loop.time() + limits.session_s - elapsed_s)
         self._context = model.CallerContext()
         self._intake: AudioIntake | None = None
         self._understander: Understander
@@ -124,9 +140,11 @@ class Session:
             consent = await stack.enter_async_context(self._neighbours.consent(self.info))
             if self.info.direction == "outbound":
                 _require(await consent.decide())
+            self._instance = started.instance
             await self._record.started(datetime.now(UTC))
             try:
-                await self._emit(started)
+                if self._taken is None:
+                    await self._emit(started)
                 crm = await stack.enter_async_context(self._neighbours.crm(self.info))
                 speaker = await self._open_streams(stack)
                 async with asyncio.TaskGroup() as tasks:
@@ -141,6 +159,9 @@ class Session:
                         helpers.append(tasks.create_task(self._listen(self._intake)))
                     if self._line is not None:
                         helpers.append(tasks.create_task(self._watch(self._line)))
+                    if self._keeper is not None:
+                        helpers.append(tasks.create_task(self._keeper.run(self._snapshot)))
+                        helpers.append(tasks.create_task(self._watch_owner(self._keeper)))
                     await self._converse(floor)
                     await floor.finish()
                     for helper in helpers:
@@ -158,7 +179,8 @@ class Session:
             voice = await stack.enter_async_context(self._neighbours.voice(info))
         if info.input_audio is not None:
             recognition = await stack.enter_async_context(self._neighbours.recognition(info))
-            self._intake = AudioIntake(info.input_audio, recognition, self._limits.forward_ms)
+            begin = self._taken.audio if self._taken is not None else None
+            self._intake = AudioIntake(info.input_audio, recognition, self._limits.forward_ms, begin)
         return lambda tasks: Speaker(voice, info, self._emit, self._inbox.put, tasks)
 
     def _make_floor(self, speaker: Speaker, tasks: asyncio.TaskGroup, crm: Any) -> Floor:
@@ -185,16 +207,18 @@ class Session:
 
     async def _read(self, incoming: AsyncIterator[model.CallerInput]) -> None:
         async for item in incoming:
-            if not isinstance(item, model.CallerAudio):
+            if not isinstance(item, model.CallerAudio | model.AudioGap):
                 await self._inbox.put(item)
             elif self._intake is None:
                 raise protocol_violation("text", "audio in a session started without input_audio")
+            elif isinstance(item, model.AudioGap):
+                await self._intake.skip(item.sequence)
             else:
                 await self._intake.take(item)
         await self._inbox.put(model.ClientGone())
 
     async def _listen(self, intake: AudioIntake) -> None:
-        async for event in intake.recognition.events():
+        async for event in intake.events():
             await self._inbox.put(event)
 
     async def _watch(self, line: Line) -> None:
@@ -203,6 +227,10 @@ class Session:
             await self._inbox.put(model.LineChanged(line.attached))
             await line.changed.wait()
 
+    async def _watch_owner(self, keeper: Keeper) -> None:
+        await keeper.superseded.wait()
+        await self._inbox.put(model.Superseded())
+
     async def _await_drain(self, draining: asyncio.Event) -> None:
         await draining.wait()
         await self._inbox.put(model.Draining())
@@ -210,13 +238,38 @@ class Session:
     # The actor.
 
     async def _converse(self, floor: Floor) -> None:
-        state, reply = self._policy.start(self._call_info())
-        await floor.answers.say(reply, state)
+        if self._taken is None:
+            state, reply = self._policy.start(self._call_info())
+            await floor.answers.say(reply, state)
+        else:
+            await floor.restore(self._taken)
         while floor.over is None:
+            self._keep(floor)
             item = await self._next(floor)
             if item is not None:
                 await _HANDLERS[type(item)](self, floor, item)
             await self._on_time(floor)
+
+    def _keep(self, floor: Floor) -> None:
+        """Have the snapshot written when the conversation has moved on."""
+        seen = floor.standing()
+        if self._keeper is not None and seen != self._seen:
+            self._seen = seen
+            self._keeper.changed()
+
+    def _snapshot(self) -> Snapshot | None:
+        floor, line = self._floor, self._line
+        if floor is None or line is None or floor.answers.state is None or floor.over is not None:
+            return None
+        self._last = floor.snapshot(
+            info=self.info,
+            token_sha256=digest(self._token),
+            owner=self._instance,
+            elapsed_s=self._timers.elapsed(),
+            next_sequence=line.next_sequence,
+            last_request=line.last_request,
+        )
+        return self._last
 
     async def _next(self, floor: Floor) -> Event | None:
         """Return what happens next; None when a moment has come that was waited for."""
@@ -238,6 +291,8 @@ class Session:
         floor.end("session_too_long", session_too_long(self._limits.session_s))
 
     async def _on_leave(self, floor: Floor) -> None:
+        # A client that is away comes back elsewhere, or nobody ends the call but its lease (`adapters/recovery.py`).
+        self._left = floor.agent.away and self._keeper is not None
         floor.end("", going_away())
 
     async def _on_silence(self, floor: Floor) -> None:
@@ -318,6 +373,9 @@ class Session:
     async def _on_away_for_good(self, floor: Floor) -> None:
         floor.end("", connection_dropped())
 
+    async def _on_superseded(self, floor: Floor, _: model.Superseded) -> None:
+        floor.end("", connection_dropped())
+
     async def _on_draining(self, _: Floor, __: model.Draining) -> None:
         self._timers.set("leave", self._loop.time() + _DRAIN_SHARE * self._limits.drain_s)
         await self._emit(model.GoingAway(_DRAIN_SHARE * self._limits.drain_s))
@@ -338,6 +396,11 @@ class Session:
     async def _finish(self) -> None:
         """Leave the call's one outcome, whatever ended it, then tell the client if it is still there."""
         floor = self._floor
+        if self._left or await self._belongs_to_another():
+            _log.info("session.left_to_others", session_id=self.info.session_id)
+            if floor is not None:
+                await floor.let_go()
+            return
         state = floor.committed if floor is not None else None
         over = floor.over if floor is not None else None
         if floor is not None:
@@ -355,8 +418,20 @@ class Session:
         )
         await self._record.ended(end, state, sum(sentiments) / len(sentiments) if sentiments else None)
         metrics.ENDED.labels(disposition).inc()
+        if self._keeper is not None:
+            await self._keeper.forget()
         if over is not None:
             await self._emit(end)
+
+    async def _belongs_to_another(self) -> bool:
+        """Return whether another instance goes on with the session: then its outcome is theirs to leave."""
+        if self._keeper is None:
+            return False
+        floor = self._floor
+        if floor is not None and floor.agent.away and self._last is not None:
+            # Whoever took it over has written: then this fails.
+            await self._keeper.write(self._last)
+        return self._keeper.superseded.is_set()
 
 
 _HANDLERS: dict[type, Callable[[Session, Floor, Any], Awaitable[None]]] = {
@@ -372,6 +447,7 @@ _HANDLERS: dict[type, Callable[[Session, Floor, Any], Awaitable[None]]] = {
     model.EndOfAudio: Session._on_end_of_audio,  # noqa: SLF001
     model.EndSession: Session._on_end,  # noqa: SLF001
     model.ClientGone: Session._on_gone,  # noqa: SLF001
+    model.Superseded: Session._on_superseded,  # noqa: SLF001
     model.LineChanged: Session._on_line_changed,  # noqa: SLF001
     model.CallerContext: Session._on_context,  # noqa: SLF001
     model.ConsentWithdrawn: Session._on_withdrawn,  # noqa: SLF001

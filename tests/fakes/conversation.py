@@ -21,14 +21,14 @@ SECOND = b"\0\0" * 16_000
 class FakeRecognition:
     """Says what the test tells it to; counts what it is given."""
 
-    received: int = 0
+    data: bytes = b""
     finished: bool = False
     configurations: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     finalized: list[tuple[float, float]] = field(default_factory=list)
     said: asyncio.Queue = field(default_factory=asyncio.Queue)
 
     async def send(self, data: bytes) -> None:
-        self.received += len(data)
+        self.data += data
 
     async def finish(self) -> None:
         self.finished = True

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from services.dialogue import model
 from services.dialogue.policy import Reply, State
 from services.dialogue.ports import CallRecord
+from services.dialogue.snapshot import AgentSnapshot
 from services.dialogue.turns.agent_turn import AgentTurn
 from services.dialogue.turns.speaker import Speaker
 from services.dialogue.turns.speech import Speech
@@ -58,6 +59,20 @@ class AgentSide:
         self.turn = turn
         await self._emit(model.AgentBegins(turn.turn_id, in_reply_to, reply.text))
         self.speaker.begin(turn, speech)
+
+    async def again(self, taken: AgentSnapshot) -> None:
+        """Say a turn that another process began, from its beginning: the client plays what it has not played."""
+        self.turn = AgentTurn(
+            taken.turn_id,
+            taken.in_reply_to,
+            taken.reply,
+            taken.state,
+            filler=taken.filler,
+            acknowledged=self._acknowledged,
+            effective=taken.effective,
+        )
+        await self._emit(model.AgentBegins(taken.turn_id, taken.in_reply_to, taken.reply.text))
+        self.speaker.begin(self.turn)
 
     async def pause(self) -> None:
         """Let the client stop, perhaps for a moment only."""

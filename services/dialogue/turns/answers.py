@@ -10,6 +10,7 @@ from services.dialogue import metrics, model
 from services.dialogue.intake import AudioIntake
 from services.dialogue.policy import CallInfo, Expectation, Policy, Reply, State, TurnTaking, Understanding
 from services.dialogue.ports import CallRecord, CrmLink
+from services.dialogue.snapshot import Snapshot, TurnSnapshot
 from services.dialogue.turns.agent_side import AgentSide, Emit
 from services.dialogue.turns.agent_turn import AgentTurn
 from services.dialogue.turns.endpointing import ending, pause_needed
@@ -18,6 +19,7 @@ from services.dialogue.turns.hearing import CallerTurn, Hearing
 from services.dialogue.turns.preparation import Answer, Preparation, Preparer
 from services.dialogue.turns.speech import Speech
 from services.dialogue.turns.timers import Timers
+from services.dialogue.turns.trace import TurnTrace
 
 _log = logs.get_logger(__name__)
 _MAX_PENDING_TURNS = 8
@@ -283,3 +285,29 @@ class Answers:
             self.pending.appendleft(turn)
         while self.pending:
             await self.note(self.pending.popleft())
+
+    # For another process.
+
+    @property
+    def unsettled(self) -> TurnSnapshot | None:
+        """The turn that was answered last and is not on record yet."""
+        last = self._last
+        return None if last is None else TurnSnapshot(last.turn.turn_id, last.turn.heard, last.understanding)
+
+    def waiting(self) -> tuple[TurnSnapshot, ...]:
+        """Turns that are over and not answered, the oldest first."""
+        turns = ([] if self.thinking is None else [self.thinking]) + list(self.pending)
+        return tuple(TurnSnapshot(t.turn_id, t.heard, meaning=t.understanding, spoken=t.spoken) for t in turns)
+
+    async def restore(self, taken: Snapshot) -> None:
+        """Go on where another process stood: what may not be on record is taken down, once."""
+        self.state = taken.state
+        self.sentiments = list(taken.sentiments)
+        last = taken.unsettled
+        if last is not None and last.understanding is not None:
+            await self._desk.record.turn(last.turn_id, last.heard, last.understanding)
+        now = self._loop.time()
+        for turn in taken.waiting:
+            trace = TurnTrace(spoken_until=now, ended=now, now=self._loop.time)
+            self.pending.append(CallerTurn(turn.turn_id, turn.heard, trace, turn.meaning, spoken=turn.spoken))
+        await self._expect(taken.expectation)

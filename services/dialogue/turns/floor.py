@@ -10,12 +10,16 @@ import asyncio
 from mesh.errors import MeshError
 from services.dialogue import metrics, model
 from services.dialogue.policy import State, Understanding
+from services.dialogue.snapshot import AgentSnapshot, AudioSnapshot, Snapshot
 from services.dialogue.turns.agent_turn import AgentTurn
 from services.dialogue.turns.answers import Answers, Desk, Pace
 from services.dialogue.turns.barge_in import is_interruption
 from services.dialogue.turns.habits import made_of, words_of
 from services.dialogue.turns.hearing import DETECTION_S, Hearing
 from services.dialogue.turns.trace import TurnTrace
+
+_BEFORE_ONSET_S = 0.3
+"""Audio before the onset of speech that belongs to it."""
 
 
 class Floor:
@@ -284,3 +288,78 @@ class Floor:
         """Take down what is left: the session is over."""
         await self.answers.finish()
         await self.agent.close()
+
+    async def let_go(self) -> None:
+        """Another instance goes on: nothing is taken down here."""
+        self.answers.discard()
+        self.agent.speaker.stop()
+
+    # Where the conversation stands, for another process.
+
+    def standing(self) -> tuple[object, ...]:
+        """Return what is different once the conversation has moved on."""
+        turn = self.agent.turn
+        return (
+            id(self.answers.state),
+            self.hearing.turns,
+            self.silences,
+            turn.turn_id if turn is not None else "",
+            turn is not None and turn.effective,
+            self.answers.unsettled,
+        )
+
+    def snapshot(
+        self,
+        *,
+        info: model.SessionInfo,
+        token_sha256: str,
+        owner: str,
+        elapsed_s: float,
+        next_sequence: int,
+        last_request: int,
+    ) -> Snapshot:
+        """Return the conversation as a document can hold it."""
+        turn = self.agent.turn
+        return Snapshot(
+            info=info,
+            token_sha256=token_sha256,
+            owner=owner,
+            state=self.answers.base,
+            committed=self.committed,
+            expectation=self.answers.expectation,
+            caller_turns=self.hearing.turns,
+            agent_turns=self.agent.turns,
+            elapsed_s=elapsed_s,
+            next_sequence=next_sequence,
+            last_request=last_request,
+            silences=self.silences,
+            audio=self._heard_audio(),
+            agent=None
+            if turn is None
+            else AgentSnapshot(turn.turn_id, turn.in_reply_to, turn.reply, turn.state, turn.effective, turn.filler),
+            waiting=self.answers.waiting(),
+            unsettled=self.answers.unsettled,
+            sentiments=tuple(self.answers.sentiments),
+        )
+
+    def _heard_audio(self) -> AudioSnapshot:
+        """How far the audio has been heard for good: to the end of the last words, or to now if nobody speaks."""
+        intake = self.desk.intake
+        if intake is None:
+            return AudioSnapshot()
+        onset = self.hearing.onset
+        place = intake.clock.position if onset is None else onset
+        return intake.heard_up_to(max(0.0, place - _BEFORE_ONSET_S))
+
+    async def restore(self, taken: Snapshot) -> None:
+        """Go on where another process stood."""
+        self.committed, self.silences = taken.committed, taken.silences
+        self.hearing.restore(taken.caller_turns)
+        self.agent.turns = taken.agent_turns
+        await self.answers.restore(taken)
+        if taken.agent is not None:
+            await self.agent.again(taken.agent)
+        elif self.answers.pending:
+            await self.answers.think(self.answers.pending.popleft())
+        else:
+            self.wait_for_caller()

@@ -63,6 +63,10 @@ class Hearing:
         """Whether the open turn has an earlier part."""
         return self._before is not None
 
+    def restore(self, turns: int) -> None:
+        """Go on counting where another process stood."""
+        self.turns = self._named = turns
+
     def voice_begins(self, at: float, now: float, *, anew: bool) -> None:
         """The caller speaks, since `at` on the audio clock; `anew`: it is no pause that is over."""
         self.speaking, self.pause = True, None

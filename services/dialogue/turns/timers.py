@@ -4,11 +4,15 @@ import asyncio
 
 
 class Timers:
-    """Keeps one moment a name; the session's actor asks for the next. Moments are on the loop's clock."""
+    """Keeps one moment a name; the session's actor asks for the next. Moments are on the loop's clock.
 
-    def __init__(self) -> None:
+    Args:
+        elapsed_s: how long the session has lasted already.
+    """
+
+    def __init__(self, elapsed_s: float = 0.0) -> None:
         self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
+        self._began = self._loop.time() - elapsed_s
         self._moments: dict[str, float] = {}
 
     def elapsed(self) -> float:

@@ -1,0 +1,67 @@
+"""Keeps one session's snapshot current, off the hot path."""
+
+import asyncio
+from collections.abc import Callable
+
+from mesh import logs
+from services.dialogue import metrics
+from services.dialogue.ports import SnapshotsAwayError, SnapshotStore, SupersededError
+from services.dialogue.snapshot import Snapshot
+
+_log = logs.get_logger(__name__)
+_AGAIN_S = 1.0
+
+
+class Keeper:
+    """Writes the newest snapshot whenever there is a newer one; what came between is never written.
+
+    Args:
+        store: where snapshots are.
+        session_id: the session's.
+        revision: of the snapshot that was taken over; None: the session is new.
+    """
+
+    def __init__(self, store: SnapshotStore, session_id: str, revision: int | None = None) -> None:
+        self.superseded = asyncio.Event()
+        """Set once another instance has the session."""
+        self._store = store
+        self._session_id = session_id
+        self._revision = revision
+        self._changed = asyncio.Event()
+        self._writing = asyncio.Lock()
+
+    def changed(self) -> None:
+        """There is something new to keep."""
+        self._changed.set()
+
+    async def run(self, snapshot: Callable[[], Snapshot | None]) -> None:
+        """Write for ever, until another instance has the session."""
+        while not self.superseded.is_set():
+            await self._changed.wait()
+            self._changed.clear()
+            newest = snapshot()
+            if newest is not None and not await self.write(newest):
+                await asyncio.sleep(_AGAIN_S)
+                self._changed.set()
+
+    async def write(self, snapshot: Snapshot) -> bool:
+        """Write a snapshot now; False when it is not known to be written."""
+        async with self._writing:
+            try:
+                self._revision = await self._store.save(self._session_id, snapshot.to_json(), self._revision)
+            except SupersededError:
+                self.superseded.set()
+                return False
+            except SnapshotsAwayError as error:
+                metrics.SNAPSHOTS_MISSED.inc()
+                _log.info("snapshot.not_written", session_id=self._session_id, error=str(error))
+                return False
+        metrics.SNAPSHOTS.inc()
+        return True
+
+    async def forget(self) -> None:
+        """The session is over."""
+        try:
+            await self._store.forget(self._session_id)
+        except SnapshotsAwayError as error:
+            _log.info("snapshot.not_deleted", session_id=self._session_id, error=str(error))
