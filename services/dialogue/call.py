@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hmac
+import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from services.dialogue.line import Line, Send
 from services.dialogue.refusals import connection_dropped
 
 _log = logs.get_logger(__name__)
+_TOKEN = re.compile(r"[0-9a-f]{32}\.[\w-]{32}")
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,17 @@ class Calls:
         self._tasks.create_task(self._run(call, run))
 
     def find(self, token: str) -> Call | None:
-        """Return the call that a resume token is for, if this process has it."""
+        """Return the call that a resume token is for, if this process has it.
+
+        Raises:
+            MeshError: SESSION_NOT_RESUMABLE for a token that is none, or not this call's.
+        """
+        if _TOKEN.fullmatch(token) is None:
+            raise not_resumable("this is no resume token")
         call = self._calls.get(session_of(token))
-        return call if call is not None and hmac.compare_digest(call.token, token) else None
+        if call is not None and not hmac.compare_digest(call.token, token):
+            raise not_resumable("there is no such session, or it is over")
+        return call
 
     async def _run(self, call: Call, run: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -9,7 +9,7 @@ from services.dialogue.ports import SnapshotsAwayError, SnapshotStore, Supersede
 from services.dialogue.snapshot import Snapshot
 
 _log = logs.get_logger(__name__)
-_AGAIN_S = 1.0
+_AGAIN_S = 0.2
 
 
 class Keeper:
@@ -61,7 +61,9 @@ class Keeper:
 
     async def forget(self) -> None:
         """The session is over."""
+        if self._revision is None:
+            return
         try:
-            await self._store.forget(self._session_id)
-        except SnapshotsAwayError as error:
-            _log.info("snapshot.not_deleted", session_id=self._session_id, error=str(error))
+            await self._store.forget(self._session_id, self._revision)
+        except (SnapshotsAwayError, SupersededError) as error:
+            _log.info("snapshot.not_deleted", session_id=self._session_id, error=repr(error))

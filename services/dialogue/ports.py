@@ -166,5 +166,5 @@ class SnapshotStore(Protocol):
     async def load(self, session_id: str) -> StoredSnapshot | None:
         """Return the document; None when there is none; SnapshotsAwayError."""
 
-    async def forget(self, session_id: str) -> None:
-        """Delete the document; SnapshotsAwayError."""
+    async def forget(self, session_id: str, revision: int) -> None:
+        """Delete the document if it is still this revision; SupersededError, SnapshotsAwayError."""

@@ -427,8 +427,7 @@ class Session:
         """Return whether another instance goes on with the session: then its outcome is theirs to leave."""
         if self._keeper is None:
             return False
-        floor = self._floor
-        if floor is not None and floor.agent.away and self._last is not None:
+        if self._last is not None:
             # Whoever took it over has written: then this fails.
             await self._keeper.write(self._last)
         return self._keeper.superseded.is_set()

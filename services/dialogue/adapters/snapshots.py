@@ -101,16 +101,19 @@ class Snapshots:
             raise SnapshotsAwayError(repr(error)) from error
         return Stored(entry.value or b"", entry.revision or 0)
 
-    async def forget(self, session_id: str) -> None:
-        """Delete a session's document.
+    async def forget(self, session_id: str, revision: int) -> None:
+        """Delete a session's document, if it is still this one.
 
         Raises:
+            SupersededError: another instance has written since.
             SnapshotsAwayError: the bucket does not answer; the document goes when its time is over.
         """
         bucket = self._there()
         try:
             async with asyncio.timeout(_WITHIN_S):
-                await cancellable(bucket.purge(session_id))
+                await cancellable(bucket.delete(session_id, last=revision))
+        except KeyWrongLastSequenceError as error:
+            raise SupersededError(session_id) from error
         except (NatsError, TimeoutError, OSError) as error:
             raise SnapshotsAwayError(repr(error)) from error
 
