@@ -58,7 +58,7 @@ from voicemesh_client.events import (
 from voicemesh_client.framing import AudioData
 from voicemesh_client.mesh import Domain, Mesh, SessionOptions, SessionState, connect
 from voicemesh_client.session import Session
-from voicemesh_client.speaker import PlayedAudio, Sink, Speaker
+from voicemesh_client.speaker import BufferingSink, PlayedAudio, Sink, Speaker
 from voicemesh_client.wav import WavAudio, read_wav, write_wav
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "AgentTurnEnded",
     "AudioData",
     "AudioFormat",
+    "BufferingSink",
     "Clock",
     "ConnectionDroppedError",
     "ConsentDeniedError",

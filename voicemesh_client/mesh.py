@@ -134,9 +134,9 @@ class Mesh:
         """A conversation in a domain; enter its context to start it.
 
         `handlers` is an object whose `on_...` methods are called with the events in the background (see
-        `Session.run`). `sink` is called with each piece of the agent's audio when it is to be heard; without
-        one it is played into nothing, in real time. `metadata` goes with this call beside that of `connect`.
-        `options` are those of `SessionOptions`.
+        `Session.run`). `sink` is called with each piece of the agent's audio when it is to be heard; one that holds
+        audio itself is a `BufferingSink`. Without a sink it is played into nothing, in real time. `metadata` goes
+        with this call beside that of `connect`. `options` are those of `SessionOptions`.
 
         Entering raises VoicemeshError when the mesh refuses the session. Raises ValueError for options that
         no mesh takes, RuntimeError outside the context of the mesh.

@@ -8,7 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from voicemesh_client.clock import Pacer
 from voicemesh_client.events import AgentAudio, AgentTurn, AgentTurnEnded, ResumePlayback, StopPlayback
@@ -39,6 +39,32 @@ class PlayedAudio:
 
 Sink: TypeAlias = Callable[[PlayedAudio], Awaitable[None] | None]
 """What the agent's audio is played by: called with each piece when its time has come, in order."""
+
+
+@runtime_checkable
+class BufferingSink(Protocol):
+    """A sink that holds audio it was called with and has not played yet, for example a sound card's.
+
+    Its three methods are called as soon as the mesh says so. A sink without them plays each piece (20 ms) to its
+    end; what a buffering sink holds was acknowledged as heard already, so it should hold little.
+    """
+
+    def __call__(self, piece: PlayedAudio) -> Awaitable[None] | None:
+        """Plays a piece behind those before it."""
+        ...
+
+    def pause(self, turn_id: str) -> None:
+        """Falls silent at once and keeps what it holds."""
+        ...
+
+    def resume(self, turn_id: str) -> None:
+        """Goes on where it fell silent."""
+        ...
+
+    def discard(self, turn_id: str) -> None:
+        """Falls silent at once, forgets what it holds of the turn, and is ready for the next one."""
+        ...
+
 
 Acknowledge: TypeAlias = Callable[[str, float, bool], Awaitable[None]]
 """Tells the mesh of playback: the turn's id, seconds of it that were played, whether nothing is left."""
@@ -101,6 +127,7 @@ class Speaker:
         self._pacer = Pacer(clock)
         self._acknowledge = acknowledge
         self._sink = sink
+        self._buffering = sink if isinstance(sink, BufferingSink) else None
         self._max_buffer_s = max_buffer_s
         self._piece_s = piece_s
         self._report_every_s = report_every_s
@@ -142,16 +169,16 @@ class Speaker:
             case StopPlayback():
                 self._stop(event)
             case ResumePlayback():
-                turn = self._turns.get(event.turn_id)
-                if turn is not None:
-                    turn.paused = False
+                self._resume(event.turn_id)
             case _:
                 return
         self._changed()
 
     def end_of_stream(self) -> None:
-        """No more audio comes: what is there is played to its end."""
-        self._items.extend(_Mark(turn_id, finished=True) for turn_id in self._turns)
+        """No more audio comes: what is there is played to its end, but for a turn that is paused, which is void."""
+        for turn in [turn for turn in self._turns.values() if turn.paused]:
+            self._void(turn)
+        self._items.extend(_Mark(turn.turn_id, finished=True) for turn in self._turns.values() if not turn.complete)
         self._changed()
 
     async def run(self) -> None:
@@ -193,18 +220,33 @@ class Speaker:
         turn = self._turn(stop.turn_id)
         if turn is None:
             return
-        turn.paused = stop.may_resume
-        if stop.may_resume:
-            self._items.appendleft(_Mark(stop.turn_id, finished=False))
+        if not stop.may_resume:
+            self._void(turn)
             return
-        turn.complete = True
-        self._items = deque(item for item in self._items if item.turn_id != stop.turn_id)
-        self._items.appendleft(_Mark(stop.turn_id, finished=True))
+        turn.paused = True
+        if self._buffering is not None:
+            self._buffering.pause(turn.turn_id)
+        self._items.appendleft(_Mark(turn.turn_id, finished=False))
+
+    def _void(self, turn: _Turn) -> None:
+        turn.paused, turn.complete = False, True
+        if self._buffering is not None:
+            self._buffering.discard(turn.turn_id)
+        self._items = deque(item for item in self._items if item.turn_id != turn.turn_id)
+        self._items.appendleft(_Mark(turn.turn_id, finished=True))
         self._buffered_s = sum(
             self._form.duration(len(item.data))
             for item in self._items
             if isinstance(item, _Chunk) and self._form is not None
         )
+
+    def _resume(self, turn_id: str) -> None:
+        turn = self._turns.get(turn_id)
+        if turn is None or not turn.paused:
+            return
+        turn.paused = False
+        if self._buffering is not None:
+            self._buffering.resume(turn_id)
 
     async def _play(self, chunk: _Chunk) -> None:
         """Plays the first piece of a chunk and puts the rest back."""
@@ -233,14 +275,16 @@ class Speaker:
         if mark.finished:
             del self._turns[mark.turn_id]
             self._finished.append(mark.turn_id)
+        turn.reported = turn.played
         await self._acknowledge(turn.turn_id, turn.played, mark.finished)
 
     def _ready(self) -> bool:
-        """Whether there is something to do: audio of a turn that is paused waits, and all behind it."""
+        """Whether there is something to do: a turn that is paused waits, and all behind it."""
         if not self._items:
             return False
         turn = self._turns.get(self._items[0].turn_id)
-        return isinstance(self._items[0], _Mark) or turn is None or not turn.paused
+        says_where = isinstance(self._items[0], _Mark) and not self._items[0].finished
+        return says_where or turn is None or not turn.paused
 
     def _changed(self) -> None:
         for event, holds in ((self._work, self._ready()), (self._idle, self.idle)):

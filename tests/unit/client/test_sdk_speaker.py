@@ -7,6 +7,9 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
+from fakes.manual_clock import ManualClock
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from voicemesh_client.audio import AudioFormat
 from voicemesh_client.events import AgentAudio, AgentTurn, AgentTurnEnded, ResumePlayback, StopPlayback
@@ -37,7 +40,7 @@ class Bench:
     def __init__(self, clock, form: AudioFormat | None = PCM, **options) -> None:
         self.acknowledged: list[tuple[str, float, bool]] = []
         self.played: list[PlayedAudio] = []
-        self.speaker = Speaker(form, clock, self._acknowledge, sink=self.played.append, **options)
+        self.speaker = Speaker(form, clock, self._acknowledge, **{"sink": self.played.append, **options})
 
     async def _acknowledge(self, turn_id: str, played: float, finished: bool) -> None:
         self.acknowledged.append((turn_id, round(played, 3), finished))
@@ -130,6 +133,107 @@ async def test_a_paused_turn_may_be_void_after_all(clock) -> None:
         assert speaker.idle
     assert [piece.turn_id for piece in bench.played] == ["a", "a", "b", "b"]
     assert bench.acknowledged == [("a", 0.04, False), ("a", 0.04, True), ("b", 0.04, True)]
+
+
+async def test_a_turn_that_is_paused_when_the_session_ends_is_void(clock) -> None:
+    bench = Bench(clock)
+    async with bench.running() as speaker:
+        speaker.take(audio("a", 1.0))
+        await clock.advance(0.03)
+        speaker.take(StopPlayback(**BASE, turn_id="a", may_resume=True))
+        speaker.end_of_stream()
+        await clock.advance(0.05)
+        assert speaker.idle
+    assert bench.acknowledged == [("a", 0.04, True)]
+    assert len(bench.played) == 2
+
+
+async def test_a_turn_paused_behind_its_last_sample_ends_when_it_goes_on(clock) -> None:
+    bench = Bench(clock)
+    async with bench.running() as speaker:
+        speaker.take(audio("a", 0.04))
+        await clock.advance(0.03)
+        speaker.take(StopPlayback(**BASE, turn_id="a", may_resume=True))
+        speaker.take(ended("a"))
+        await clock.advance(1)
+        assert bench.acknowledged == [("a", 0.04, False)]
+        speaker.take(ResumePlayback(**BASE, turn_id="a"))
+        await clock.advance(0)
+        assert speaker.idle
+    assert bench.acknowledged == [("a", 0.04, False), ("a", 0.04, True)]
+
+
+async def test_a_sink_that_buffers_is_told_at_once(clock) -> None:
+    class SoundCard:
+        def __init__(self) -> None:
+            self.log: list[str] = []
+
+        def __call__(self, piece: PlayedAudio) -> None:
+            self.log.append(f"{piece.turn_id} {piece.offset:.2f}")
+
+        def pause(self, turn_id: str) -> None:
+            self.log.append(f"pause {turn_id}")
+
+        def resume(self, turn_id: str) -> None:
+            self.log.append(f"resume {turn_id}")
+
+        def discard(self, turn_id: str) -> None:
+            self.log.append(f"discard {turn_id}")
+
+    card = SoundCard()
+    bench = Bench(clock, sink=card)
+    async with bench.running() as speaker:
+        speaker.take(audio("a", 1.0))
+        await clock.advance(0.01)
+        speaker.take(StopPlayback(**BASE, turn_id="a", may_resume=True))
+        assert card.log == ["a 0.00", "pause a"]
+        await clock.advance(1)
+        speaker.take(ResumePlayback(**BASE, turn_id="a"))
+        speaker.take(ResumePlayback(**BASE, turn_id="a"))
+        await clock.advance(0.01)
+        speaker.take(StopPlayback(**BASE, turn_id="a", may_resume=False))
+        await clock.advance(1)
+        assert speaker.idle
+    assert card.log == ["a 0.00", "pause a", "resume a", "a 0.02", "discard a"]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.sampled_from(["audio", "pause", "resume"]), st.integers(0, 90)), max_size=30))
+def test_pauses_at_any_time_lose_no_sample_and_repeat_none(steps: list[tuple[str, int]]) -> None:
+    async def play() -> None:
+        clock = ManualClock()
+        bench = Bench(clock)
+        async with bench.running() as speaker:
+            said = 0
+            for step, milliseconds in steps:
+                match step:
+                    case "audio":
+                        speaker.take(audio("a", 0.03, offset=said * 0.03))
+                        said += 1
+                    case "pause":
+                        speaker.take(StopPlayback(**BASE, turn_id="a", may_resume=True))
+                        await clock.advance(0.02)
+                        silent = len(bench.played)
+                        await clock.advance(0.05)
+                        assert len(bench.played) == silent, "it is silent within one piece"
+                    case _:
+                        speaker.take(ResumePlayback(**BASE, turn_id="a"))
+                await clock.advance(milliseconds / 1_000)
+            speaker.take(ResumePlayback(**BASE, turn_id="a"))
+            speaker.take(ended("a"))
+            await clock.advance(5)
+            assert speaker.idle
+        places = [round(piece.offset * 16_000) for piece in bench.played]
+        lengths = [len(piece.data) // 2 for piece in bench.played]
+        assert places == [sum(lengths[:number]) for number in range(len(lengths))]
+        assert sum(lengths) == said * 480
+        assert all(place <= round(said * 0.03, 3) for _, place, _ in bench.acknowledged)
+        progress = [place for _, place, _ in bench.acknowledged]
+        assert progress == sorted(progress)
+        if said:
+            assert bench.acknowledged[-1] == ("a", round(said * 0.03, 3), True)
+
+    asyncio.run(play())
 
 
 async def test_turns_are_played_one_behind_the_other(clock) -> None:
