@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 # How long an instance may take to answer a ResumeSession; doubled with each round over the addresses.
-_ANSWER_LIMIT_S = 2.0
+_ANSWER_LIMIT_S = 1.0
 _LONGEST_ANSWER_LIMIT_S = 10.0
 # How long a move may take over all addresses; meanwhile nothing is read from the old connection.
 _MOVE_LIMIT_S = 2.0
@@ -48,8 +48,8 @@ class Resumption:
     """Gets a session its connections.
 
     A session can be resumed when the mesh gave a token and a window. Then a dropped connection is opened again
-    within the window, at once at first and after growing, random delays, at each address in turn; an address that
-    failed is tried last, one that refuses for good is not tried again.
+    within the window, at once at first and after growing, random delays, at each address in turn: first where it
+    was, then an address that failed comes last, and one that refuses for good is not tried again.
     """
 
     def __init__(
@@ -103,16 +103,16 @@ class Resumption:
 
         Raises the refusal when every address refuses for good, ConnectionDroppedError when the window ends.
         """
-        self._channels.failed(lost.address)
         deadline = self._clock.now() + self._window_s
         refusals: dict[str, VoicemeshError] = {}
         last: VoicemeshError = cause
         limit_s = _ANSWER_LIMIT_S
+        addresses = self._beginning_with(lost, cause)
         for delay_s in delays():
             if self._clock.now() + delay_s > deadline:
                 break
             await self._clock.sleep(delay_s)
-            for address in self._channels.addresses:
+            for address in addresses:
                 if address in refusals:
                     continue
                 try:
@@ -125,6 +125,7 @@ class Resumption:
             if len(refusals) == len(self._channels.addresses):
                 raise last
             limit_s = min(_LONGEST_ANSWER_LIMIT_S, limit_s * 2)
+            addresses = self._channels.addresses
         text = f"the connection dropped and the session could not be resumed within {self._window_s:g} s: {last}"
         raise ConnectionDroppedError("CONNECTION_DROPPED", text) from last
 
@@ -148,6 +149,16 @@ class Resumption:
         except TimeoutError:
             _log.info("the session did not move within %g s", _MOVE_LIMIT_S)
         return None
+
+    def _beginning_with(self, lost: Connection, cause: VoicemeshError) -> tuple[str, ...]:
+        """The addresses for the first round: the one that was lost first, unless it said that it goes away.
+
+        If only the network broke, that instance has the session as it is; if it died, it says so at once.
+        """
+        if cause.reason == "SHUTTING_DOWN":
+            self._channels.failed(lost.address)
+            return self._channels.addresses
+        return (lost.address, *(address for address in self._channels.addresses if address != lost.address))
 
     async def _open(self, address: str, first: ConverseRequest, limit_s: float) -> tuple[Connection, ConverseResponse]:
         connection = Connection(address, self._channels.shared(address), first, metadata=self._metadata)

@@ -98,9 +98,18 @@ async def test_a_session_goes_on_at_another_instance_when_its_own_dies() -> None
 
 
 async def test_an_instance_that_does_not_know_the_session_is_not_the_last_word() -> None:
-    memory = RememberedCall()
+    memory, troubles = RememberedCall(), 1
+
+    async def troubled(call):
+        nonlocal troubles
+        if memory.said and troubles:
+            troubles -= 1
+            await call.read()
+            await call.context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+        await memory.serve(call)
+
     async with (
-        serving(memory.serve) as one,
+        serving(troubled) as one,
         serving(refusing) as two,
         network(one.address) as line,
         sdk.connect([line.address, two.address]) as mesh,
@@ -112,7 +121,46 @@ async def test_an_instance_that_does_not_know_the_session_is_not_the_last_word()
         memory.end()
         await session.run()
     assert memory.frames == [frame(number) for number in range(20)]
-    assert len(two.calls) == 1
+    assert (len(one.calls), len(two.calls)) == (3, 1)
+
+
+async def test_where_only_the_network_broke_the_session_stays_where_it_is() -> None:
+    memory = RememberedCall()
+    async with (
+        two_instances(memory) as (one, two),
+        network(one.address) as line,
+        sdk.connect([line.address, two.address]) as mesh,
+        mesh.session("clinic", input_audio=PCM) as session,
+    ):
+        await speak(session, memory, range(10))
+        line.cut_now()
+        await speak(session, memory, range(10, 20))
+        memory.end()
+        await session.run()
+    assert memory.frames == [frame(number) for number in range(20)]
+    assert (len(one.calls), len(two.calls)) == (2, 0)
+
+
+async def test_an_instance_that_shuts_down_is_left_at_once() -> None:
+    async def leaving(call):
+        await call.start(window=30)
+        await call.refuse("SHUTTING_DOWN", "going away", grpc.StatusCode.UNAVAILABLE)
+
+    async def other(call):
+        await call.read()
+        call.sequence = 1
+        await call.send(started={"session_id": "s-1", "resumed": True})
+        await call.end()
+
+    async with (
+        serving(leaving) as one,
+        serving(other) as two,
+        sdk.connect(targets(one, two)) as mesh,
+        mesh.session("clinic") as session,
+    ):
+        await session.run()
+        assert mesh.addresses == (two.address, one.address)
+    assert (len(one.calls), len(two.calls)) == (1, 1)
 
 
 async def test_a_stopped_instance_is_noticed_and_left() -> None:
