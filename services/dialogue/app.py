@@ -21,10 +21,10 @@ from services.dialogue.config import DialogueSettings
 from services.dialogue.domains import time_zones
 from services.dialogue.flow import installed_policy
 from services.dialogue.handlers import Conversations
+from services.dialogue.limits import Limits
 from services.dialogue.phrases import Phrases
 from services.dialogue.policy import TurnTaking
 from services.dialogue.servicer import DialogueServicer
-from services.dialogue.session import Limits
 from services.dialogue.turns.answers import Pace
 from services.dialogue.turns.habits import SpeechHabits
 

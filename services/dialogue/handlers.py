@@ -17,12 +17,13 @@ from services.dialogue import metrics, model
 from services.dialogue.adapters.store import SESSIONS
 from services.dialogue.call import Call, Calls, Connection, Returning, new_token, not_resumable, session_of
 from services.dialogue.keeper import Keeper
+from services.dialogue.limits import Limits
 from services.dialogue.line import Line
 from services.dialogue.phrases import Phrases
 from services.dialogue.policy import DomainInfo, Policy
 from services.dialogue.ports import CallRecord, Neighbours, SnapshotsAwayError, SnapshotStore
 from services.dialogue.refusals import going_away, unsupported_language
-from services.dialogue.session import Limits, Session
+from services.dialogue.session import Session
 from services.dialogue.snapshot import AudioSnapshot, Snapshot, SnapshotError
 from services.dialogue.turns.habits import SpeechHabits
 

@@ -1,6 +1,7 @@
 """Why a session ends badly, each with a sentence that says what to do."""
 
 from mesh.errors import ErrorReason, MeshError
+from services.dialogue.model import ConsentDecision
 
 
 def consent_withheld(*, denied: bool, reason: str) -> MeshError:
@@ -57,3 +58,9 @@ def connection_dropped() -> MeshError:
         "the client's stream ended without EndSession; send it before closing",
         metadata={"peer": "client"},
     )
+
+
+def require_consent(decision: ConsentDecision) -> None:
+    """Raise what `consent_withheld` makes unless the decision is a yes."""
+    if not decision.allowed:
+        raise consent_withheld(denied=decision.denied, reason=decision.reason)

@@ -8,32 +8,32 @@ through the inbox: it goes straight to the recogniser. What is said and when is 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from mesh import logs
-from mesh.errors import protocol_violation
-from services.dialogue import metrics, model
+from services.dialogue import beside, metrics, model
 from services.dialogue.intake import AudioIntake
 from services.dialogue.keeper import Keeper
+from services.dialogue.limits import Limits
 from services.dialogue.line import Line
-from services.dialogue.outcome import outcome_of
+from services.dialogue.outcome import call_info, ended
 from services.dialogue.phrases import Phrases
-from services.dialogue.policy import CallInfo, Expectation, OpenItem, Policy
+from services.dialogue.policy import CallInfo, Expectation, Policy
 from services.dialogue.ports import CallRecord, Neighbours, Understander
 from services.dialogue.refusals import (
     connection_dropped,
     consent_withheld,
     going_away,
     nothing_heard,
+    require_consent,
     session_too_long,
     unsupported_language,
 )
 from services.dialogue.snapshot import Snapshot, digest
 from services.dialogue.turns.agent_side import AgentSide, Emit
-from services.dialogue.turns.answers import Desk, Pace
+from services.dialogue.turns.answers import Desk
 from services.dialogue.turns.floor import Floor
 from services.dialogue.turns.habits import SpeechHabits
 from services.dialogue.turns.preparation import Preparation, Preparer
@@ -46,18 +46,6 @@ _DRAIN_SHARE = 0.8
 """Of the time that calls get when the process goes away; then they end themselves, while they still can."""
 
 Event = model.SessionInput | Preparation
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Times and sizes, in seconds unless named otherwise."""
-
-    session_s: float
-    silence_s: float
-    forward_ms: int
-    drain_s: float
-    resume_s: float = 0.0
-    pace: Pace = field(default_factory=Pace)
 
 
 class Session:
@@ -139,7 +127,7 @@ class Session:
         async with contextlib.AsyncExitStack() as stack:
             consent = await stack.enter_async_context(self._neighbours.consent(self.info))
             if self.info.direction == "outbound":
-                _require(await consent.decide())
+                require_consent(await consent.decide())
             self._instance = started.instance
             await self._record.started(datetime.now(UTC))
             try:
@@ -149,19 +137,20 @@ class Session:
                 speaker = await self._open_streams(stack)
                 async with asyncio.TaskGroup() as tasks:
                     floor = self._floor = self._make_floor(speaker(tasks), tasks, crm)
+                    tell = self._inbox.put
                     helpers = [
-                        tasks.create_task(self._read(incoming)),
-                        tasks.create_task(crm.contexts(self._inbox.put)),
-                        tasks.create_task(consent.withdrawals(self._inbox.put)),
-                        tasks.create_task(self._await_drain(draining)),
+                        tasks.create_task(beside.read(incoming, self._intake, tell)),
+                        tasks.create_task(crm.contexts(tell)),
+                        tasks.create_task(consent.withdrawals(tell)),
+                        tasks.create_task(beside.await_drain(draining, tell)),
                     ]
                     if self._intake is not None:
-                        helpers.append(tasks.create_task(self._listen(self._intake)))
+                        helpers.append(tasks.create_task(beside.listen(self._intake, tell)))
                     if self._line is not None:
-                        helpers.append(tasks.create_task(self._watch(self._line)))
+                        helpers.append(tasks.create_task(beside.watch_line(self._line, tell)))
                     if self._keeper is not None:
                         helpers.append(tasks.create_task(self._keeper.run(self._snapshot)))
-                        helpers.append(tasks.create_task(self._watch_owner(self._keeper)))
+                        helpers.append(tasks.create_task(beside.watch_owner(self._keeper, tell)))
                     await self._converse(floor)
                     await floor.finish()
                     for helper in helpers:
@@ -202,38 +191,6 @@ class Session:
             info=lambda: self.info,
         )
         return Floor(desk, self._limits.pace, self._limits.silence_s)
-
-    # Tasks beside the actor.
-
-    async def _read(self, incoming: AsyncIterator[model.CallerInput]) -> None:
-        async for item in incoming:
-            if not isinstance(item, model.CallerAudio | model.AudioGap):
-                await self._inbox.put(item)
-            elif self._intake is None:
-                raise protocol_violation("text", "audio in a session started without input_audio")
-            elif isinstance(item, model.AudioGap):
-                await self._intake.skip(item.sequence)
-            else:
-                await self._intake.take(item)
-        await self._inbox.put(model.ClientGone())
-
-    async def _listen(self, intake: AudioIntake) -> None:
-        async for event in intake.events():
-            await self._inbox.put(event)
-
-    async def _watch(self, line: Line) -> None:
-        while True:
-            line.changed.clear()
-            await self._inbox.put(model.LineChanged(line.attached))
-            await line.changed.wait()
-
-    async def _watch_owner(self, keeper: Keeper) -> None:
-        await keeper.superseded.wait()
-        await self._inbox.put(model.Superseded())
-
-    async def _await_drain(self, draining: asyncio.Event) -> None:
-        await draining.wait()
-        await self._inbox.put(model.Draining())
 
     # The actor.
 
@@ -381,17 +338,7 @@ class Session:
         await self._emit(model.GoingAway(_DRAIN_SHARE * self._limits.drain_s))
 
     def _call_info(self) -> CallInfo:
-        zone = ZoneInfo(self.info.time_zone or "UTC")
-        return CallInfo(
-            domain=self.info.domain,
-            language=self.info.language,
-            time_zone=self.info.time_zone or "UTC",
-            now=datetime.now(zone),
-            direction=self.info.direction,
-            contact_name=self._context.name,
-            open_items=tuple(OpenItem(*item) for item in self._context.open_items),
-            flow=self.info.flow,
-        )
+        return call_info(self.info, self._context)
 
     async def _finish(self) -> None:
         """Leave the call's one outcome, whatever ended it, then tell the client if it is still there."""
@@ -405,19 +352,17 @@ class Session:
         over = floor.over if floor is not None else None
         if floor is not None:
             await floor.finish()
-        disposition, summary = outcome_of(self._policy, state, over[0] if over is not None else "")
-        sentiments = floor.answers.sentiments if floor is not None else []
-        end = model.Ended(
-            disposition=disposition,
-            summary=summary,
-            intents=state.served if state else (),
-            slots=state.slots if state else (),
+        end = ended(
+            self._policy,
+            state,
+            over[0] if over is not None else "",
             duration=self._timers.elapsed(),
             caller_turns=floor.hearing.turns if floor is not None else 0,
             agent_turns=floor.agent.turns if floor is not None else 0,
         )
+        sentiments = floor.answers.sentiments if floor is not None else []
         await self._record.ended(end, state, sum(sentiments) / len(sentiments) if sentiments else None)
-        metrics.ENDED.labels(disposition).inc()
+        metrics.ENDED.labels(end.disposition).inc()
         if self._keeper is not None:
             await self._keeper.forget()
         if over is not None:
@@ -464,8 +409,3 @@ _TIMERS: dict[str, Callable[[Session, Floor], Awaitable[None]]] = {
     "settle": lambda _, floor: floor.answers.settle(),
     "keys": lambda _, floor: floor.on_keys_over(),
 }
-
-
-def _require(decision: model.ConsentDecision) -> None:
-    if not decision.allowed:
-        raise consent_withheld(denied=decision.denied, reason=decision.reason)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from mesh.errors import MeshError
 from services.dialogue import model
 from services.dialogue.adapters.tts import Piece
+from services.dialogue.limits import Limits
 from services.dialogue.phrases import Phrases
 from services.dialogue.policy import Policy
-from services.dialogue.session import Limits, Session
+from services.dialogue.session import Session
 from services.dialogue.turns.habits import SpeechHabits
 
 PCM = model.AudioFormat("pcm16", 16_000)

@@ -11,7 +11,7 @@ from fakes.virtual_time import run
 from mesh.errors import ErrorReason, MeshError
 from services.dialogue import model
 from services.dialogue.flow import installed_policy
-from services.dialogue.session import Limits
+from services.dialogue.limits import Limits
 
 POLICY = installed_policy()
 # A week ahead on a Tuesday: a date the clinic takes, whatever day the test runs on.
