@@ -183,8 +183,14 @@ async def test_a_stopped_instance_is_noticed_and_left() -> None:
 
 async def test_an_instance_that_goes_away_hands_the_session_over_without_a_gap() -> None:
     memory, seen = RememberedCall(), []
+
+    async def lingering(call):
+        await memory.serve(call)
+        await call.read("end")
+
     async with (
-        two_instances(memory) as (one, two),
+        serving(lingering) as one,
+        serving(memory.serve) as two,
         sdk.connect(targets(one, two)) as mesh,
         mesh.session("clinic", input_audio=PCM) as session,
     ):
