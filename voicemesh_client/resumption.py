@@ -179,9 +179,10 @@ class Resumption:
         connection = Connection(address, channel, first, metadata=self._metadata, owned=True)
         try:
             response = await self._answer(connection, limit_s, "resume")
-        except BaseException:
-            # It may have numbered an answer that never came.
-            self._sequence.excuse()
+        except BaseException as error:
+            # Unless it refused, it may have numbered an answer that never came.
+            if not isinstance(error, VoicemeshError) or error.retryable:
+                self._sequence.excuse()
             raise
         try:
             started = response.started

@@ -196,6 +196,38 @@ async def test_the_window_ends() -> None:
     assert sdk_tasks() == []
 
 
+class Counted(grpc.aio.StreamStreamClientInterceptor):
+    """Numbers the connections, as tracing does."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+
+    async def intercept_stream_stream(self, continuation, details, requests):
+        self.connections += 1
+        metadata = grpc.aio.Metadata(*(details.metadata or ()), ("x-connection", str(self.connections)))
+        return await continuation(details._replace(metadata=metadata), requests)
+
+
+async def test_metadata_and_interceptors_go_with_every_connection() -> None:
+    memory = RememberedCall()
+    async with (
+        serving(memory.serve) as dialogue,
+        network(dialogue.address) as line,
+        sdk.connect(line.address, metadata=[("x-app", "1")], interceptors=[Counted()]) as mesh,
+        mesh.session("clinic", input_audio=PCM) as session,
+    ):
+        await session.send_audio(frame(0))
+        await memory.until(lambda: len(memory.frames) == 1)
+        line.cut_now()
+        await session.send_audio(frame(1))
+        await memory.until(lambda: len(memory.frames) == 2)
+        memory.end()
+        await session.run()
+    assert [call.headers["x-connection"] for call in dialogue.calls] == ["1", "2"]
+    assert [call.headers["x-app"] for call in dialogue.calls] == ["1", "1"]
+    assert sdk_tasks() == []
+
+
 @pytest.mark.parametrize(("window_s", "resume"), [(0, True), (30, False)])
 async def test_without_a_window_or_the_wish_nothing_is_resumed(window_s: int, resume: bool) -> None:
     memory = RememberedCall(window_s=window_s)
