@@ -13,7 +13,7 @@ from services.dialogue.turns.habits import Habits, made_of, words_of
 
 _UNCERTAIN_SHARE = 0.25
 """Of the way from the shortest to the longest pause: what may be over or not waits so long."""
-_GOES_ON = re.compile(r"(,|-|\u2013|\u2014|\u2026|\.\.\.)\s*$")
+_GOES_ON = re.compile(r"(-|\u2013|\u2014|\u2026|\.\.\.)\s*$")
 _SURE = 0.5
 """An intent less probable than this is no sign of a whole sentence."""
 
@@ -48,7 +48,9 @@ def ending(text: str, expectation: Expectation, understanding: Understanding, ha
     if made_of(words, habits.denials):
         # What is right follows often: "No. I said Wednesday."
         return Ending.UNCERTAIN
-    return _by_meaning(expectation, understanding)
+    found = _by_meaning(expectation, understanding)
+    # Recognisers put commas where a voice stays up, which may be the end all the same.
+    return Ending.UNCERTAIN if text.rstrip().endswith(",") else found
 
 
 def pause_needed(found: Ending, taking: TurnTaking) -> float:
