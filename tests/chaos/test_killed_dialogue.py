@@ -21,7 +21,7 @@ async def _book_and_be_cut_off(address: str, pid: int, booked: asyncio.Event) ->
     session_id = ""
     async with connect(address) as mesh:
         try:
-            async with mesh.session("clinic", tenant_id=endpoints.context().tenant_id) as session:
+            async with mesh.session("clinic", tenant_id=endpoints.context().tenant_id, resume=False) as session:
                 async for event in session:
                     if isinstance(event, SessionStarted):
                         session_id = event.session_id

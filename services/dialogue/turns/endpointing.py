@@ -40,7 +40,7 @@ def ending(text: str, expectation: Expectation, understanding: Understanding, ha
         return Ending.UNCERTAIN
     if expectation.yes_no and made_of(words, habits.affirmations):
         return Ending.COMPLETE
-    if _goes_on(text, words, habits):
+    if _goes_on(text, habits):
         return Ending.UNFINISHED
     counted = _number(words, expectation, understanding, habits)
     if counted is not None:
@@ -79,7 +79,8 @@ def characters_in(words: list[str], habits: Habits) -> int:
     return count
 
 
-def _goes_on(text: str, words: list[str], habits: Habits) -> bool:
+def _goes_on(text: str, habits: Habits) -> bool:
+    words = words_of(text, compounds=True)  # "good-by" does not end in "by"
     tails = {" ".join(words[-size:]) for size in (1, 2, 3)}
     return bool(_GOES_ON.search(text) or tails & (habits.unfinished | habits.hesitations | habits.repeats.keys()))
 

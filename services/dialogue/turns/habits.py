@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_COMPOUND = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 
 
 class Habits(BaseModel):
@@ -54,9 +55,9 @@ class Habits(BaseModel):
         )
 
 
-def words_of(text: str) -> list[str]:
-    """Return the words of a text in lower case; hyphens part words."""
-    return _WORD.findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+def words_of(text: str, *, compounds: bool = False) -> list[str]:
+    """Return the words of a text in lower case; hyphens part words, unless `compounds` are kept."""
+    return (_COMPOUND if compounds else _WORD).findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
 
 
 def made_of(words: list[str], *phrases: frozenset[str]) -> bool:

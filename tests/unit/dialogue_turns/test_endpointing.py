@@ -27,6 +27,7 @@ def meaning(intent: str = "inform", confidence: float = 0.9, *types: str) -> Und
         ("I'd like to come in on", Expectation(), meaning("book_appointment"), UNFINISHED),
         ("I'd like to book a cleaning,", Expectation(), meaning("book_appointment"), UNCERTAIN),
         ("I'd like to book a cleaning -", Expectation(), meaning("book_appointment"), UNFINISHED),
+        ("No, that's all. Thank you, good-by.", Expectation(), meaning("goodbye"), COMPLETE),
         ("My number is", PHONE, meaning(), UNFINISHED),
         ("Well, um", DAY, meaning(), UNFINISHED),
         ("Yeah.", YES_NO, meaning("affirm"), COMPLETE),
