@@ -79,6 +79,7 @@ class Loudspeaker:
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque(maxlen=_MAX_BLOCKS)
         self._rest = b""
+        self._paused = False
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -102,15 +103,29 @@ class Loudspeaker:
                     return
             await asyncio.sleep(_BLOCK_S)
 
-    def silence(self) -> None:
-        """Throws away what waits to be played."""
+    def pause(self, turn_id: str) -> None:  # noqa: ARG002 - one turn is played at a time
+        """Falls silent at once and keeps what waits."""
+        with self._lock:
+            self._paused = True
+
+    def resume(self, turn_id: str) -> None:  # noqa: ARG002
+        """Goes on where it fell silent."""
+        with self._lock:
+            self._paused = False
+
+    def discard(self, turn_id: str) -> None:  # noqa: ARG002
+        """Falls silent at once and throws away what waits."""
         with self._lock:
             self._pieces.clear()
             self._rest = b""
+            self._paused = False
 
     def _give(self, wanted: Any, _frames: int, _time: Any, _status: Any) -> None:
         size = len(wanted)
         with self._lock:
+            if self._paused:
+                wanted[:] = bytes(size)
+                return
             while len(self._rest) < size and self._pieces:
                 self._rest += self._pieces.popleft()
             data, self._rest = self._rest[:size], self._rest[size:]

@@ -117,7 +117,6 @@ class _Talker:
         session.on_error(show)
         session.on_go_away(show)
         session.on_ended(show)
-        session.on_stop_playback(lambda _: self._loudspeaker.silence())
 
     async def _listen(self, session: sdk.Session) -> None:
         """Sends what the microphone hears; an empty line hangs up."""

@@ -75,7 +75,7 @@ async def test_the_loudspeaker_plays_in_order_then_silence() -> None:
     assert play(loudspeaker, 5) == b"cc\0\0\0"
     await loudspeaker.drain()
     loudspeaker(sdk.PlayedAudio("a", b"dddd", 0.0, 0.0))
-    loudspeaker.silence()
+    loudspeaker.discard("a1")
     assert play(loudspeaker, 4) == b"\0\0\0\0"
 
 
@@ -84,3 +84,15 @@ def test_a_full_loudspeaker_forgets_the_oldest() -> None:
     for number in range(30):
         loudspeaker(sdk.PlayedAudio("a", bytes([number, number]), 0.0, 0.0))
     assert play(loudspeaker, 50) == bytes(n for number in range(5, 30) for n in (number, number))
+
+
+def test_the_loudspeaker_keeps_what_waits_while_it_pauses() -> None:
+    loudspeaker = sound.Loudspeaker()
+    heard = bytearray(4)
+    loudspeaker(sdk.PlayedAudio("a1", b"\1\2\3\4\5\6", 0.0, 0.0))
+    loudspeaker.pause("a1")
+    loudspeaker._give(heard, 2, None, None)
+    assert heard == bytes(4)
+    loudspeaker.resume("a1")
+    loudspeaker._give(heard, 2, None, None)
+    assert heard == b"\1\2\3\4"
