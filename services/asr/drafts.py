@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from services.asr import metrics
 from services.asr.model import SAMPLE_RATE_HZ, Transcript
 from services.asr.segmenter import POST_ROLL
+from services.asr.stability import stability
 
 if TYPE_CHECKING:
     import asyncio
@@ -47,6 +48,7 @@ class Drafts:
         self._onset = 0
         self._audio_from = 0
         self._next_partial = 0
+        self._before: str | None = None
         self._partial: asyncio.Task[None] | None = None
         self._speculation: asyncio.Task[Transcript] | None = None
         # Moves on with each change that makes decodes under way worthless.
@@ -57,6 +59,7 @@ class Drafts:
         self._version += 1
         self._voice = self._room.begin()
         self._utterance, self._onset, self._audio_from = utterance, onset, audio_from
+        self._before = None
         self._next_partial = onset + round(self._partial_every * SAMPLE_RATE_HZ)
 
     def speaking(self, now: int, last_voiced: int, config: Configure) -> None:
@@ -92,7 +95,7 @@ class Drafts:
         else:
             metrics.SPECULATIONS.labels("committed").inc()
             transcript = await speculation
-        await self._send(replace(transcript, is_final=True, is_speculative=False), _always)
+        await self._send(replace(transcript, is_final=True, is_speculative=False, stability=1.0), _always)
         await self.close()
 
     async def close(self) -> None:
@@ -126,6 +129,7 @@ class Drafts:
     def _transcript(self, decoded: Decoded, last_voiced: int, config: Configure) -> Transcript:
         offset = self._audio_from / SAMPLE_RATE_HZ
         found = decoded.recognition
+        before, self._before = self._before, found.text
         return Transcript(
             utterance=self._utterance,
             text=found.text,
@@ -137,6 +141,8 @@ class Drafts:
             language=config.language,
             compute_s=decoded.compute_s,
             confidence=found.confidence,
+            stability=stability(before, found.text),
+            speaker=config.speaker,
         )
 
 

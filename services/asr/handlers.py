@@ -118,5 +118,7 @@ class Recognition:
             language=config.language,
             compute_s=decoded.compute_s,
             confidence=decoded.recognition.confidence,
+            stability=1.0,
             is_final=True,
+            speaker=config.speaker,
         )

@@ -112,8 +112,12 @@ class Transcript:
     language: str
     compute_s: float
     confidence: float | None = None
+    stability: float | None = None
+    """The share of its words that the transcript before said already; 1 of a final one; None: it is the first."""
     is_final: bool = False
     is_speculative: bool = False
+    speaker: str = ""
+    """Who is heard, as the client names them."""
 
 
 class ActivityKind(Enum):
@@ -154,6 +158,7 @@ class Configure:
     silence_timeout_s: float
     interim_results: bool = False
     phrases: tuple[str, ...] = field(default=(), repr=False)
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

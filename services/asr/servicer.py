@@ -9,7 +9,6 @@ from voicemesh.asr.v1 import asr_pb2, asr_service_pb2, asr_service_pb2_grpc
 from voicemesh.common.v1 import audio_pb2
 
 from mesh.durations import seconds, to_duration
-from mesh.errors import ErrorReason, MeshError
 from mesh.streams import Send, respond
 from services.asr.model import (
     Activity,
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import grpc
-    from google.protobuf.duration_pb2 import Duration
+    from google.protobuf.message import Message
 
     from services.asr.config import AsrSettings
     from services.asr.handlers import Recognition
@@ -41,7 +40,6 @@ _KINDS = {
     ActivityKind.RESUMED: asr_pb2.SpeechActivity.KIND_RESUMED,
     ActivityKind.ENDED: asr_pb2.SpeechActivity.KIND_ENDED,
 }
-_LONGEST_UTTERANCE_S = 60.0
 
 
 class AsrServicer(asr_service_pb2_grpc.AsrServiceServicer):
@@ -78,6 +76,7 @@ class AsrServicer(asr_service_pb2_grpc.AsrServiceServicer):
             endpointing=self._endpointing(asr_pb2.Endpointing()),
             silence_timeout_s=self._settings.asr_silence_timeout_s,
             phrases=tuple(request.phrases),
+            speaker=request.speaker,
         )
         transcripts, length = await self._recognition.recording(request.audio, config)
         return asr_service_pb2.RecognizeResponse(
@@ -117,45 +116,25 @@ class AsrServicer(asr_service_pb2_grpc.AsrServiceServicer):
             audio_format=config.audio_format,
             language=config.context.language,
             endpointing=self._endpointing(config.endpointing),
-            silence_timeout_s=(
-                _positive(config.silence_timeout, "silence_timeout")
-                if config.HasField("silence_timeout")
-                else self._settings.asr_silence_timeout_s
-            ),
+            silence_timeout_s=_seconds_or(config, "silence_timeout", self._settings.asr_silence_timeout_s),
             interim_results=config.interim_results,
             phrases=tuple(config.phrases),
+            speaker=config.speaker,
         )
 
     def _endpointing(self, wanted: asr_pb2.Endpointing) -> Endpointing:
         own = self._settings
         return Endpointing(
-            speculate_after_s=(
-                _positive(wanted.speculate_after, "endpointing.speculate_after")
-                if wanted.HasField("speculate_after")
-                else own.asr_speculate_after_s
-            ),
-            silence_s=(
-                _positive(wanted.silence, "endpointing.silence") if wanted.HasField("silence") else own.asr_silence_s
-            ),
-            max_utterance_s=(
-                _positive(wanted.max_utterance, "endpointing.max_utterance", _LONGEST_UTTERANCE_S)
-                if wanted.HasField("max_utterance")
-                else own.asr_max_utterance_s
-            ),
+            speculate_after_s=_seconds_or(wanted, "speculate_after", own.asr_speculate_after_s),
+            silence_s=_seconds_or(wanted, "silence", own.asr_silence_s),
+            max_utterance_s=_seconds_or(wanted, "max_utterance", own.asr_max_utterance_s),
             manual=wanted.manual,
         )
 
 
-def _positive(duration: Duration, field: str, most: float = float("inf")) -> float:
-    value = seconds(duration)
-    if not 0 < value <= most:
-        rule = "greater than 0" if value <= 0 else f"at most {most:g} s"
-        raise MeshError(
-            ErrorReason.ERROR_REASON_INVALID_REQUEST,
-            f"{field} is {value:g} s; it must be {rule}, or unset for the server's own",
-            metadata={"field": field, "rule": rule},
-        )
-    return value
+def _seconds_or(config: Message, field: str, own: float) -> float:
+    """A length of time as the client wants it, else the server's own."""
+    return seconds(getattr(config, field)) if config.HasField(field) else own
 
 
 def _response(response: Response) -> asr_service_pb2.StreamingRecognizeResponse:
@@ -185,12 +164,14 @@ def _transcript(transcript: Transcript) -> asr_pb2.Transcript:
                 start=to_duration(word.start_s),
                 end=to_duration(word.end_s),
                 confidence=word.confidence,
+                speaker=transcript.speaker,
             )
             for word in transcript.words
         ],
         is_final=transcript.is_final,
         is_speculative=transcript.is_speculative,
         confidence=transcript.confidence,
+        stability=transcript.stability,
         start=to_duration(transcript.start_s),
         end=to_duration(transcript.end_s),
         language=transcript.language,

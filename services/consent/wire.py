@@ -88,23 +88,18 @@ def check(message: ConsentCheck) -> model.Check:
 
 
 def evidence(message: pb.Evidence) -> model.Evidence:
-    """What proves a consent. Raises MeshError(INVALID_REQUEST) for a time outside the calendar."""
+    """What proves a consent."""
     return model.Evidence(
         source=message.source,
         wording=message.wording,
         reference=message.reference,
-        captured_at=moment(message, "captured_at", "evidence.captured_at"),
+        captured_at=moment(message, "captured_at"),
     )
 
 
-def moment(message: Message, name: str, field: str = "") -> datetime | None:
-    """A time of a message, None when unset. Raises MeshError(INVALID_REQUEST) for one outside the calendar."""
-    if not message.HasField(name):
-        return None
-    try:
-        return to_datetime(getattr(message, name))
-    except (ValueError, OverflowError) as error:
-        raise _invalid(field or name, "range", f"is no time of the years 1 to 9999 ({error})") from error
+def moment(message: Message, name: str) -> datetime | None:
+    """A time of a message, None when unset. That it lies in the calendar is a rule of every Timestamp."""
+    return to_datetime(getattr(message, name)) if message.HasField(name) else None
 
 
 def decision_pb(decision: model.Decision) -> pb.Decision:

@@ -4,10 +4,8 @@ from voicemesh.common.v1.context_pb2 import RequestContext
 from voicemesh.crm.v1 import crm_pb2 as pb
 
 from mesh.durations import to_timestamp
-from mesh.errors import ErrorReason, MeshError
 from services.crm_gateway import model
 
-_EMAIL_LENGTH = 320  # RFC 5321: 64 before the at sign, 255 behind it
 _STATES = {
     model.RecordState.DRAFT: pb.RECORD_STATE_DRAFT,
     model.RecordState.REVIEWED: pb.RECORD_STATE_REVIEWED,
@@ -35,18 +33,7 @@ def key(key: pb.ContactKey) -> model.ContactKey | None:
 
 
 def contact(contact: pb.Contact) -> model.Contact:
-    """A contact as it was given.
-
-    Raises:
-        MeshError: INVALID_REQUEST for an e-mail address that is longer than one may be.
-    """
-    for index, address in enumerate(contact.emails):
-        if len(address) > _EMAIL_LENGTH:
-            raise MeshError(
-                ErrorReason.ERROR_REASON_INVALID_REQUEST,
-                f"contact.emails[{index}]: has {len(address)} characters, at most {_EMAIL_LENGTH} are taken",
-                metadata={"field": f"contact.emails[{index}]", "rule": "max_size"},
-            )
+    """A contact as it was given."""
     return model.Contact(
         contact_id=contact.contact_id,
         customer_id=contact.customer_id,

@@ -70,7 +70,7 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
         phrases=Phrases(settings.domains_dir),
         habits=SpeechHabits(settings.domains_dir),
         time_zones=time_zones(settings.domains_dir),
-        calls=Calls(runtime.tasks),
+        calls=Calls(runtime.tasks, settings.dialogue_resume_s),
         snapshots=snapshots,
     )
     runtime.add_servicer(

@@ -1,7 +1,6 @@
 """A call in progress and the connections it is served over, one after another."""
 
 import asyncio
-import contextlib
 import hmac
 import re
 import secrets
@@ -100,10 +99,14 @@ class Call:
 
 
 class Calls:
-    """The calls of this process. Their sessions run in `tasks`, whatever becomes of the connections."""
+    """The calls of this process. Their sessions run in `tasks`, whatever becomes of the connections.
 
-    def __init__(self, tasks: asyncio.TaskGroup) -> None:
+    A call that is over is kept for `keep_s` seconds: its client may have lost the connection with its last word.
+    """
+
+    def __init__(self, tasks: asyncio.TaskGroup, keep_s: float) -> None:
         self._tasks = tasks
+        self._keep_s = keep_s
         self._calls: dict[str, Call] = {}
 
     def begin(self, call: Call, run: Callable[[], Awaitable[None]]) -> None:
@@ -134,8 +137,7 @@ class Calls:
         finally:
             call.over = True
             call.line.close()
-            with contextlib.suppress(KeyError):
-                del self._calls[call.session_id]
+            asyncio.get_running_loop().call_later(self._keep_s, self._calls.pop, call.session_id, None)
 
 
 def new_token(session_id: str) -> str:

@@ -54,6 +54,10 @@ class Entity:
     """The probability that it is right, 0 to 1; None: unknown."""
     alternatives: tuple[str, ...] = ()
     """Other readings of the same words, the likeliest first: the agent asks rather than guesses."""
+    start: float | None = None
+    """Beginning of the words in seconds on the audio clock; None: not spoken, or not known."""
+    end: float | None = None
+    """Their end."""
 
 
 @dataclass(frozen=True, slots=True)

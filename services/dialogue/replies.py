@@ -12,7 +12,7 @@ from mesh.durations import to_duration, to_timestamp
 from mesh.errors import MeshError
 from services.dialogue import model
 from services.dialogue.adapters.events import slot
-from services.dialogue.adapters.protos import request_context
+from services.dialogue.adapters.protos import AGENT, CALLER, request_context
 
 
 def to_response(output: model.SessionOutput, sequence: int) -> ConverseResponse:
@@ -42,7 +42,7 @@ def _transcribed(output: model.Transcribed) -> ConverseResponse:
     transcript = dialogue_pb2.CallerTranscript(
         turn_id=output.turn_id,
         text=heard.text,
-        words=[_word(w) for w in heard.words],
+        words=[_word(w, CALLER) for w in heard.words],
         is_final=heard.is_final,
         confidence=heard.confidence,
         stability=heard.stability,
@@ -79,7 +79,7 @@ def _agent_audio(output: model.AgentAudio) -> ConverseResponse:
             turn_id=output.turn_id,
             data=output.data,
             offset=to_duration(output.offset),
-            words=[_word(w) for w in output.words],
+            words=[_word(w, AGENT) for w in output.words],
         )
     )
 
@@ -131,9 +131,13 @@ def _ended(output: model.Ended) -> ConverseResponse:
     )
 
 
-def _word(word: model.Word) -> audio_pb2.Word:
+def _word(word: model.Word, speaker: str) -> audio_pb2.Word:
     return audio_pb2.Word(
-        text=word.text, start=to_duration(word.start), end=to_duration(word.end), confidence=word.confidence
+        text=word.text,
+        start=to_duration(word.start),
+        end=to_duration(word.end),
+        confidence=word.confidence,
+        speaker=speaker,
     )
 
 
@@ -146,6 +150,8 @@ def _entity(entity: model.Entity) -> speech_pb2.Entity:
         end_char=entity.end_char,
         confidence=entity.confidence,
         alternatives=entity.alternatives,
+        start=to_duration(entity.start) if entity.start is not None else None,
+        end=to_duration(entity.end) if entity.end is not None else None,
     )
 
 

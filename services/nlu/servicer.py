@@ -10,7 +10,6 @@ from voicemesh.common.v1 import speech_pb2
 from voicemesh.nlu.v1 import nlu_pb2, nlu_service_pb2, nlu_service_pb2_grpc
 
 from mesh.durations import seconds, to_datetime, to_duration
-from mesh.errors import ErrorReason, MeshError
 from mesh.streams import respond
 from services.nlu.handlers import Config, Understanding, Understood
 from services.nlu.model import Entity, Expectation, TimedWord
@@ -18,15 +17,10 @@ from services.nlu.stream import End, Hypothesis, Message, Send, answer_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from datetime import datetime
 
     import grpc
-    from google.protobuf.timestamp_pb2 import Timestamp
 
     Rpc = grpc.aio.ServicerContext[object, object]
-
-# Far enough from the calendar's ends for any zone and any "next week".
-_FIRST_YEAR, _LAST_YEAR = 1970, 9000
 
 
 class NluServicer(nlu_service_pb2_grpc.NluServiceServicer):
@@ -96,23 +90,9 @@ def _config(wire: nlu_pb2.ParseConfig | nlu_service_pb2.ParseTextRequest) -> Con
         domain=wire.domain,
         language=wire.context.language,
         time_zone=wire.context.time_zone,
-        reference=_moment(wire.reference_time) if wire.HasField("reference_time") else None,
+        reference=to_datetime(wire.reference_time) if wire.HasField("reference_time") else None,
         expectation=Expectation(tuple(wire.expectation.intents), tuple(wire.expectation.entity_types)),
     )
-
-
-def _moment(wire: Timestamp) -> datetime:
-    try:
-        moment = to_datetime(wire)
-    except (ValueError, OverflowError):
-        moment = None
-    if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise MeshError(
-            ErrorReason.ERROR_REASON_INVALID_REQUEST,
-            f"reference_time: must be a time of the years {_FIRST_YEAR} to {_LAST_YEAR}, or unset for now",
-            metadata={"field": "reference_time", "rule": "range"},
-        )
-    return moment
 
 
 def _hypothesis(wire: nlu_pb2.Hypothesis) -> Hypothesis:

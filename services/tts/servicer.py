@@ -15,6 +15,8 @@ from services.tts.handlers import TextToSpeech
 from services.tts.messages import AddText, Audio, Cancel, Command, Configure, Done, End, Event, Flush, Words
 from services.tts.model import Voice, WordTime
 
+_SPEAKER = "agent"
+
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -105,7 +107,7 @@ def _done(event: Done) -> tts_pb2.UtteranceDone:
 
 
 def _word(word: WordTime) -> Word:
-    return Word(text=word.text, start=to_duration(word.start_s), end=to_duration(word.end_s))
+    return Word(text=word.text, start=to_duration(word.start_s), end=to_duration(word.end_s), speaker=_SPEAKER)
 
 
 def _voice(voice: Voice) -> tts_pb2.Voice:

@@ -13,7 +13,7 @@ from voicemesh.asr.v1.asr_service_pb2_grpc import AsrServiceStub
 from mesh.calls import Duplex, duplex
 from mesh.durations import seconds, to_duration
 from services.dialogue import model
-from services.dialogue.adapters.protos import audio_format, request_context, word
+from services.dialogue.adapters.protos import CALLER, audio_format, request_context, word
 
 _NAME = "voicemesh.asr.v1.AsrService/StreamingRecognize"
 _KINDS: dict[int, Literal["started", "paused", "resumed", "ended"]] = {
@@ -66,6 +66,7 @@ class AsrRecognition:
             phrases=phrases,
             # The session watches silence itself: it knows when the agent speaks and when the call is on hold.
             silence_timeout=to_duration(self._endpointing.session_s),
+            speaker=CALLER,
         )
         await self._stream.send(StreamingRecognizeRequest(config=config))
 

@@ -11,9 +11,9 @@ from voicemesh.nlu.v1.nlu_service_pb2 import EndOfHypotheses, StreamingParseRequ
 from voicemesh.nlu.v1.nlu_service_pb2_grpc import NluServiceStub
 
 from mesh.calls import Duplex, duplex
-from mesh.durations import to_duration
+from mesh.durations import seconds, to_duration
 from services.dialogue import model
-from services.dialogue.adapters.protos import no_answer, request_context
+from services.dialogue.adapters.protos import CALLER, no_answer, request_context
 
 _NAME = "voicemesh.nlu.v1.NluService/StreamingParse"
 _END = StreamingParseRequest(end=EndOfHypotheses())
@@ -68,7 +68,9 @@ class NluUnderstander:
 
 
 def _word(word: model.Word) -> audio_pb2.Word:
-    proto = audio_pb2.Word(text=word.text, start=to_duration(word.start), end=to_duration(word.end))
+    proto = audio_pb2.Word(
+        text=word.text, start=to_duration(word.start), end=to_duration(word.end), speaker=CALLER
+    )
     if word.confidence is not None:
         proto.confidence = word.confidence
     return proto
@@ -95,6 +97,8 @@ def _entity(proto: speech_pb2.Entity) -> model.Entity:
         end_char=proto.end_char,
         confidence=proto.confidence if proto.HasField("confidence") else None,
         alternatives=tuple(proto.alternatives),
+        start=seconds(proto.start) if proto.HasField("start") else None,
+        end=seconds(proto.end) if proto.HasField("end") else None,
     )
 
 

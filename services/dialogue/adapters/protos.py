@@ -13,6 +13,9 @@ ENCODINGS: dict[model.Encoding, AudioEncoding.ValueType] = {
     "alaw": AudioEncoding.AUDIO_ENCODING_ALAW,
 }
 
+CALLER, AGENT = "caller", "agent"
+"""What words say of who said them."""
+
 
 def request_context(info: model.SessionInfo, language: str = "") -> RequestContext:
     """Return the context of a session's requests."""

@@ -165,6 +165,18 @@ async def test_a_client_that_does_not_come_back_in_time_hung_up(mesh: WholeMesh,
     assert name_of(from_rpc_error(caught.value).reason) == "SESSION_NOT_RESUMABLE"
 
 
+async def test_the_last_word_reaches_a_client_that_lost_its_connection_with_it(mesh: WholeMesh):
+    client = Client()
+    await client.start(mesh.dialogue)
+    await client.until("agent_turn_ended")
+    await client.send(end=dialogue_pb2.EndSession(), sequence=1)
+    await client.drop()
+    await ended(mesh)
+    await client.resume(mesh.dialogue)
+    last = (await client.until("ended")).ended
+    assert last.agent_turns == 1
+
+
 @pytest.mark.parametrize("token", ["nonsense", "{session}.wrong", "."])
 async def test_a_wrong_token_opens_nothing(mesh: WholeMesh, token: str):
     client, thief = Client(), Client()
