@@ -48,6 +48,8 @@ class Line:
         self.next_sequence = next_sequence
         self.next_audio = next_audio
         self.last_request = last_request
+        self.acted_upon = last_request
+        """Number of the last request that the session has acted upon."""
         self.attached = False
         """Whether a connection is there."""
         self.changed = asyncio.Event()
@@ -174,6 +176,7 @@ class Line:
             if number <= self.last_request:
                 return True
             self.last_request = number
+            item = model.Request(number, item)  # type: ignore[arg-type]  # what is counted is no audio
         await self._inputs.put(item)
         return True
 

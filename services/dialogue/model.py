@@ -248,12 +248,21 @@ class Draining:
     """The process is going away."""
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something the client sent that is counted: by its number it is known whether it was acted upon."""
+
+    number: int
+    what: CallerText | CallerKeys | Playback | SessionUpdate | EndOfAudio | EndSession
+
+
 CallerInput: TypeAlias = (
-    CallerAudio | AudioGap | CallerText | CallerKeys | Playback | SessionUpdate | EndOfAudio | EndSession
+    Request | CallerAudio | AudioGap | CallerText | CallerKeys | Playback | SessionUpdate | EndOfAudio | EndSession
 )
 
 SessionInput: TypeAlias = (
-    CallerText
+    Request
+    | CallerText
     | CallerKeys
     | Playback
     | SessionUpdate

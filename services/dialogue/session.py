@@ -203,9 +203,16 @@ class Session:
         while floor.over is None:
             self._keep(floor)
             item = await self._next(floor)
-            if item is not None:
+            if isinstance(item, model.Request):
+                await _HANDLERS[type(item.what)](self, floor, item.what)
+                self._acted_upon(item.number)
+            elif item is not None:
                 await _HANDLERS[type(item)](self, floor, item)
             await self._on_time(floor)
+
+    def _acted_upon(self, number: int) -> None:
+        if self._line is not None:
+            self._line.acted_upon = number
 
     def _keep(self, floor: Floor) -> None:
         """Have the snapshot written when the conversation has moved on."""
@@ -224,7 +231,7 @@ class Session:
             owner=self._instance,
             elapsed_s=self._timers.elapsed(),
             next_sequence=line.next_sequence,
-            last_request=line.last_request,
+            last_request=line.acted_upon,
         )
         return self._last
 

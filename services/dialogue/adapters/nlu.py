@@ -68,9 +68,7 @@ class NluUnderstander:
 
 
 def _word(word: model.Word) -> audio_pb2.Word:
-    proto = audio_pb2.Word(
-        text=word.text, start=to_duration(word.start), end=to_duration(word.end), speaker=CALLER
-    )
+    proto = audio_pb2.Word(text=word.text, start=to_duration(word.start), end=to_duration(word.end), speaker=CALLER)
     if word.confidence is not None:
         proto.confidence = word.confidence
     return proto

@@ -306,6 +306,7 @@ class Floor:
             turn.turn_id if turn is not None else "",
             turn is not None and turn.effective,
             self.answers.unsettled,
+            self.answers.waiting(),
         )
 
     def snapshot(

@@ -152,6 +152,6 @@ def test_audio_and_requests_arrive_once_and_in_order_however_often_the_connectio
             await asyncio.sleep(1)
             hearing.cancel()
         assert [item.sequence for item in got if isinstance(item, model.CallerAudio)] == list(range(audio))
-        assert [item.text for item in got if isinstance(item, model.CallerText)] == [str(n) for n in range(texts)]
+        assert [item.what.text for item in got if isinstance(item, model.Request)] == [str(n) for n in range(texts)]
 
     run(test())
