@@ -1,4 +1,7 @@
-"""A protoc plugin that writes *_pb2_grpc.py: grpcio-tools has the generator only inside its own protoc."""
+"""A protoc plugin that writes *_pb2_grpc.py: grpcio-tools has the generator only inside its own protoc.
+
+It also writes the mark that the stubs have types (PEP 561).
+"""
 
 import sys
 import tempfile
@@ -26,6 +29,7 @@ def main() -> int:
             return int(code)
         for path in sorted(out.rglob("*.py")):
             response.file.add(name=path.relative_to(out).as_posix(), content=path.read_text())
+    response.file.add(name="voicemesh/py.typed", content="")
     sys.stdout.buffer.write(response.SerializeToString())
     return 0
 

@@ -237,5 +237,5 @@ async def test_a_character_that_no_database_takes_is_refused(echo):
     )
     reason, message, metadata, _ = await reason_of(stub.Recognize(request))
     assert reason == ErrorReason.ERROR_REASON_INVALID_REQUEST
-    assert metadata["field"] == "phrases"
+    assert metadata["field"] == "phrases[1]"
     assert "U+0000" in message

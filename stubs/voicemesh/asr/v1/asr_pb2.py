@@ -28,39 +28,53 @@ from voicemesh.common.v1 import context_pb2 as voicemesh_dot_common_dot_v1_dot_c
 from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avoicemesh/asr/v1/asr.proto\x12\x10voicemesh.asr.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\"\xde\x01\n\x0b\x45ndpointing\x12\x42\n\x0fspeculate_after\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0especulateAfter\x12\x33\n\x07silence\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07silence\x12>\n\rmax_utterance\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0cmaxUtterance\x12\x16\n\x06manual\x18\x04 \x01(\x08R\x06manual\"\xfc\x02\n\x11RecognitionConfig\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12K\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatB\x06\xca\xf3\x18\x02\x08\x01R\x0b\x61udioFormat\x12?\n\x0b\x65ndpointing\x18\x03 \x01(\x0b\x32\x1d.voicemesh.asr.v1.EndpointingR\x0b\x65ndpointing\x12\'\n\x0finterim_results\x18\x04 \x01(\x08R\x0einterimResults\x12%\n\x07phrases\x18\x05 \x03(\tB\x0b\xca\xf3\x18\x03\x18\xf4\x03\xd0\xf3\x18\x01R\x07phrases\x12\x42\n\x0fsilence_timeout\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0esilenceTimeout\"F\n\nAudioFrame\x12\x1c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x08\xca\xf3\x18\x04\x18\x80\x80\x04R\x04\x64\x61ta\x12\x1a\n\x08sequence\x18\x02 \x01(\x04R\x08sequence\"p\n\x08\x46inalize\x12/\n\x05pause\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05pause\x12\x33\n\x07silence\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07silence\"\x0c\n\nEndOfAudio\"\xd4\x03\n\nTranscript\x12\x1c\n\tutterance\x18\x01 \x01(\rR\tutterance\x12\x18\n\x04text\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x04text\x12/\n\x05words\x18\x03 \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\x12\x19\n\x08is_final\x18\x04 \x01(\x08R\x07isFinal\x12%\n\x0eis_speculative\x18\x05 \x01(\x08R\risSpeculative\x12#\n\nconfidence\x18\x06 \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12!\n\tstability\x18\x07 \x01(\x01H\x01R\tstability\x88\x01\x01\x12/\n\x05start\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\t \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\x12\x1a\n\x08language\x18\n \x01(\tR\x08language\x12<\n\x0c\x63ompute_time\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x63omputeTimeB\r\n\x0b_confidenceB\x0c\n\n_stability\"\xf7\x01\n\x0eSpeechActivity\x12\x39\n\x04kind\x18\x01 \x01(\x0e\x32%.voicemesh.asr.v1.SpeechActivity.KindR\x04kind\x12)\n\x02\x61t\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x02\x61t\x12\x1c\n\tutterance\x18\x03 \x01(\rR\tutterance\"a\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_STARTED\x10\x01\x12\x0f\n\x0bKIND_PAUSED\x10\x02\x12\x10\n\x0cKIND_RESUMED\x10\x03\x12\x0e\n\nKIND_ENDED\x10\x04\"P\n\x06\x45ngine\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\x12\x1c\n\tlanguages\x18\x03 \x03(\tR\tlanguagesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avoicemesh/asr/v1/asr.proto\x12\x10voicemesh.asr.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\"\xa6\x02\n\x0b\x45ndpointing\x12Z\n\x0fspeculate_after\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xca\xf3\x18\x12\x31{\x14\xaeG\xe1z\x84?9\x00\x00\x00\x00\x00\x00$@R\x0especulateAfter\x12K\n\x07silence\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xca\xf3\x18\x12\x31{\x14\xaeG\xe1z\x84?9\x00\x00\x00\x00\x00\x00N@R\x07silence\x12V\n\rmax_utterance\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xca\xf3\x18\x12\x31\x9a\x99\x99\x99\x99\x99\xb9?9\x00\x00\x00\x00\x00\x00N@R\x0cmaxUtterance\x12\x16\n\x06manual\x18\x04 \x01(\x08R\x06manual\"\xbd\x03\n\x11RecognitionConfig\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12K\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatB\x06\xca\xf3\x18\x02\x08\x01R\x0b\x61udioFormat\x12?\n\x0b\x65ndpointing\x18\x03 \x01(\x0b\x32\x1d.voicemesh.asr.v1.EndpointingR\x0b\x65ndpointing\x12\'\n\x0finterim_results\x18\x04 \x01(\x08R\x0einterimResults\x12,\n\x07phrases\x18\x05 \x03(\tB\x12\xca\xf3\x18\n\x18\xf4\x03\x42\x05\x10\x01\x18\xc8\x01\xd0\xf3\x18\x01R\x07phrases\x12Z\n\x0fsilence_timeout\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xca\xf3\x18\x12\x31{\x14\xaeG\xe1z\x84?9\x00\x00\x00\x00\x00\x18\xf5@R\x0esilenceTimeout\x12 \n\x07speaker\x18\x07 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x07speaker\"F\n\nAudioFrame\x12\x1c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x08\xca\xf3\x18\x04\x18\x80\x80\x04R\x04\x64\x61ta\x12\x1a\n\x08sequence\x18\x02 \x01(\x04R\x08sequence\"\x97\x01\n\x08\x46inalize\x12>\n\x05pause\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xca\xf3\x18\t1\x00\x00\x00\x00\x00\x00\x00\x00R\x05pause\x12K\n\x07silence\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x00\x00\x00\x00\x00N@R\x07silence\"\x0c\n\nEndOfAudio\"\xd4\x03\n\nTranscript\x12\x1c\n\tutterance\x18\x01 \x01(\rR\tutterance\x12\x18\n\x04text\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x04text\x12/\n\x05words\x18\x03 \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\x12\x19\n\x08is_final\x18\x04 \x01(\x08R\x07isFinal\x12%\n\x0eis_speculative\x18\x05 \x01(\x08R\risSpeculative\x12#\n\nconfidence\x18\x06 \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12!\n\tstability\x18\x07 \x01(\x01H\x01R\tstability\x88\x01\x01\x12/\n\x05start\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\t \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\x12\x1a\n\x08language\x18\n \x01(\tR\x08language\x12<\n\x0c\x63ompute_time\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x63omputeTimeB\r\n\x0b_confidenceB\x0c\n\n_stability\"\xf7\x01\n\x0eSpeechActivity\x12\x39\n\x04kind\x18\x01 \x01(\x0e\x32%.voicemesh.asr.v1.SpeechActivity.KindR\x04kind\x12)\n\x02\x61t\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x02\x61t\x12\x1c\n\tutterance\x18\x03 \x01(\rR\tutterance\"a\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_STARTED\x10\x01\x12\x0f\n\x0bKIND_PAUSED\x10\x02\x12\x10\n\x0cKIND_RESUMED\x10\x03\x12\x0e\n\nKIND_ENDED\x10\x04\"P\n\x06\x45ngine\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\x12\x1c\n\tlanguages\x18\x03 \x03(\tR\tlanguagesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'voicemesh.asr.v1.asr_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ENDPOINTING'].fields_by_name['speculate_after']._loaded_options = None
+  _globals['_ENDPOINTING'].fields_by_name['speculate_after']._serialized_options = b'\312\363\030\0221{\024\256G\341z\204?9\000\000\000\000\000\000$@'
+  _globals['_ENDPOINTING'].fields_by_name['silence']._loaded_options = None
+  _globals['_ENDPOINTING'].fields_by_name['silence']._serialized_options = b'\312\363\030\0221{\024\256G\341z\204?9\000\000\000\000\000\000N@'
+  _globals['_ENDPOINTING'].fields_by_name['max_utterance']._loaded_options = None
+  _globals['_ENDPOINTING'].fields_by_name['max_utterance']._serialized_options = b'\312\363\030\0221\232\231\231\231\231\231\271?9\000\000\000\000\000\000N@'
   _globals['_RECOGNITIONCONFIG'].fields_by_name['context']._loaded_options = None
   _globals['_RECOGNITIONCONFIG'].fields_by_name['context']._serialized_options = b'\312\363\030\002\010\001'
   _globals['_RECOGNITIONCONFIG'].fields_by_name['audio_format']._loaded_options = None
   _globals['_RECOGNITIONCONFIG'].fields_by_name['audio_format']._serialized_options = b'\312\363\030\002\010\001'
   _globals['_RECOGNITIONCONFIG'].fields_by_name['phrases']._loaded_options = None
-  _globals['_RECOGNITIONCONFIG'].fields_by_name['phrases']._serialized_options = b'\312\363\030\003\030\364\003\320\363\030\001'
+  _globals['_RECOGNITIONCONFIG'].fields_by_name['phrases']._serialized_options = b'\312\363\030\n\030\364\003B\005\020\001\030\310\001\320\363\030\001'
+  _globals['_RECOGNITIONCONFIG'].fields_by_name['silence_timeout']._loaded_options = None
+  _globals['_RECOGNITIONCONFIG'].fields_by_name['silence_timeout']._serialized_options = b'\312\363\030\0221{\024\256G\341z\204?9\000\000\000\000\000\030\365@'
+  _globals['_RECOGNITIONCONFIG'].fields_by_name['speaker']._loaded_options = None
+  _globals['_RECOGNITIONCONFIG'].fields_by_name['speaker']._serialized_options = b'\312\363\030\002\030@'
   _globals['_AUDIOFRAME'].fields_by_name['data']._loaded_options = None
   _globals['_AUDIOFRAME'].fields_by_name['data']._serialized_options = b'\312\363\030\004\030\200\200\004'
+  _globals['_FINALIZE'].fields_by_name['pause']._loaded_options = None
+  _globals['_FINALIZE'].fields_by_name['pause']._serialized_options = b'\312\363\030\t1\000\000\000\000\000\000\000\000'
+  _globals['_FINALIZE'].fields_by_name['silence']._loaded_options = None
+  _globals['_FINALIZE'].fields_by_name['silence']._serialized_options = b'\312\363\030\0221\000\000\000\000\000\000\000\0009\000\000\000\000\000\000N@'
   _globals['_TRANSCRIPT'].fields_by_name['text']._loaded_options = None
   _globals['_TRANSCRIPT'].fields_by_name['text']._serialized_options = b'\320\363\030\001'
   _globals['_ENDPOINTING']._serialized_start=184
-  _globals['_ENDPOINTING']._serialized_end=406
-  _globals['_RECOGNITIONCONFIG']._serialized_start=409
-  _globals['_RECOGNITIONCONFIG']._serialized_end=789
-  _globals['_AUDIOFRAME']._serialized_start=791
-  _globals['_AUDIOFRAME']._serialized_end=861
-  _globals['_FINALIZE']._serialized_start=863
-  _globals['_FINALIZE']._serialized_end=975
-  _globals['_ENDOFAUDIO']._serialized_start=977
-  _globals['_ENDOFAUDIO']._serialized_end=989
-  _globals['_TRANSCRIPT']._serialized_start=992
-  _globals['_TRANSCRIPT']._serialized_end=1460
-  _globals['_SPEECHACTIVITY']._serialized_start=1463
-  _globals['_SPEECHACTIVITY']._serialized_end=1710
-  _globals['_SPEECHACTIVITY_KIND']._serialized_start=1613
-  _globals['_SPEECHACTIVITY_KIND']._serialized_end=1710
-  _globals['_ENGINE']._serialized_start=1712
-  _globals['_ENGINE']._serialized_end=1792
+  _globals['_ENDPOINTING']._serialized_end=478
+  _globals['_RECOGNITIONCONFIG']._serialized_start=481
+  _globals['_RECOGNITIONCONFIG']._serialized_end=926
+  _globals['_AUDIOFRAME']._serialized_start=928
+  _globals['_AUDIOFRAME']._serialized_end=998
+  _globals['_FINALIZE']._serialized_start=1001
+  _globals['_FINALIZE']._serialized_end=1152
+  _globals['_ENDOFAUDIO']._serialized_start=1154
+  _globals['_ENDOFAUDIO']._serialized_end=1166
+  _globals['_TRANSCRIPT']._serialized_start=1169
+  _globals['_TRANSCRIPT']._serialized_end=1637
+  _globals['_SPEECHACTIVITY']._serialized_start=1640
+  _globals['_SPEECHACTIVITY']._serialized_end=1887
+  _globals['_SPEECHACTIVITY_KIND']._serialized_start=1790
+  _globals['_SPEECHACTIVITY_KIND']._serialized_end=1887
+  _globals['_ENGINE']._serialized_start=1889
+  _globals['_ENGINE']._serialized_end=1969
 # @@protoc_insertion_point(module_scope)

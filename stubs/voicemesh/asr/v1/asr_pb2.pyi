@@ -74,8 +74,11 @@ class RecognitionConfig(_message.Message):
     INTERIM_RESULTS_FIELD_NUMBER: _builtins.int
     PHRASES_FIELD_NUMBER: _builtins.int
     SILENCE_TIMEOUT_FIELD_NUMBER: _builtins.int
+    SPEAKER_FIELD_NUMBER: _builtins.int
     interim_results: _builtins.bool
     """Whether partial transcripts are wanted."""
+    speaker: _builtins.str
+    """Who is heard, as the words are to say; empty: not known. "caller" in a call of the mesh."""
     @_builtins.property
     def context(self) -> _context_pb2.RequestContext:
         """On whose behalf; its language chooses the engine's."""
@@ -107,10 +110,11 @@ class RecognitionConfig(_message.Message):
         interim_results: _builtins.bool = ...,
         phrases: _abc.Iterable[_builtins.str] | None = ...,
         silence_timeout: _duration_pb2.Duration | None = ...,
+        speaker: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio_format", b"audio_format", "context", b"context", "endpointing", b"endpointing", "silence_timeout", b"silence_timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_format", b"audio_format", "context", b"context", "endpointing", b"endpointing", "interim_results", b"interim_results", "phrases", b"phrases", "silence_timeout", b"silence_timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_format", b"audio_format", "context", b"context", "endpointing", b"endpointing", "interim_results", b"interim_results", "phrases", b"phrases", "silence_timeout", b"silence_timeout", "speaker", b"speaker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -221,7 +225,10 @@ class Transcript(_message.Message):
     confidence: _builtins.float
     """The probability that it is right, 0 to 1; absent when unknown."""
     stability: _builtins.float
-    """The probability that it will not change, 0 to 1; absent when unknown."""
+    """The probability that it will not change, 0 to 1; absent when unknown. Of a partial or speculative one it is an
+    estimate: the share of its words, from the first on, that the transcript made before it said already; absent with
+    the first of an utterance. 1 of a final one.
+    """
     language: _builtins.str
     """BCP 47 tag of the language it is in."""
     @_builtins.property

@@ -29,7 +29,7 @@ from voicemesh.common.v1 import context_pb2 as voicemesh_dot_common_dot_v1_dot_c
 from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"voicemesh/asr/v1/asr_service.proto\x12\x10voicemesh.asr.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1avoicemesh/asr/v1/asr.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\"\x8f\x02\n\x19StreamingRecognizeRequest\x12=\n\x06\x63onfig\x18\x01 \x01(\x0b\x32#.voicemesh.asr.v1.RecognitionConfigH\x00R\x06\x63onfig\x12\x34\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1c.voicemesh.asr.v1.AudioFrameH\x00R\x05\x61udio\x12\x38\n\x08\x66inalize\x18\x03 \x01(\x0b\x32\x1a.voicemesh.asr.v1.FinalizeH\x00R\x08\x66inalize\x12\x30\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x1c.voicemesh.asr.v1.EndOfAudioH\x00R\x03\x65ndB\x11\n\x07request\x12\x06\xda\xf3\x18\x02\x08\x01\"\x82\x02\n\x1aStreamingRecognizeResponse\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12<\n\x0c\x61udio_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffset\x12>\n\ntranscript\x18\x03 \x01(\x0b\x32\x1c.voicemesh.asr.v1.TranscriptH\x00R\ntranscript\x12>\n\x08\x61\x63tivity\x18\x04 \x01(\x0b\x32 .voicemesh.asr.v1.SpeechActivityH\x00R\x08\x61\x63tivityB\n\n\x08response\"\xf0\x01\n\x10RecognizeRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12K\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatB\x06\xca\xf3\x18\x02\x08\x01R\x0b\x61udioFormat\x12!\n\x05\x61udio\x18\x03 \x01(\x0c\x42\x0b\xca\xf3\x18\x07\x08\x01\x18\x80\x80\xc0\x01R\x05\x61udio\x12%\n\x07phrases\x18\x04 \x03(\tB\x0b\xca\xf3\x18\x03\x18\xf4\x03\xd0\xf3\x18\x01R\x07phrases\"\x95\x01\n\x11RecognizeResponse\x12>\n\x0btranscripts\x18\x01 \x03(\x0b\x32\x1c.voicemesh.asr.v1.TranscriptR\x0btranscripts\x12@\n\x0e\x61udio_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\raudioDuration\"\x14\n\x12ListEnginesRequest\"I\n\x13ListEnginesResponse\x12\x32\n\x07\x65ngines\x18\x01 \x03(\x0b\x32\x18.voicemesh.asr.v1.EngineR\x07\x65ngines2\xb3\x02\n\nAsrService\x12s\n\x12StreamingRecognize\x12+.voicemesh.asr.v1.StreamingRecognizeRequest\x1a,.voicemesh.asr.v1.StreamingRecognizeResponse(\x01\x30\x01\x12T\n\tRecognize\x12\".voicemesh.asr.v1.RecognizeRequest\x1a#.voicemesh.asr.v1.RecognizeResponse\x12Z\n\x0bListEngines\x12$.voicemesh.asr.v1.ListEnginesRequest\x1a%.voicemesh.asr.v1.ListEnginesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"voicemesh/asr/v1/asr_service.proto\x12\x10voicemesh.asr.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1avoicemesh/asr/v1/asr.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\"\x8f\x02\n\x19StreamingRecognizeRequest\x12=\n\x06\x63onfig\x18\x01 \x01(\x0b\x32#.voicemesh.asr.v1.RecognitionConfigH\x00R\x06\x63onfig\x12\x34\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1c.voicemesh.asr.v1.AudioFrameH\x00R\x05\x61udio\x12\x38\n\x08\x66inalize\x18\x03 \x01(\x0b\x32\x1a.voicemesh.asr.v1.FinalizeH\x00R\x08\x66inalize\x12\x30\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x1c.voicemesh.asr.v1.EndOfAudioH\x00R\x03\x65ndB\x11\n\x07request\x12\x06\xda\xf3\x18\x02\x08\x01\"\x82\x02\n\x1aStreamingRecognizeResponse\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12<\n\x0c\x61udio_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffset\x12>\n\ntranscript\x18\x03 \x01(\x0b\x32\x1c.voicemesh.asr.v1.TranscriptH\x00R\ntranscript\x12>\n\x08\x61\x63tivity\x18\x04 \x01(\x0b\x32 .voicemesh.asr.v1.SpeechActivityH\x00R\x08\x61\x63tivityB\n\n\x08response\"\x99\x02\n\x10RecognizeRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12K\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatB\x06\xca\xf3\x18\x02\x08\x01R\x0b\x61udioFormat\x12!\n\x05\x61udio\x18\x03 \x01(\x0c\x42\x0b\xca\xf3\x18\x07\x08\x01\x18\x80\x80\xc0\x01R\x05\x61udio\x12,\n\x07phrases\x18\x04 \x03(\tB\x12\xca\xf3\x18\n\x18\xf4\x03\x42\x05\x10\x01\x18\xc8\x01\xd0\xf3\x18\x01R\x07phrases\x12 \n\x07speaker\x18\x05 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x07speaker\"\x95\x01\n\x11RecognizeResponse\x12>\n\x0btranscripts\x18\x01 \x03(\x0b\x32\x1c.voicemesh.asr.v1.TranscriptR\x0btranscripts\x12@\n\x0e\x61udio_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\raudioDuration\"S\n\x12ListEnginesRequest\x12=\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextR\x07\x63ontext\"I\n\x13ListEnginesResponse\x12\x32\n\x07\x65ngines\x18\x01 \x03(\x0b\x32\x18.voicemesh.asr.v1.EngineR\x07\x65ngines2\xb3\x02\n\nAsrService\x12s\n\x12StreamingRecognize\x12+.voicemesh.asr.v1.StreamingRecognizeRequest\x1a,.voicemesh.asr.v1.StreamingRecognizeResponse(\x01\x30\x01\x12T\n\tRecognize\x12\".voicemesh.asr.v1.RecognizeRequest\x1a#.voicemesh.asr.v1.RecognizeResponse\x12Z\n\x0bListEngines\x12$.voicemesh.asr.v1.ListEnginesRequest\x1a%.voicemesh.asr.v1.ListEnginesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,19 +45,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECOGNIZEREQUEST'].fields_by_name['audio']._loaded_options = None
   _globals['_RECOGNIZEREQUEST'].fields_by_name['audio']._serialized_options = b'\312\363\030\007\010\001\030\200\200\300\001'
   _globals['_RECOGNIZEREQUEST'].fields_by_name['phrases']._loaded_options = None
-  _globals['_RECOGNIZEREQUEST'].fields_by_name['phrases']._serialized_options = b'\312\363\030\003\030\364\003\320\363\030\001'
+  _globals['_RECOGNIZEREQUEST'].fields_by_name['phrases']._serialized_options = b'\312\363\030\n\030\364\003B\005\020\001\030\310\001\320\363\030\001'
+  _globals['_RECOGNIZEREQUEST'].fields_by_name['speaker']._loaded_options = None
+  _globals['_RECOGNIZEREQUEST'].fields_by_name['speaker']._serialized_options = b'\312\363\030\002\030@'
   _globals['_STREAMINGRECOGNIZEREQUEST']._serialized_start=220
   _globals['_STREAMINGRECOGNIZEREQUEST']._serialized_end=491
   _globals['_STREAMINGRECOGNIZERESPONSE']._serialized_start=494
   _globals['_STREAMINGRECOGNIZERESPONSE']._serialized_end=752
   _globals['_RECOGNIZEREQUEST']._serialized_start=755
-  _globals['_RECOGNIZEREQUEST']._serialized_end=995
-  _globals['_RECOGNIZERESPONSE']._serialized_start=998
-  _globals['_RECOGNIZERESPONSE']._serialized_end=1147
-  _globals['_LISTENGINESREQUEST']._serialized_start=1149
-  _globals['_LISTENGINESREQUEST']._serialized_end=1169
-  _globals['_LISTENGINESRESPONSE']._serialized_start=1171
-  _globals['_LISTENGINESRESPONSE']._serialized_end=1244
-  _globals['_ASRSERVICE']._serialized_start=1247
-  _globals['_ASRSERVICE']._serialized_end=1554
+  _globals['_RECOGNIZEREQUEST']._serialized_end=1036
+  _globals['_RECOGNIZERESPONSE']._serialized_start=1039
+  _globals['_RECOGNIZERESPONSE']._serialized_end=1188
+  _globals['_LISTENGINESREQUEST']._serialized_start=1190
+  _globals['_LISTENGINESREQUEST']._serialized_end=1273
+  _globals['_LISTENGINESRESPONSE']._serialized_start=1275
+  _globals['_LISTENGINESRESPONSE']._serialized_end=1348
+  _globals['_ASRSERVICE']._serialized_start=1351
+  _globals['_ASRSERVICE']._serialized_end=1658
 # @@protoc_insertion_point(module_scope)

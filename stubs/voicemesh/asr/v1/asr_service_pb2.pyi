@@ -118,8 +118,11 @@ class RecognizeRequest(_message.Message):
     AUDIO_FORMAT_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
     PHRASES_FIELD_NUMBER: _builtins.int
+    SPEAKER_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
     """The samples, three megabytes at the most."""
+    speaker: _builtins.str
+    """Who is heard, as the words are to say; empty: not known."""
     @_builtins.property
     def context(self) -> _context_pb2.RequestContext:
         """On whose behalf; its language chooses the engine's."""
@@ -139,10 +142,11 @@ class RecognizeRequest(_message.Message):
         audio_format: _audio_pb2.AudioFormat | None = ...,
         audio: _builtins.bytes = ...,
         phrases: _abc.Iterable[_builtins.str] | None = ...,
+        speaker: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio_format", b"audio_format", "context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_format", b"audio_format", "context", b"context", "phrases", b"phrases"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_format", b"audio_format", "context", b"context", "phrases", b"phrases", "speaker", b"speaker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -184,12 +188,19 @@ class ListEnginesRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def context(self) -> _context_pb2.RequestContext:
+        """On whose behalf; may be left out."""
+
     def __init__(
         self,
+        *,
+        context: _context_pb2.RequestContext | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

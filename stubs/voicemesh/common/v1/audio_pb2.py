@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoicemesh/common/v1/audio.proto\x12\x13voicemesh.common.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!voicemesh/common/v1/options.proto\"\xbe\x01\n\x0b\x41udioFormat\x12\x46\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\".voicemesh.common.v1.AudioEncodingB\x06\xca\xf3\x18\x02\x08\x01R\x08\x65ncoding\x12<\n\x0esample_rate_hz\x18\x02 \x01(\rB\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00@\xbf@9\x00\x00\x00\x00\x00p\xe7@R\x0csampleRateHz\x12)\n\x08\x63hannels\x18\x03 \x01(\rB\r\xca\xf3\x18\t9\x00\x00\x00\x00\x00\x00\x00@R\x08\x63hannels\"\xf3\x01\n\x04Word\x12\x1f\n\x04text\x18\x01 \x01(\tB\x0b\xca\xf3\x18\x03\x18\xc8\x01\xd0\xf3\x18\x01R\x04text\x12/\n\x05start\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\x12;\n\nconfidence\x18\x04 \x01(\x01\x42\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x00\x00\x00\x00\x00\xf0?H\x00R\nconfidence\x88\x01\x01\x12 \n\x07speaker\x18\x05 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x07speakerB\r\n\x0b_confidence*|\n\rAudioEncoding\x12\x1e\n\x1a\x41UDIO_ENCODING_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41UDIO_ENCODING_PCM16\x10\x01\x12\x18\n\x14\x41UDIO_ENCODING_MULAW\x10\x02\x12\x17\n\x13\x41UDIO_ENCODING_ALAW\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoicemesh/common/v1/audio.proto\x12\x13voicemesh.common.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!voicemesh/common/v1/options.proto\"\xbe\x01\n\x0b\x41udioFormat\x12\x46\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\".voicemesh.common.v1.AudioEncodingB\x06\xca\xf3\x18\x02\x08\x01R\x08\x65ncoding\x12<\n\x0esample_rate_hz\x18\x02 \x01(\rB\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00@\xbf@9\x00\x00\x00\x00\x00p\xe7@R\x0csampleRateHz\x12)\n\x08\x63hannels\x18\x03 \x01(\rB\r\xca\xf3\x18\t9\x00\x00\x00\x00\x00\x00\x00@R\x08\x63hannels\"\x91\x02\n\x04Word\x12\x1f\n\x04text\x18\x01 \x01(\tB\x0b\xca\xf3\x18\x03\x18\xc8\x01\xd0\xf3\x18\x01R\x04text\x12>\n\x05start\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xca\xf3\x18\t1\x00\x00\x00\x00\x00\x00\x00\x00R\x05start\x12:\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xca\xf3\x18\t1\x00\x00\x00\x00\x00\x00\x00\x00R\x03\x65nd\x12;\n\nconfidence\x18\x04 \x01(\x01\x42\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x00\x00\x00\x00\x00\xf0?H\x00R\nconfidence\x88\x01\x01\x12 \n\x07speaker\x18\x05 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x07speakerB\r\n\x0b_confidence*|\n\rAudioEncoding\x12\x1e\n\x1a\x41UDIO_ENCODING_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41UDIO_ENCODING_PCM16\x10\x01\x12\x18\n\x14\x41UDIO_ENCODING_MULAW\x10\x02\x12\x17\n\x13\x41UDIO_ENCODING_ALAW\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,14 +41,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDIOFORMAT'].fields_by_name['channels']._serialized_options = b'\312\363\030\t9\000\000\000\000\000\000\000@'
   _globals['_WORD'].fields_by_name['text']._loaded_options = None
   _globals['_WORD'].fields_by_name['text']._serialized_options = b'\312\363\030\003\030\310\001\320\363\030\001'
+  _globals['_WORD'].fields_by_name['start']._loaded_options = None
+  _globals['_WORD'].fields_by_name['start']._serialized_options = b'\312\363\030\t1\000\000\000\000\000\000\000\000'
+  _globals['_WORD'].fields_by_name['end']._loaded_options = None
+  _globals['_WORD'].fields_by_name['end']._serialized_options = b'\312\363\030\t1\000\000\000\000\000\000\000\000'
   _globals['_WORD'].fields_by_name['confidence']._loaded_options = None
   _globals['_WORD'].fields_by_name['confidence']._serialized_options = b'\312\363\030\0221\000\000\000\000\000\000\000\0009\000\000\000\000\000\000\360?'
   _globals['_WORD'].fields_by_name['speaker']._loaded_options = None
   _globals['_WORD'].fields_by_name['speaker']._serialized_options = b'\312\363\030\002\030@'
-  _globals['_AUDIOENCODING']._serialized_start=562
-  _globals['_AUDIOENCODING']._serialized_end=686
+  _globals['_AUDIOENCODING']._serialized_start=592
+  _globals['_AUDIOENCODING']._serialized_end=716
   _globals['_AUDIOFORMAT']._serialized_start=124
   _globals['_AUDIOFORMAT']._serialized_end=314
   _globals['_WORD']._serialized_start=317
-  _globals['_WORD']._serialized_end=560
+  _globals['_WORD']._serialized_end=590
 # @@protoc_insertion_point(module_scope)

@@ -92,7 +92,7 @@ class Word(_message.Message):
     confidence: _builtins.float
     """The probability that it is right, 0 to 1; absent when unknown."""
     speaker: _builtins.str
-    """Who said it, where that is known: a channel or a speaker label."""
+    """Who said it, where that is known: "caller" or "agent" in a call of the mesh, else the label that was asked for."""
     @_builtins.property
     def start(self) -> _duration_pb2.Duration:
         """Its beginning on the audio clock."""

@@ -25,17 +25,17 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!voicemesh/common/v1/options.proto\x12\x13voicemesh.common.v1\x1a google/protobuf/descriptor.proto\"\x83\x02\n\nFieldRules\x12\x1a\n\x08required\x18\x01 \x01(\x08R\x08required\x12\x1e\n\x08min_size\x18\x02 \x01(\rH\x00R\x07minSize\x88\x01\x01\x12\x1e\n\x08max_size\x18\x03 \x01(\rH\x01R\x07maxSize\x88\x01\x01\x12\x18\n\x07pattern\x18\x04 \x01(\tR\x07pattern\x12\'\n\x0fpattern_meaning\x18\x05 \x01(\tR\x0epatternMeaning\x12\x15\n\x03gte\x18\x06 \x01(\x01H\x02R\x03gte\x88\x01\x01\x12\x15\n\x03lte\x18\x07 \x01(\x01H\x03R\x03lte\x88\x01\x01\x42\x0b\n\t_min_sizeB\x0b\n\t_max_sizeB\x06\n\x04_gteB\x06\n\x04_lte\"(\n\nOneofRules\x12\x1a\n\x08required\x18\x01 \x01(\x08R\x08required*\\\n\x0bSensitivity\x12\x1b\n\x17SENSITIVITY_UNSPECIFIED\x10\x00\x12\x18\n\x14SENSITIVITY_PERSONAL\x10\x01\x12\x16\n\x12SENSITIVITY_SECRET\x10\x02:V\n\x05rules\x12\x1d.google.protobuf.FieldOptions\x18\xb9\x8e\x03 \x01(\x0b\x32\x1f.voicemesh.common.v1.FieldRulesR\x05rules:c\n\x0bsensitivity\x12\x1d.google.protobuf.FieldOptions\x18\xba\x8e\x03 \x01(\x0e\x32 .voicemesh.common.v1.SensitivityR\x0bsensitivity:a\n\x0boneof_rules\x12\x1d.google.protobuf.OneofOptions\x18\xbb\x8e\x03 \x01(\x0b\x32\x1f.voicemesh.common.v1.OneofRulesR\noneofRulesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!voicemesh/common/v1/options.proto\x12\x13voicemesh.common.v1\x1a google/protobuf/descriptor.proto\"\xef\x02\n\nFieldRules\x12\x1a\n\x08required\x18\x01 \x01(\x08R\x08required\x12\x1e\n\x08min_size\x18\x02 \x01(\rH\x00R\x07minSize\x88\x01\x01\x12\x1e\n\x08max_size\x18\x03 \x01(\rH\x01R\x07maxSize\x88\x01\x01\x12\x18\n\x07pattern\x18\x04 \x01(\tR\x07pattern\x12\'\n\x0fpattern_meaning\x18\x05 \x01(\tR\x0epatternMeaning\x12\x15\n\x03gte\x18\x06 \x01(\x01H\x02R\x03gte\x88\x01\x01\x12\x15\n\x03lte\x18\x07 \x01(\x01H\x03R\x03lte\x88\x01\x01\x12\x35\n\x05items\x18\x08 \x01(\x0b\x32\x1f.voicemesh.common.v1.FieldRulesR\x05items\x12\x33\n\x04keys\x18\t \x01(\x0b\x32\x1f.voicemesh.common.v1.FieldRulesR\x04keysB\x0b\n\t_min_sizeB\x0b\n\t_max_sizeB\x06\n\x04_gteB\x06\n\x04_lte\"(\n\nOneofRules\x12\x1a\n\x08required\x18\x01 \x01(\x08R\x08required*\\\n\x0bSensitivity\x12\x1b\n\x17SENSITIVITY_UNSPECIFIED\x10\x00\x12\x18\n\x14SENSITIVITY_PERSONAL\x10\x01\x12\x16\n\x12SENSITIVITY_SECRET\x10\x02:V\n\x05rules\x12\x1d.google.protobuf.FieldOptions\x18\xb9\x8e\x03 \x01(\x0b\x32\x1f.voicemesh.common.v1.FieldRulesR\x05rules:c\n\x0bsensitivity\x12\x1d.google.protobuf.FieldOptions\x18\xba\x8e\x03 \x01(\x0e\x32 .voicemesh.common.v1.SensitivityR\x0bsensitivity:a\n\x0boneof_rules\x12\x1d.google.protobuf.OneofOptions\x18\xbb\x8e\x03 \x01(\x0b\x32\x1f.voicemesh.common.v1.OneofRulesR\noneofRulesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'voicemesh.common.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SENSITIVITY']._serialized_start=396
-  _globals['_SENSITIVITY']._serialized_end=488
+  _globals['_SENSITIVITY']._serialized_start=504
+  _globals['_SENSITIVITY']._serialized_end=596
   _globals['_FIELDRULES']._serialized_start=93
-  _globals['_FIELDRULES']._serialized_end=352
-  _globals['_ONEOFRULES']._serialized_start=354
-  _globals['_ONEOFRULES']._serialized_end=394
+  _globals['_FIELDRULES']._serialized_end=460
+  _globals['_ONEOFRULES']._serialized_start=462
+  _globals['_ONEOFRULES']._serialized_end=502
 # @@protoc_insertion_point(module_scope)

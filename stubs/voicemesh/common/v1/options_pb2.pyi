@@ -45,7 +45,9 @@ Global___Sensitivity: _TypeAlias = Sensitivity  # noqa: Y015
 
 @_typing.final
 class FieldRules(_message.Message):
-    """What a field must hold before a handler sees the message. Absent limits are not checked."""
+    """What a field must hold before a handler sees the message. Absent limits are not checked. Beside them every text must
+    be free of U+0000, and every google.protobuf.Duration and Timestamp one that its own definition permits.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -56,6 +58,8 @@ class FieldRules(_message.Message):
     PATTERN_MEANING_FIELD_NUMBER: _builtins.int
     GTE_FIELD_NUMBER: _builtins.int
     LTE_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
     """The field must be set: a non-empty text, list or message, a number or enum other than its zero."""
     min_size: _builtins.int
@@ -67,9 +71,17 @@ class FieldRules(_message.Message):
     pattern_meaning: _builtins.str
     """What the pattern means, in words, for the refusal."""
     gte: _builtins.float
-    """Smallest permitted number, inclusive."""
+    """Smallest permitted number, inclusive; of a Duration in seconds, of a Timestamp in seconds since 1970 (UTC)."""
     lte: _builtins.float
-    """Largest permitted number, inclusive."""
+    """Largest permitted number, inclusive; of a Duration in seconds, of a Timestamp in seconds since 1970 (UTC)."""
+    @_builtins.property
+    def items(self) -> Global___FieldRules:
+        """The rules of each item of a list, or of each value of a map."""
+
+    @_builtins.property
+    def keys(self) -> Global___FieldRules:
+        """The rules of each key of a map."""
+
     def __init__(
         self,
         *,
@@ -80,10 +92,12 @@ class FieldRules(_message.Message):
         pattern_meaning: _builtins.str = ...,
         gte: _builtins.float | None = ...,
         lte: _builtins.float | None = ...,
+        items: Global___FieldRules | None = ...,
+        keys: Global___FieldRules | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_gte", b"_gte", "_lte", b"_lte", "_max_size", b"_max_size", "_min_size", b"_min_size", "gte", b"gte", "lte", b"lte", "max_size", b"max_size", "min_size", b"min_size"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gte", b"_gte", "_lte", b"_lte", "_max_size", b"_max_size", "_min_size", b"_min_size", "gte", b"gte", "items", b"items", "keys", b"keys", "lte", b"lte", "max_size", b"max_size", "min_size", b"min_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gte", b"_gte", "_lte", b"_lte", "_max_size", b"_max_size", "_min_size", b"_min_size", "gte", b"gte", "lte", b"lte", "max_size", b"max_size", "min_size", b"min_size", "pattern", b"pattern", "pattern_meaning", b"pattern_meaning", "required", b"required"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gte", b"_gte", "_lte", b"_lte", "_max_size", b"_max_size", "_min_size", b"_min_size", "gte", b"gte", "items", b"items", "keys", b"keys", "lte", b"lte", "max_size", b"max_size", "min_size", b"min_size", "pattern", b"pattern", "pattern_meaning", b"pattern_meaning", "required", b"required"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gte: _TypeAlias = _typing.Literal["gte"]  # noqa: Y015
     _WhichOneofArgType__gte: _TypeAlias = _typing.Literal["_gte", b"_gte"]  # noqa: Y015

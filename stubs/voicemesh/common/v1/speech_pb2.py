@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n voicemesh/common/v1/speech.proto\x12\x13voicemesh.common.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!voicemesh/common/v1/options.proto\"z\n\x0fIntentCandidate\x12\x1b\n\x04name\x18\x01 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\x04name\x12;\n\nconfidence\x18\x02 \x01(\x01\x42\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x00\x00\x00\x00\x00\xf0?H\x00R\nconfidence\x88\x01\x01\x42\r\n\x0b_confidence\"\xc6\x02\n\x06\x45ntity\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12\x16\n\x03raw\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x03raw\x12\x1a\n\x05value\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x05value\x12\x1d\n\nstart_char\x18\x04 \x01(\rR\tstartChar\x12\x19\n\x08\x65nd_char\x18\x05 \x01(\rR\x07\x65ndChar\x12#\n\nconfidence\x18\x06 \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12/\n\x05start\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\x12(\n\x0c\x61lternatives\x18\t \x03(\tB\x04\xd0\xf3\x18\x01R\x0c\x61lternativesB\r\n\x0b_confidence\"m\n\tSentiment\x12,\n\x05score\x18\x01 \x01(\x01\x42\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\xf0\xbf\x39\x00\x00\x00\x00\x00\x00\xf0?R\x05score\x12#\n\nconfidence\x18\x02 \x01(\x01H\x00R\nconfidence\x88\x01\x01\x42\r\n\x0b_confidence\"\xb4\x01\n\x04Slot\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x05value\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x05value\x12\x16\n\x03raw\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x03raw\x12\x12\n\x04type\x18\x04 \x01(\tR\x04type\x12#\n\nconfidence\x18\x05 \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12\x1c\n\tconfirmed\x18\x06 \x01(\x08R\tconfirmedB\r\n\x0b_confidence*I\n\x07Speaker\x12\x17\n\x13SPEAKER_UNSPECIFIED\x10\x00\x12\x12\n\x0eSPEAKER_CALLER\x10\x01\x12\x11\n\rSPEAKER_AGENT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n voicemesh/common/v1/speech.proto\x12\x13voicemesh.common.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!voicemesh/common/v1/options.proto\"z\n\x0fIntentCandidate\x12\x1b\n\x04name\x18\x01 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\x04name\x12;\n\nconfidence\x18\x02 \x01(\x01\x42\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x00\x00\x00\x00\x00\xf0?H\x00R\nconfidence\x88\x01\x01\x42\r\n\x0b_confidence\"\x9d\x03\n\x06\x45ntity\x12\x1a\n\x04type\x18\x01 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x04type\x12\x1d\n\x03raw\x18\x02 \x01(\tB\x0b\xca\xf3\x18\x03\x18\x90N\xd0\xf3\x18\x01R\x03raw\x12!\n\x05value\x18\x03 \x01(\tB\x0b\xca\xf3\x18\x03\x18\x90N\xd0\xf3\x18\x01R\x05value\x12\x1d\n\nstart_char\x18\x04 \x01(\rR\tstartChar\x12\x19\n\x08\x65nd_char\x18\x05 \x01(\rR\x07\x65ndChar\x12;\n\nconfidence\x18\x06 \x01(\x01\x42\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x00\x00\x00\x00\x00\xf0?H\x00R\nconfidence\x88\x01\x01\x12>\n\x05start\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xca\xf3\x18\t1\x00\x00\x00\x00\x00\x00\x00\x00R\x05start\x12:\n\x03\x65nd\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xca\xf3\x18\t1\x00\x00\x00\x00\x00\x00\x00\x00R\x03\x65nd\x12\x33\n\x0c\x61lternatives\x18\t \x03(\tB\x0f\xca\xf3\x18\x07\x18\x64\x42\x03\x18\x90N\xd0\xf3\x18\x01R\x0c\x61lternativesB\r\n\x0b_confidence\"\x85\x01\n\tSentiment\x12,\n\x05score\x18\x01 \x01(\x01\x42\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\xf0\xbf\x39\x00\x00\x00\x00\x00\x00\xf0?R\x05score\x12;\n\nconfidence\x18\x02 \x01(\x01\x42\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x00\x00\x00\x00\x00\xf0?H\x00R\nconfidence\x88\x01\x01\x42\r\n\x0b_confidence\"\xeb\x01\n\x04Slot\x12\x1b\n\x04name\x18\x01 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\x04name\x12!\n\x05value\x18\x02 \x01(\tB\x0b\xca\xf3\x18\x03\x18\x90N\xd0\xf3\x18\x01R\x05value\x12\x1d\n\x03raw\x18\x03 \x01(\tB\x0b\xca\xf3\x18\x03\x18\x90N\xd0\xf3\x18\x01R\x03raw\x12\x1a\n\x04type\x18\x04 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x04type\x12;\n\nconfidence\x18\x05 \x01(\x01\x42\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x00\x00\x00\x00\x00\xf0?H\x00R\nconfidence\x88\x01\x01\x12\x1c\n\tconfirmed\x18\x06 \x01(\x08R\tconfirmedB\r\n\x0b_confidence*I\n\x07Speaker\x12\x17\n\x13SPEAKER_UNSPECIFIED\x10\x00\x12\x12\n\x0eSPEAKER_CALLER\x10\x01\x12\x11\n\rSPEAKER_AGENT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,26 +37,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INTENTCANDIDATE'].fields_by_name['name']._serialized_options = b'\312\363\030\003\030\200\001'
   _globals['_INTENTCANDIDATE'].fields_by_name['confidence']._loaded_options = None
   _globals['_INTENTCANDIDATE'].fields_by_name['confidence']._serialized_options = b'\312\363\030\0221\000\000\000\000\000\000\000\0009\000\000\000\000\000\000\360?'
+  _globals['_ENTITY'].fields_by_name['type']._loaded_options = None
+  _globals['_ENTITY'].fields_by_name['type']._serialized_options = b'\312\363\030\002\030@'
   _globals['_ENTITY'].fields_by_name['raw']._loaded_options = None
-  _globals['_ENTITY'].fields_by_name['raw']._serialized_options = b'\320\363\030\001'
+  _globals['_ENTITY'].fields_by_name['raw']._serialized_options = b'\312\363\030\003\030\220N\320\363\030\001'
   _globals['_ENTITY'].fields_by_name['value']._loaded_options = None
-  _globals['_ENTITY'].fields_by_name['value']._serialized_options = b'\320\363\030\001'
+  _globals['_ENTITY'].fields_by_name['value']._serialized_options = b'\312\363\030\003\030\220N\320\363\030\001'
+  _globals['_ENTITY'].fields_by_name['confidence']._loaded_options = None
+  _globals['_ENTITY'].fields_by_name['confidence']._serialized_options = b'\312\363\030\0221\000\000\000\000\000\000\000\0009\000\000\000\000\000\000\360?'
+  _globals['_ENTITY'].fields_by_name['start']._loaded_options = None
+  _globals['_ENTITY'].fields_by_name['start']._serialized_options = b'\312\363\030\t1\000\000\000\000\000\000\000\000'
+  _globals['_ENTITY'].fields_by_name['end']._loaded_options = None
+  _globals['_ENTITY'].fields_by_name['end']._serialized_options = b'\312\363\030\t1\000\000\000\000\000\000\000\000'
   _globals['_ENTITY'].fields_by_name['alternatives']._loaded_options = None
-  _globals['_ENTITY'].fields_by_name['alternatives']._serialized_options = b'\320\363\030\001'
+  _globals['_ENTITY'].fields_by_name['alternatives']._serialized_options = b'\312\363\030\007\030dB\003\030\220N\320\363\030\001'
   _globals['_SENTIMENT'].fields_by_name['score']._loaded_options = None
   _globals['_SENTIMENT'].fields_by_name['score']._serialized_options = b'\312\363\030\0221\000\000\000\000\000\000\360\2779\000\000\000\000\000\000\360?'
+  _globals['_SENTIMENT'].fields_by_name['confidence']._loaded_options = None
+  _globals['_SENTIMENT'].fields_by_name['confidence']._serialized_options = b'\312\363\030\0221\000\000\000\000\000\000\000\0009\000\000\000\000\000\000\360?'
+  _globals['_SLOT'].fields_by_name['name']._loaded_options = None
+  _globals['_SLOT'].fields_by_name['name']._serialized_options = b'\312\363\030\003\030\200\001'
   _globals['_SLOT'].fields_by_name['value']._loaded_options = None
-  _globals['_SLOT'].fields_by_name['value']._serialized_options = b'\320\363\030\001'
+  _globals['_SLOT'].fields_by_name['value']._serialized_options = b'\312\363\030\003\030\220N\320\363\030\001'
   _globals['_SLOT'].fields_by_name['raw']._loaded_options = None
-  _globals['_SLOT'].fields_by_name['raw']._serialized_options = b'\320\363\030\001'
-  _globals['_SPEAKER']._serialized_start=871
-  _globals['_SPEAKER']._serialized_end=944
+  _globals['_SLOT'].fields_by_name['raw']._serialized_options = b'\312\363\030\003\030\220N\320\363\030\001'
+  _globals['_SLOT'].fields_by_name['type']._loaded_options = None
+  _globals['_SLOT'].fields_by_name['type']._serialized_options = b'\312\363\030\002\030@'
+  _globals['_SLOT'].fields_by_name['confidence']._loaded_options = None
+  _globals['_SLOT'].fields_by_name['confidence']._serialized_options = b'\312\363\030\0221\000\000\000\000\000\000\000\0009\000\000\000\000\000\000\360?'
+  _globals['_SPEAKER']._serialized_start=1038
+  _globals['_SPEAKER']._serialized_end=1111
   _globals['_INTENTCANDIDATE']._serialized_start=124
   _globals['_INTENTCANDIDATE']._serialized_end=246
   _globals['_ENTITY']._serialized_start=249
-  _globals['_ENTITY']._serialized_end=575
-  _globals['_SENTIMENT']._serialized_start=577
-  _globals['_SENTIMENT']._serialized_end=686
-  _globals['_SLOT']._serialized_start=689
-  _globals['_SLOT']._serialized_end=869
+  _globals['_ENTITY']._serialized_end=662
+  _globals['_SENTIMENT']._serialized_start=665
+  _globals['_SENTIMENT']._serialized_end=798
+  _globals['_SLOT']._serialized_start=801
+  _globals['_SLOT']._serialized_end=1036
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"voicemesh/consent/v1/consent.proto\x12\x14voicemesh.consent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicemesh/common/v1/options.proto\"\x8f\x01\n\x07Subject\x12Z\n\x05phone\x18\x01 \x01(\tBD\xca\xf3\x18<\x18\x10\"\x12\\+[1-9][0-9]{5,14}*$an E.164 number such as +15550123456\xd0\xf3\x18\x01R\x05phone\x12(\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\ncustomerId\"\x96\x02\n\x08\x44\x65\x63ision\x12\x37\n\x07outcome\x18\x01 \x01(\x0e\x32\x1d.voicemesh.consent.v1.OutcomeR\x07outcome\x12<\n\x06reason\x18\x02 \x01(\x0e\x32$.voicemesh.consent.v1.DecisionReasonR\x06reason\x12\x1b\n\trecord_id\x18\x03 \x01(\tR\x08recordId\x12\x39\n\ndecided_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tdecidedAt\x12;\n\x0bvalid_until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nvalidUntil\"\xb7\x01\n\x08\x45vidence\x12 \n\x06source\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x06source\x12%\n\x07wording\x18\x02 \x01(\tB\x0b\xca\xf3\x18\x03\x18\xa0\x1f\xd0\xf3\x18\x01R\x07wording\x12%\n\treference\x18\x03 \x01(\tB\x07\xca\xf3\x18\x03\x18\xe8\x07R\treference\x12;\n\x0b\x63\x61ptured_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncapturedAt\"\xbd\x04\n\rConsentRecord\x12\x1b\n\trecord_id\x18\x01 \x01(\tR\x08recordId\x12\x37\n\x07subject\x18\x02 \x01(\x0b\x32\x1d.voicemesh.consent.v1.SubjectR\x07subject\x12\x37\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.voicemesh.consent.v1.ChannelR\x07\x63hannel\x12\x37\n\x07purpose\x18\x04 \x01(\x0e\x32\x1d.voicemesh.consent.v1.PurposeR\x07purpose\x12\x38\n\x05state\x18\x05 \x01(\x0e\x32\".voicemesh.consent.v1.ConsentStateR\x05state\x12:\n\x08\x65vidence\x18\x06 \x01(\x0b\x32\x1e.voicemesh.consent.v1.EvidenceR\x08\x65vidence\x12\x39\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12;\n\x0brecorded_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrecordedAt\x12%\n\x0e\x63orrelation_id\x18\t \x01(\tR\rcorrelationId\x12\x1b\n\ttenant_id\x18\n \x01(\tR\x08tenantId\x12\x16\n\x06region\x18\x0b \x01(\tR\x06region\x12\x1a\n\x08language\x18\x0c \x01(\tR\x08language\"\xae\x03\n\x0bSuppression\x12%\n\x0esuppression_id\x18\x01 \x01(\tR\rsuppressionId\x12\x37\n\x07subject\x18\x02 \x01(\x0b\x32\x1d.voicemesh.consent.v1.SubjectR\x07subject\x12\x37\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.voicemesh.consent.v1.ChannelR\x07\x63hannel\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06reason\x12;\n\x0brecorded_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrecordedAt\x12%\n\x0e\x63orrelation_id\x18\x06 \x01(\tR\rcorrelationId\x12\x39\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1b\n\ttenant_id\x18\x08 \x01(\tR\x08tenantId\x12\x16\n\x06region\x18\t \x01(\tR\x06region\x12\x1a\n\x08language\x18\n \x01(\tR\x08language*Y\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x11\n\rCHANNEL_VOICE\x10\x01\x12\x0f\n\x0b\x43HANNEL_SMS\x10\x02\x12\x11\n\rCHANNEL_EMAIL\x10\x03*e\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPURPOSE_SERVICE\x10\x01\x12\x15\n\x11PURPOSE_MARKETING\x10\x02\x12\x15\n\x11PURPOSE_RECORDING\x10\x03*`\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_ALLOWED\x10\x01\x12\x12\n\x0eOUTCOME_DENIED\x10\x02\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\x03*\x8a\x02\n\x0e\x44\x65\x63isionReason\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44\x45\x43ISION_REASON_GRANTED\x10\x01\x12$\n DECISION_REASON_CALLER_INITIATED\x10\x02\x12\x1b\n\x17\x44\x45\x43ISION_REASON_REVOKED\x10\x03\x12\x1e\n\x1a\x44\x45\x43ISION_REASON_SUPPRESSED\x10\x04\x12\x1b\n\x17\x44\x45\x43ISION_REASON_EXPIRED\x10\x05\x12\x1d\n\x19\x44\x45\x43ISION_REASON_NO_RECORD\x10\x06\x12\x1b\n\x17\x44\x45\x43ISION_REASON_REFUSED\x10\x07*~\n\x0c\x43onsentState\x12\x1d\n\x19\x43ONSENT_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43ONSENT_STATE_GRANTED\x10\x01\x12\x19\n\x15\x43ONSENT_STATE_REFUSED\x10\x02\x12\x19\n\x15\x43ONSENT_STATE_REVOKED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"voicemesh/consent/v1/consent.proto\x12\x14voicemesh.consent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicemesh/common/v1/options.proto\"\x93\x01\n\x07Subject\x12Z\n\x05phone\x18\x01 \x01(\tBD\xca\xf3\x18<\x18\x10\"\x12\\+[1-9][0-9]{5,14}*$an E.164 number such as +15550123456\xd0\xf3\x18\x01R\x05phone\x12,\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x0b\xca\xf3\x18\x03\x18\x80\x01\xd0\xf3\x18\x01R\ncustomerId\"\x96\x02\n\x08\x44\x65\x63ision\x12\x37\n\x07outcome\x18\x01 \x01(\x0e\x32\x1d.voicemesh.consent.v1.OutcomeR\x07outcome\x12<\n\x06reason\x18\x02 \x01(\x0e\x32$.voicemesh.consent.v1.DecisionReasonR\x06reason\x12\x1b\n\trecord_id\x18\x03 \x01(\tR\x08recordId\x12\x39\n\ndecided_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tdecidedAt\x12;\n\x0bvalid_until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nvalidUntil\"\xbb\x01\n\x08\x45vidence\x12 \n\x06source\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x06source\x12%\n\x07wording\x18\x02 \x01(\tB\x0b\xca\xf3\x18\x03\x18\xa0\x1f\xd0\xf3\x18\x01R\x07wording\x12)\n\treference\x18\x03 \x01(\tB\x0b\xca\xf3\x18\x03\x18\xe8\x07\xd0\xf3\x18\x01R\treference\x12;\n\x0b\x63\x61ptured_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncapturedAt\"\xbd\x04\n\rConsentRecord\x12\x1b\n\trecord_id\x18\x01 \x01(\tR\x08recordId\x12\x37\n\x07subject\x18\x02 \x01(\x0b\x32\x1d.voicemesh.consent.v1.SubjectR\x07subject\x12\x37\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.voicemesh.consent.v1.ChannelR\x07\x63hannel\x12\x37\n\x07purpose\x18\x04 \x01(\x0e\x32\x1d.voicemesh.consent.v1.PurposeR\x07purpose\x12\x38\n\x05state\x18\x05 \x01(\x0e\x32\".voicemesh.consent.v1.ConsentStateR\x05state\x12:\n\x08\x65vidence\x18\x06 \x01(\x0b\x32\x1e.voicemesh.consent.v1.EvidenceR\x08\x65vidence\x12\x39\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12;\n\x0brecorded_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrecordedAt\x12%\n\x0e\x63orrelation_id\x18\t \x01(\tR\rcorrelationId\x12\x1b\n\ttenant_id\x18\n \x01(\tR\x08tenantId\x12\x16\n\x06region\x18\x0b \x01(\tR\x06region\x12\x1a\n\x08language\x18\x0c \x01(\tR\x08language\"\xb4\x03\n\x0bSuppression\x12%\n\x0esuppression_id\x18\x01 \x01(\tR\rsuppressionId\x12\x37\n\x07subject\x18\x02 \x01(\x0b\x32\x1d.voicemesh.consent.v1.SubjectR\x07subject\x12\x37\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.voicemesh.consent.v1.ChannelR\x07\x63hannel\x12\x1c\n\x06reason\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x01R\x06reason\x12;\n\x0brecorded_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrecordedAt\x12%\n\x0e\x63orrelation_id\x18\x06 \x01(\tR\rcorrelationId\x12\x39\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1b\n\ttenant_id\x18\x08 \x01(\tR\x08tenantId\x12\x16\n\x06region\x18\t \x01(\tR\x06region\x12\x1a\n\x08language\x18\n \x01(\tR\x08language*Y\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x11\n\rCHANNEL_VOICE\x10\x01\x12\x0f\n\x0b\x43HANNEL_SMS\x10\x02\x12\x11\n\rCHANNEL_EMAIL\x10\x03*e\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPURPOSE_SERVICE\x10\x01\x12\x15\n\x11PURPOSE_MARKETING\x10\x02\x12\x15\n\x11PURPOSE_RECORDING\x10\x03*`\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_ALLOWED\x10\x01\x12\x12\n\x0eOUTCOME_DENIED\x10\x02\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\x03*\x8a\x02\n\x0e\x44\x65\x63isionReason\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44\x45\x43ISION_REASON_GRANTED\x10\x01\x12$\n DECISION_REASON_CALLER_INITIATED\x10\x02\x12\x1b\n\x17\x44\x45\x43ISION_REASON_REVOKED\x10\x03\x12\x1e\n\x1a\x44\x45\x43ISION_REASON_SUPPRESSED\x10\x04\x12\x1b\n\x17\x44\x45\x43ISION_REASON_EXPIRED\x10\x05\x12\x1d\n\x19\x44\x45\x43ISION_REASON_NO_RECORD\x10\x06\x12\x1b\n\x17\x44\x45\x43ISION_REASON_REFUSED\x10\x07*~\n\x0c\x43onsentState\x12\x1d\n\x19\x43ONSENT_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43ONSENT_STATE_GRANTED\x10\x01\x12\x19\n\x15\x43ONSENT_STATE_REFUSED\x10\x02\x12\x19\n\x15\x43ONSENT_STATE_REVOKED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,31 +36,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBJECT'].fields_by_name['phone']._loaded_options = None
   _globals['_SUBJECT'].fields_by_name['phone']._serialized_options = b'\312\363\030<\030\020\"\022\\+[1-9][0-9]{5,14}*$an E.164 number such as +15550123456\320\363\030\001'
   _globals['_SUBJECT'].fields_by_name['customer_id']._loaded_options = None
-  _globals['_SUBJECT'].fields_by_name['customer_id']._serialized_options = b'\312\363\030\003\030\200\001'
+  _globals['_SUBJECT'].fields_by_name['customer_id']._serialized_options = b'\312\363\030\003\030\200\001\320\363\030\001'
   _globals['_EVIDENCE'].fields_by_name['source']._loaded_options = None
   _globals['_EVIDENCE'].fields_by_name['source']._serialized_options = b'\312\363\030\004\010\001\030@'
   _globals['_EVIDENCE'].fields_by_name['wording']._loaded_options = None
   _globals['_EVIDENCE'].fields_by_name['wording']._serialized_options = b'\312\363\030\003\030\240\037\320\363\030\001'
   _globals['_EVIDENCE'].fields_by_name['reference']._loaded_options = None
-  _globals['_EVIDENCE'].fields_by_name['reference']._serialized_options = b'\312\363\030\003\030\350\007'
-  _globals['_CHANNEL']._serialized_start=1750
-  _globals['_CHANNEL']._serialized_end=1839
-  _globals['_PURPOSE']._serialized_start=1841
-  _globals['_PURPOSE']._serialized_end=1942
-  _globals['_OUTCOME']._serialized_start=1944
-  _globals['_OUTCOME']._serialized_end=2040
-  _globals['_DECISIONREASON']._serialized_start=2043
-  _globals['_DECISIONREASON']._serialized_end=2309
-  _globals['_CONSENTSTATE']._serialized_start=2311
-  _globals['_CONSENTSTATE']._serialized_end=2437
+  _globals['_EVIDENCE'].fields_by_name['reference']._serialized_options = b'\312\363\030\003\030\350\007\320\363\030\001'
+  _globals['_SUPPRESSION'].fields_by_name['reason']._loaded_options = None
+  _globals['_SUPPRESSION'].fields_by_name['reason']._serialized_options = b'\320\363\030\001'
+  _globals['_CHANNEL']._serialized_start=1764
+  _globals['_CHANNEL']._serialized_end=1853
+  _globals['_PURPOSE']._serialized_start=1855
+  _globals['_PURPOSE']._serialized_end=1956
+  _globals['_OUTCOME']._serialized_start=1958
+  _globals['_OUTCOME']._serialized_end=2054
+  _globals['_DECISIONREASON']._serialized_start=2057
+  _globals['_DECISIONREASON']._serialized_end=2323
+  _globals['_CONSENTSTATE']._serialized_start=2325
+  _globals['_CONSENTSTATE']._serialized_end=2451
   _globals['_SUBJECT']._serialized_start=129
-  _globals['_SUBJECT']._serialized_end=272
-  _globals['_DECISION']._serialized_start=275
-  _globals['_DECISION']._serialized_end=553
-  _globals['_EVIDENCE']._serialized_start=556
-  _globals['_EVIDENCE']._serialized_end=739
-  _globals['_CONSENTRECORD']._serialized_start=742
-  _globals['_CONSENTRECORD']._serialized_end=1315
-  _globals['_SUPPRESSION']._serialized_start=1318
-  _globals['_SUPPRESSION']._serialized_end=1748
+  _globals['_SUBJECT']._serialized_end=276
+  _globals['_DECISION']._serialized_start=279
+  _globals['_DECISION']._serialized_end=557
+  _globals['_EVIDENCE']._serialized_start=560
+  _globals['_EVIDENCE']._serialized_end=747
+  _globals['_CONSENTRECORD']._serialized_start=750
+  _globals['_CONSENTRECORD']._serialized_end=1323
+  _globals['_SUPPRESSION']._serialized_start=1326
+  _globals['_SUPPRESSION']._serialized_end=1762
 # @@protoc_insertion_point(module_scope)

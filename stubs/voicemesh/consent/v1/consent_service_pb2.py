@@ -29,7 +29,7 @@ from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_o
 from voicemesh.consent.v1 import consent_pb2 as voicemesh_dot_consent_dot_v1_dot_consent__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*voicemesh/consent/v1/consent_service.proto\x12\x14voicemesh.consent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\x1a\"voicemesh/consent/v1/consent.proto\"\xdf\x02\n\x0c\x43onsentCheck\x12#\n\x08\x63heck_id\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x07\x63heckId\x12?\n\x07subject\x18\x02 \x01(\x0b\x32\x1d.voicemesh.consent.v1.SubjectB\x06\xca\xf3\x18\x02\x08\x01R\x07subject\x12?\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.voicemesh.consent.v1.ChannelB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63hannel\x12?\n\x07purpose\x18\x04 \x01(\x0e\x32\x1d.voicemesh.consent.v1.PurposeB\x06\xca\xf3\x18\x02\x08\x01R\x07purpose\x12)\n\x10\x63\x61ller_initiated\x18\x05 \x01(\x08R\x0f\x63\x61llerInitiated\x12<\n\x0c\x61udio_offset\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffset\"V\n\rMonitorConfig\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\"\x0c\n\nEndMonitor\"\xd4\x01\n\x0eMonitorRequest\x12=\n\x06\x63onfig\x18\x01 \x01(\x0b\x32#.voicemesh.consent.v1.MonitorConfigH\x00R\x06\x63onfig\x12:\n\x05\x63heck\x18\x02 \x01(\x0b\x32\".voicemesh.consent.v1.ConsentCheckH\x00R\x05\x63heck\x12\x34\n\x03\x65nd\x18\x03 \x01(\x0b\x32 .voicemesh.consent.v1.EndMonitorH\x00R\x03\x65ndB\x11\n\x07request\x12\x06\xda\xf3\x18\x02\x08\x01\"e\n\x0c\x43heckDecided\x12\x19\n\x08\x63heck_id\x18\x01 \x01(\tR\x07\x63heckId\x12:\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x1e.voicemesh.consent.v1.DecisionR\x08\x64\x65\x63ision\"g\n\x0e\x43onsentRevoked\x12\x19\n\x08\x63heck_id\x18\x01 \x01(\tR\x07\x63heckId\x12:\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x1e.voicemesh.consent.v1.DecisionR\x08\x64\x65\x63ision\"\xf9\x01\n\x0fMonitorResponse\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12>\n\x07\x64\x65\x63ided\x18\x02 \x01(\x0b\x32\".voicemesh.consent.v1.CheckDecidedH\x00R\x07\x64\x65\x63ided\x12@\n\x07revoked\x18\x03 \x01(\x0b\x32$.voicemesh.consent.v1.ConsentRevokedH\x00R\x07revoked\x12<\n\x0c\x61udio_offset\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffsetB\n\n\x08response\"\x9e\x01\n\x13\x43heckConsentRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12@\n\x05\x63heck\x18\x02 \x01(\x0b\x32\".voicemesh.consent.v1.ConsentCheckB\x06\xca\xf3\x18\x02\x08\x01R\x05\x63heck\"R\n\x14\x43heckConsentResponse\x12:\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1e.voicemesh.consent.v1.DecisionR\x08\x64\x65\x63ision\"\x94\x04\n\x14RecordConsentRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12?\n\x07subject\x18\x02 \x01(\x0b\x32\x1d.voicemesh.consent.v1.SubjectB\x06\xca\xf3\x18\x02\x08\x01R\x07subject\x12?\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.voicemesh.consent.v1.ChannelB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63hannel\x12?\n\x07purpose\x18\x04 \x01(\x0e\x32\x1d.voicemesh.consent.v1.PurposeB\x06\xca\xf3\x18\x02\x08\x01R\x07purpose\x12@\n\x05state\x18\x05 \x01(\x0e\x32\".voicemesh.consent.v1.ConsentStateB\x06\xca\xf3\x18\x02\x08\x01R\x05state\x12\x42\n\x08\x65vidence\x18\x06 \x01(\x0b\x32\x1e.voicemesh.consent.v1.EvidenceB\x06\xca\xf3\x18\x02\x08\x01R\x08\x65vidence\x12\x39\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12\x31\n\x0fidempotency_key\x18\x08 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x0eidempotencyKey\"T\n\x15RecordConsentResponse\x12;\n\x06record\x18\x01 \x01(\x0b\x32#.voicemesh.consent.v1.ConsentRecordR\x06record\"\xf7\x01\n\x19ListConsentHistoryRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12?\n\x07subject\x18\x02 \x01(\x0b\x32\x1d.voicemesh.consent.v1.SubjectB\x06\xca\xf3\x18\x02\x08\x01R\x07subject\x12*\n\tpage_size\x18\x03 \x01(\rB\r\xca\xf3\x18\t9\x00\x00\x00\x00\x00@\x8f@R\x08pageSize\x12&\n\npage_token\x18\x04 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\tpageToken\"\x83\x01\n\x1aListConsentHistoryResponse\x12=\n\x07records\x18\x01 \x03(\x0b\x32#.voicemesh.consent.v1.ConsentRecordR\x07records\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe9\x02\n\x15\x41\x64\x64SuppressionRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12?\n\x07subject\x18\x02 \x01(\x0b\x32\x1d.voicemesh.consent.v1.SubjectB\x06\xca\xf3\x18\x02\x08\x01R\x07subject\x12\x37\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.voicemesh.consent.v1.ChannelR\x07\x63hannel\x12!\n\x06reason\x18\x04 \x01(\tB\t\xca\xf3\x18\x05\x08\x01\x18\x80\x02R\x06reason\x12\x39\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12\x31\n\x0fidempotency_key\x18\x06 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x0eidempotencyKey\"]\n\x16\x41\x64\x64SuppressionResponse\x12\x43\n\x0bsuppression\x18\x01 \x01(\x0b\x32!.voicemesh.consent.v1.SuppressionR\x0bsuppression\"\xb5\x01\n\x18RemoveSuppressionRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12/\n\x0esuppression_id\x18\x02 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\rsuppressionId\x12!\n\x06reason\x18\x03 \x01(\tB\t\xca\xf3\x18\x05\x08\x01\x18\x80\x02R\x06reason\"\x1b\n\x19RemoveSuppressionResponse\"\xb4\x01\n\x17ListSuppressionsRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12*\n\tpage_size\x18\x02 \x01(\rB\r\xca\xf3\x18\t9\x00\x00\x00\x00\x00@\x8f@R\x08pageSize\x12&\n\npage_token\x18\x03 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\tpageToken\"\x89\x01\n\x18ListSuppressionsResponse\x12\x45\n\x0csuppressions\x18\x01 \x03(\x0b\x32!.voicemesh.consent.v1.SuppressionR\x0csuppressions\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x8c\x06\n\x0e\x43onsentService\x12Z\n\x07Monitor\x12$.voicemesh.consent.v1.MonitorRequest\x1a%.voicemesh.consent.v1.MonitorResponse(\x01\x30\x01\x12\x65\n\x0c\x43heckConsent\x12).voicemesh.consent.v1.CheckConsentRequest\x1a*.voicemesh.consent.v1.CheckConsentResponse\x12h\n\rRecordConsent\x12*.voicemesh.consent.v1.RecordConsentRequest\x1a+.voicemesh.consent.v1.RecordConsentResponse\x12w\n\x12ListConsentHistory\x12/.voicemesh.consent.v1.ListConsentHistoryRequest\x1a\x30.voicemesh.consent.v1.ListConsentHistoryResponse\x12k\n\x0e\x41\x64\x64Suppression\x12+.voicemesh.consent.v1.AddSuppressionRequest\x1a,.voicemesh.consent.v1.AddSuppressionResponse\x12t\n\x11RemoveSuppression\x12..voicemesh.consent.v1.RemoveSuppressionRequest\x1a/.voicemesh.consent.v1.RemoveSuppressionResponse\x12q\n\x10ListSuppressions\x12-.voicemesh.consent.v1.ListSuppressionsRequest\x1a..voicemesh.consent.v1.ListSuppressionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*voicemesh/consent/v1/consent_service.proto\x12\x14voicemesh.consent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\x1a\"voicemesh/consent/v1/consent.proto\"\xee\x02\n\x0c\x43onsentCheck\x12#\n\x08\x63heck_id\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x07\x63heckId\x12?\n\x07subject\x18\x02 \x01(\x0b\x32\x1d.voicemesh.consent.v1.SubjectB\x06\xca\xf3\x18\x02\x08\x01R\x07subject\x12?\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.voicemesh.consent.v1.ChannelB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63hannel\x12?\n\x07purpose\x18\x04 \x01(\x0e\x32\x1d.voicemesh.consent.v1.PurposeB\x06\xca\xf3\x18\x02\x08\x01R\x07purpose\x12)\n\x10\x63\x61ller_initiated\x18\x05 \x01(\x08R\x0f\x63\x61llerInitiated\x12K\n\x0c\x61udio_offset\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xca\xf3\x18\t1\x00\x00\x00\x00\x00\x00\x00\x00R\x0b\x61udioOffset\"V\n\rMonitorConfig\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\"\x0c\n\nEndMonitor\"\xd4\x01\n\x0eMonitorRequest\x12=\n\x06\x63onfig\x18\x01 \x01(\x0b\x32#.voicemesh.consent.v1.MonitorConfigH\x00R\x06\x63onfig\x12:\n\x05\x63heck\x18\x02 \x01(\x0b\x32\".voicemesh.consent.v1.ConsentCheckH\x00R\x05\x63heck\x12\x34\n\x03\x65nd\x18\x03 \x01(\x0b\x32 .voicemesh.consent.v1.EndMonitorH\x00R\x03\x65ndB\x11\n\x07request\x12\x06\xda\xf3\x18\x02\x08\x01\"e\n\x0c\x43heckDecided\x12\x19\n\x08\x63heck_id\x18\x01 \x01(\tR\x07\x63heckId\x12:\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x1e.voicemesh.consent.v1.DecisionR\x08\x64\x65\x63ision\"g\n\x0e\x43onsentRevoked\x12\x19\n\x08\x63heck_id\x18\x01 \x01(\tR\x07\x63heckId\x12:\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x1e.voicemesh.consent.v1.DecisionR\x08\x64\x65\x63ision\"\xf9\x01\n\x0fMonitorResponse\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12>\n\x07\x64\x65\x63ided\x18\x02 \x01(\x0b\x32\".voicemesh.consent.v1.CheckDecidedH\x00R\x07\x64\x65\x63ided\x12@\n\x07revoked\x18\x03 \x01(\x0b\x32$.voicemesh.consent.v1.ConsentRevokedH\x00R\x07revoked\x12<\n\x0c\x61udio_offset\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffsetB\n\n\x08response\"\x9e\x01\n\x13\x43heckConsentRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12@\n\x05\x63heck\x18\x02 \x01(\x0b\x32\".voicemesh.consent.v1.ConsentCheckB\x06\xca\xf3\x18\x02\x08\x01R\x05\x63heck\"R\n\x14\x43heckConsentResponse\x12:\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1e.voicemesh.consent.v1.DecisionR\x08\x64\x65\x63ision\"\x94\x04\n\x14RecordConsentRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12?\n\x07subject\x18\x02 \x01(\x0b\x32\x1d.voicemesh.consent.v1.SubjectB\x06\xca\xf3\x18\x02\x08\x01R\x07subject\x12?\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.voicemesh.consent.v1.ChannelB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63hannel\x12?\n\x07purpose\x18\x04 \x01(\x0e\x32\x1d.voicemesh.consent.v1.PurposeB\x06\xca\xf3\x18\x02\x08\x01R\x07purpose\x12@\n\x05state\x18\x05 \x01(\x0e\x32\".voicemesh.consent.v1.ConsentStateB\x06\xca\xf3\x18\x02\x08\x01R\x05state\x12\x42\n\x08\x65vidence\x18\x06 \x01(\x0b\x32\x1e.voicemesh.consent.v1.EvidenceB\x06\xca\xf3\x18\x02\x08\x01R\x08\x65vidence\x12\x39\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12\x31\n\x0fidempotency_key\x18\x08 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x0eidempotencyKey\"T\n\x15RecordConsentResponse\x12;\n\x06record\x18\x01 \x01(\x0b\x32#.voicemesh.consent.v1.ConsentRecordR\x06record\"\xf7\x01\n\x19ListConsentHistoryRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12?\n\x07subject\x18\x02 \x01(\x0b\x32\x1d.voicemesh.consent.v1.SubjectB\x06\xca\xf3\x18\x02\x08\x01R\x07subject\x12*\n\tpage_size\x18\x03 \x01(\rB\r\xca\xf3\x18\t9\x00\x00\x00\x00\x00@\x8f@R\x08pageSize\x12&\n\npage_token\x18\x04 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\tpageToken\"\x83\x01\n\x1aListConsentHistoryResponse\x12=\n\x07records\x18\x01 \x03(\x0b\x32#.voicemesh.consent.v1.ConsentRecordR\x07records\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xed\x02\n\x15\x41\x64\x64SuppressionRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12?\n\x07subject\x18\x02 \x01(\x0b\x32\x1d.voicemesh.consent.v1.SubjectB\x06\xca\xf3\x18\x02\x08\x01R\x07subject\x12\x37\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.voicemesh.consent.v1.ChannelR\x07\x63hannel\x12%\n\x06reason\x18\x04 \x01(\tB\r\xca\xf3\x18\x05\x08\x01\x18\x80\x02\xd0\xf3\x18\x01R\x06reason\x12\x39\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12\x31\n\x0fidempotency_key\x18\x06 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x0eidempotencyKey\"]\n\x16\x41\x64\x64SuppressionResponse\x12\x43\n\x0bsuppression\x18\x01 \x01(\x0b\x32!.voicemesh.consent.v1.SuppressionR\x0bsuppression\"\xb9\x01\n\x18RemoveSuppressionRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12/\n\x0esuppression_id\x18\x02 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\rsuppressionId\x12%\n\x06reason\x18\x03 \x01(\tB\r\xca\xf3\x18\x05\x08\x01\x18\x80\x02\xd0\xf3\x18\x01R\x06reason\"\x1b\n\x19RemoveSuppressionResponse\"\xb4\x01\n\x17ListSuppressionsRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12*\n\tpage_size\x18\x02 \x01(\rB\r\xca\xf3\x18\t9\x00\x00\x00\x00\x00@\x8f@R\x08pageSize\x12&\n\npage_token\x18\x03 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\tpageToken\"\x89\x01\n\x18ListSuppressionsResponse\x12\x45\n\x0csuppressions\x18\x01 \x03(\x0b\x32!.voicemesh.consent.v1.SuppressionR\x0csuppressions\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x8c\x06\n\x0e\x43onsentService\x12Z\n\x07Monitor\x12$.voicemesh.consent.v1.MonitorRequest\x1a%.voicemesh.consent.v1.MonitorResponse(\x01\x30\x01\x12\x65\n\x0c\x43heckConsent\x12).voicemesh.consent.v1.CheckConsentRequest\x1a*.voicemesh.consent.v1.CheckConsentResponse\x12h\n\rRecordConsent\x12*.voicemesh.consent.v1.RecordConsentRequest\x1a+.voicemesh.consent.v1.RecordConsentResponse\x12w\n\x12ListConsentHistory\x12/.voicemesh.consent.v1.ListConsentHistoryRequest\x1a\x30.voicemesh.consent.v1.ListConsentHistoryResponse\x12k\n\x0e\x41\x64\x64Suppression\x12+.voicemesh.consent.v1.AddSuppressionRequest\x1a,.voicemesh.consent.v1.AddSuppressionResponse\x12t\n\x11RemoveSuppression\x12..voicemesh.consent.v1.RemoveSuppressionRequest\x1a/.voicemesh.consent.v1.RemoveSuppressionResponse\x12q\n\x10ListSuppressions\x12-.voicemesh.consent.v1.ListSuppressionsRequest\x1a..voicemesh.consent.v1.ListSuppressionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONSENTCHECK'].fields_by_name['channel']._serialized_options = b'\312\363\030\002\010\001'
   _globals['_CONSENTCHECK'].fields_by_name['purpose']._loaded_options = None
   _globals['_CONSENTCHECK'].fields_by_name['purpose']._serialized_options = b'\312\363\030\002\010\001'
+  _globals['_CONSENTCHECK'].fields_by_name['audio_offset']._loaded_options = None
+  _globals['_CONSENTCHECK'].fields_by_name['audio_offset']._serialized_options = b'\312\363\030\t1\000\000\000\000\000\000\000\000'
   _globals['_MONITORCONFIG'].fields_by_name['context']._loaded_options = None
   _globals['_MONITORCONFIG'].fields_by_name['context']._serialized_options = b'\312\363\030\002\010\001'
   _globals['_MONITORREQUEST'].oneofs_by_name['request']._loaded_options = None
@@ -79,7 +81,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADDSUPPRESSIONREQUEST'].fields_by_name['subject']._loaded_options = None
   _globals['_ADDSUPPRESSIONREQUEST'].fields_by_name['subject']._serialized_options = b'\312\363\030\002\010\001'
   _globals['_ADDSUPPRESSIONREQUEST'].fields_by_name['reason']._loaded_options = None
-  _globals['_ADDSUPPRESSIONREQUEST'].fields_by_name['reason']._serialized_options = b'\312\363\030\005\010\001\030\200\002'
+  _globals['_ADDSUPPRESSIONREQUEST'].fields_by_name['reason']._serialized_options = b'\312\363\030\005\010\001\030\200\002\320\363\030\001'
   _globals['_ADDSUPPRESSIONREQUEST'].fields_by_name['idempotency_key']._loaded_options = None
   _globals['_ADDSUPPRESSIONREQUEST'].fields_by_name['idempotency_key']._serialized_options = b'\312\363\030\004\010\001\030@'
   _globals['_REMOVESUPPRESSIONREQUEST'].fields_by_name['context']._loaded_options = None
@@ -87,7 +89,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REMOVESUPPRESSIONREQUEST'].fields_by_name['suppression_id']._loaded_options = None
   _globals['_REMOVESUPPRESSIONREQUEST'].fields_by_name['suppression_id']._serialized_options = b'\312\363\030\004\010\001\030@'
   _globals['_REMOVESUPPRESSIONREQUEST'].fields_by_name['reason']._loaded_options = None
-  _globals['_REMOVESUPPRESSIONREQUEST'].fields_by_name['reason']._serialized_options = b'\312\363\030\005\010\001\030\200\002'
+  _globals['_REMOVESUPPRESSIONREQUEST'].fields_by_name['reason']._serialized_options = b'\312\363\030\005\010\001\030\200\002\320\363\030\001'
   _globals['_LISTSUPPRESSIONSREQUEST'].fields_by_name['context']._loaded_options = None
   _globals['_LISTSUPPRESSIONSREQUEST'].fields_by_name['context']._serialized_options = b'\312\363\030\002\010\001'
   _globals['_LISTSUPPRESSIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -95,43 +97,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSUPPRESSIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTSUPPRESSIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\312\363\030\003\030\200\001'
   _globals['_CONSENTCHECK']._serialized_start=240
-  _globals['_CONSENTCHECK']._serialized_end=591
-  _globals['_MONITORCONFIG']._serialized_start=593
-  _globals['_MONITORCONFIG']._serialized_end=679
-  _globals['_ENDMONITOR']._serialized_start=681
-  _globals['_ENDMONITOR']._serialized_end=693
-  _globals['_MONITORREQUEST']._serialized_start=696
-  _globals['_MONITORREQUEST']._serialized_end=908
-  _globals['_CHECKDECIDED']._serialized_start=910
-  _globals['_CHECKDECIDED']._serialized_end=1011
-  _globals['_CONSENTREVOKED']._serialized_start=1013
-  _globals['_CONSENTREVOKED']._serialized_end=1116
-  _globals['_MONITORRESPONSE']._serialized_start=1119
-  _globals['_MONITORRESPONSE']._serialized_end=1368
-  _globals['_CHECKCONSENTREQUEST']._serialized_start=1371
-  _globals['_CHECKCONSENTREQUEST']._serialized_end=1529
-  _globals['_CHECKCONSENTRESPONSE']._serialized_start=1531
-  _globals['_CHECKCONSENTRESPONSE']._serialized_end=1613
-  _globals['_RECORDCONSENTREQUEST']._serialized_start=1616
-  _globals['_RECORDCONSENTREQUEST']._serialized_end=2148
-  _globals['_RECORDCONSENTRESPONSE']._serialized_start=2150
-  _globals['_RECORDCONSENTRESPONSE']._serialized_end=2234
-  _globals['_LISTCONSENTHISTORYREQUEST']._serialized_start=2237
-  _globals['_LISTCONSENTHISTORYREQUEST']._serialized_end=2484
-  _globals['_LISTCONSENTHISTORYRESPONSE']._serialized_start=2487
-  _globals['_LISTCONSENTHISTORYRESPONSE']._serialized_end=2618
-  _globals['_ADDSUPPRESSIONREQUEST']._serialized_start=2621
-  _globals['_ADDSUPPRESSIONREQUEST']._serialized_end=2982
-  _globals['_ADDSUPPRESSIONRESPONSE']._serialized_start=2984
-  _globals['_ADDSUPPRESSIONRESPONSE']._serialized_end=3077
-  _globals['_REMOVESUPPRESSIONREQUEST']._serialized_start=3080
-  _globals['_REMOVESUPPRESSIONREQUEST']._serialized_end=3261
-  _globals['_REMOVESUPPRESSIONRESPONSE']._serialized_start=3263
-  _globals['_REMOVESUPPRESSIONRESPONSE']._serialized_end=3290
-  _globals['_LISTSUPPRESSIONSREQUEST']._serialized_start=3293
-  _globals['_LISTSUPPRESSIONSREQUEST']._serialized_end=3473
-  _globals['_LISTSUPPRESSIONSRESPONSE']._serialized_start=3476
-  _globals['_LISTSUPPRESSIONSRESPONSE']._serialized_end=3613
-  _globals['_CONSENTSERVICE']._serialized_start=3616
-  _globals['_CONSENTSERVICE']._serialized_end=4396
+  _globals['_CONSENTCHECK']._serialized_end=606
+  _globals['_MONITORCONFIG']._serialized_start=608
+  _globals['_MONITORCONFIG']._serialized_end=694
+  _globals['_ENDMONITOR']._serialized_start=696
+  _globals['_ENDMONITOR']._serialized_end=708
+  _globals['_MONITORREQUEST']._serialized_start=711
+  _globals['_MONITORREQUEST']._serialized_end=923
+  _globals['_CHECKDECIDED']._serialized_start=925
+  _globals['_CHECKDECIDED']._serialized_end=1026
+  _globals['_CONSENTREVOKED']._serialized_start=1028
+  _globals['_CONSENTREVOKED']._serialized_end=1131
+  _globals['_MONITORRESPONSE']._serialized_start=1134
+  _globals['_MONITORRESPONSE']._serialized_end=1383
+  _globals['_CHECKCONSENTREQUEST']._serialized_start=1386
+  _globals['_CHECKCONSENTREQUEST']._serialized_end=1544
+  _globals['_CHECKCONSENTRESPONSE']._serialized_start=1546
+  _globals['_CHECKCONSENTRESPONSE']._serialized_end=1628
+  _globals['_RECORDCONSENTREQUEST']._serialized_start=1631
+  _globals['_RECORDCONSENTREQUEST']._serialized_end=2163
+  _globals['_RECORDCONSENTRESPONSE']._serialized_start=2165
+  _globals['_RECORDCONSENTRESPONSE']._serialized_end=2249
+  _globals['_LISTCONSENTHISTORYREQUEST']._serialized_start=2252
+  _globals['_LISTCONSENTHISTORYREQUEST']._serialized_end=2499
+  _globals['_LISTCONSENTHISTORYRESPONSE']._serialized_start=2502
+  _globals['_LISTCONSENTHISTORYRESPONSE']._serialized_end=2633
+  _globals['_ADDSUPPRESSIONREQUEST']._serialized_start=2636
+  _globals['_ADDSUPPRESSIONREQUEST']._serialized_end=3001
+  _globals['_ADDSUPPRESSIONRESPONSE']._serialized_start=3003
+  _globals['_ADDSUPPRESSIONRESPONSE']._serialized_end=3096
+  _globals['_REMOVESUPPRESSIONREQUEST']._serialized_start=3099
+  _globals['_REMOVESUPPRESSIONREQUEST']._serialized_end=3284
+  _globals['_REMOVESUPPRESSIONRESPONSE']._serialized_start=3286
+  _globals['_REMOVESUPPRESSIONRESPONSE']._serialized_end=3313
+  _globals['_LISTSUPPRESSIONSREQUEST']._serialized_start=3316
+  _globals['_LISTSUPPRESSIONSREQUEST']._serialized_end=3496
+  _globals['_LISTSUPPRESSIONSRESPONSE']._serialized_start=3499
+  _globals['_LISTSUPPRESSIONSRESPONSE']._serialized_end=3636
+  _globals['_CONSENTSERVICE']._serialized_start=3639
+  _globals['_CONSENTSERVICE']._serialized_end=4419
 # @@protoc_insertion_point(module_scope)

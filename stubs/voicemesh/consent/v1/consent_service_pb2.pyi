@@ -70,7 +70,9 @@ Global___ConsentCheck: _TypeAlias = ConsentCheck  # noqa: Y015
 
 @_typing.final
 class MonitorConfig(_message.Message):
-    """On whose behalf all checks of the stream are made."""
+    """On whose behalf all checks of the stream are made. May be sent again mid-stream to change what can change: the
+    context's language and time zone.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -120,7 +122,7 @@ class MonitorRequest(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def config(self) -> Global___MonitorConfig:
-        """First message."""
+        """First message; may be repeated to change the configuration."""
 
     @_builtins.property
     def check(self) -> Global___ConsentCheck:

@@ -29,23 +29,25 @@ from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_o
 from voicemesh.common.v1 import speech_pb2 as voicemesh_dot_common_dot_v1_dot_speech__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avoicemesh/crm/v1/crm.proto\x12\x10voicemesh.crm.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/options.proto\x1a voicemesh/common/v1/speech.proto\"\xc1\x03\n\x07\x43ontact\x12\x1d\n\ncontact_id\x18\x01 \x01(\tR\tcontactId\x12(\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\ncustomerId\x12.\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x0b\xca\xf3\x18\x03\x18\xc8\x01\xd0\xf3\x18\x01R\x0b\x64isplayName\x12\\\n\x06phones\x18\x04 \x03(\tBD\xca\xf3\x18<\x18\x14\"\x12\\+[1-9][0-9]{5,14}*$an E.164 number such as +15550123456\xd0\xf3\x18\x01R\x06phones\x12\x46\n\x06\x65mails\x18\x05 \x03(\tB.\xca\xf3\x18&\x18\x14\"\x0f[^@\\s]+@[^@\\s]+*\x11\x61n e-mail address\xd0\xf3\x18\x01R\x06\x65mails\x12\"\n\x08language\x18\x06 \x01(\tB\x06\xca\xf3\x18\x02\x18#R\x08language\x12\x1e\n\x06region\x18\x07 \x01(\tB\x06\xca\xf3\x18\x02\x18 R\x06region\x12\x18\n\x07version\x18\x08 \x01(\x04R\x07version\x12\x39\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tupdatedAt\"\xd4\x01\n\nContactKey\x12)\n\ncontact_id\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@H\x00R\tcontactId\x12,\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\t\xca\xf3\x18\x05\x08\x01\x18\x80\x01H\x00R\ncustomerId\x12^\n\x05phone\x18\x03 \x01(\tBF\xca\xf3\x18>\x08\x01\x18\x10\"\x12\\+[1-9][0-9]{5,14}*$an E.164 number such as +15550123456\xd0\xf3\x18\x01H\x00R\x05phoneB\r\n\x03key\x12\x06\xda\xf3\x18\x02\x08\x01\"m\n\x08OpenItem\x12\x1b\n\trecord_id\x18\x01 \x01(\tR\x08recordId\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1a\n\x05title\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x05title\x12\x14\n\x05state\x18\x04 \x01(\tR\x05state\"\xe3\x02\n\rCallerContext\x12\x33\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x19.voicemesh.crm.v1.ContactR\x07\x63ontact\x12/\n\x10last_interaction\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x0flastInteraction\x12J\n\x13last_interaction_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x11lastInteractionAt\x12\x39\n\nopen_items\x18\x04 \x03(\x0b\x32\x1a.voicemesh.crm.v1.OpenItemR\topenItems\x12\x1e\n\nsuppressed\x18\x05 \x01(\x08R\nsuppressed\x12/\n\x05\x61s_of\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04\x61sOf\x12\x14\n\x05stale\x18\x07 \x01(\x08R\x05stale\"\xea\x02\n\x08\x43\x61llFact\x12>\n\nidentified\x18\x01 \x01(\x0b\x32\x1c.voicemesh.crm.v1.ContactKeyH\x00R\nidentified\x12>\n\x06intent\x18\x02 \x01(\x0b\x32$.voicemesh.common.v1.IntentCandidateH\x00R\x06intent\x12/\n\x04slot\x18\x03 \x01(\x0b\x32\x19.voicemesh.common.v1.SlotH\x00R\x04slot\x12>\n\tsentiment\x18\x04 \x01(\x0b\x32\x1e.voicemesh.common.v1.SentimentH\x00R\tsentiment\x12\x1f\n\x07turn_id\x18\x05 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x06turnId\x12<\n\x0c\x61udio_offset\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffsetB\x0e\n\x04\x66\x61\x63t\x12\x06\xda\xf3\x18\x02\x08\x01\"\xfa\x04\n\x06Record\x12\x1b\n\trecord_id\x18\x01 \x01(\tR\x08recordId\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x33\n\x05state\x18\x03 \x01(\x0e\x32\x1d.voicemesh.crm.v1.RecordStateR\x05state\x12\x1d\n\ncontact_id\x18\x04 \x01(\tR\tcontactId\x12\x1a\n\x05title\x18\x05 \x01(\tB\x04\xd0\xf3\x18\x01R\x05title\x12\x42\n\x06\x66ields\x18\x06 \x03(\x0b\x32$.voicemesh.crm.v1.Record.FieldsEntryB\x04\xd0\xf3\x18\x01R\x06\x66ields\x12\x19\n\x08\x65vent_id\x18\x07 \x01(\tR\x07\x65ventId\x12\x1d\n\nsession_id\x18\x08 \x01(\tR\tsessionId\x12%\n\x0e\x63orrelation_id\x18\t \x01(\tR\rcorrelationId\x12\x1b\n\ttenant_id\x18\n \x01(\tR\x08tenantId\x12\x16\n\x06region\x18\x0b \x01(\tR\x06region\x12\x1a\n\x08language\x18\x0c \x01(\tR\x08language\x12\x39\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12#\n\nconfidence\x18\x0e \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12/\n\x05words\x18\x0f \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\x1a\x39\n\x0b\x46ieldsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\x42\r\n\x0b_confidence*\x93\x01\n\x0bRecordState\x12\x1c\n\x18RECORD_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RECORD_STATE_DRAFT\x10\x01\x12\x19\n\x15RECORD_STATE_REVIEWED\x10\x02\x12\x18\n\x14RECORD_STATE_APPLIED\x10\x03\x12\x19\n\x15RECORD_STATE_REJECTED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avoicemesh/crm/v1/crm.proto\x12\x10voicemesh.crm.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/options.proto\x1a voicemesh/common/v1/speech.proto\"\x97\x04\n\x07\x43ontact\x12%\n\ncontact_id\x18\x01 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\tcontactId\x12,\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x0b\xca\xf3\x18\x03\x18\x80\x01\xd0\xf3\x18\x01R\ncustomerId\x12.\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x0b\xca\xf3\x18\x03\x18\xc8\x01\xd0\xf3\x18\x01R\x0b\x64isplayName\x12`\n\x06phones\x18\x04 \x03(\tBH\xca\xf3\x18@\x18\x14\x42<\x10\x01\"\x12\\+[1-9][0-9]{5,14}*$an E.164 number such as +15550123456\xd0\xf3\x18\x01R\x06phones\x12M\n\x06\x65mails\x18\x05 \x03(\tB5\xca\xf3\x18-\x18\x14\x42)\x10\x01\x18\xc0\x02\"\x0f[^@\\s]+@[^@\\s]+*\x11\x61n e-mail address\xd0\xf3\x18\x01R\x06\x65mails\x12\x61\n\x08language\x18\x06 \x01(\tBE\xca\xf3\x18\x41\x18#\"![A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})**\x1a\x61 BCP 47 tag such as en-USR\x08language\x12\x1e\n\x06region\x18\x07 \x01(\tB\x06\xca\xf3\x18\x02\x18 R\x06region\x12\x18\n\x07version\x18\x08 \x01(\x04R\x07version\x12\x39\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tupdatedAt\"\xd8\x01\n\nContactKey\x12)\n\ncontact_id\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@H\x00R\tcontactId\x12\x30\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\r\xca\xf3\x18\x05\x08\x01\x18\x80\x01\xd0\xf3\x18\x01H\x00R\ncustomerId\x12^\n\x05phone\x18\x03 \x01(\tBF\xca\xf3\x18>\x08\x01\x18\x10\"\x12\\+[1-9][0-9]{5,14}*$an E.164 number such as +15550123456\xd0\xf3\x18\x01H\x00R\x05phoneB\r\n\x03key\x12\x06\xda\xf3\x18\x02\x08\x01\"m\n\x08OpenItem\x12\x1b\n\trecord_id\x18\x01 \x01(\tR\x08recordId\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1a\n\x05title\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x05title\x12\x14\n\x05state\x18\x04 \x01(\tR\x05state\"\x9e\x03\n\rCallerContext\x12\x33\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x19.voicemesh.crm.v1.ContactR\x07\x63ontact\x12/\n\x10last_interaction\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x0flastInteraction\x12J\n\x13last_interaction_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x11lastInteractionAt\x12\x39\n\nopen_items\x18\x04 \x03(\x0b\x32\x1a.voicemesh.crm.v1.OpenItemR\topenItems\x12\x1e\n\nsuppressed\x18\x05 \x01(\x08R\nsuppressed\x12/\n\x05\x61s_of\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04\x61sOf\x12\x14\n\x05stale\x18\x07 \x01(\x08R\x05stale\x12\x39\n\nlive_calls\x18\x08 \x03(\x0b\x32\x1a.voicemesh.crm.v1.LiveCallR\tliveCalls\"\xe3\x01\n\x08LiveCall\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12<\n\x06intent\x18\x02 \x01(\x0b\x32$.voicemesh.common.v1.IntentCandidateR\x06intent\x12<\n\tsentiment\x18\x03 \x01(\x0b\x32\x1e.voicemesh.common.v1.SentimentR\tsentiment\x12<\n\x0c\x61udio_offset\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffset\"\xf9\x02\n\x08\x43\x61llFact\x12>\n\nidentified\x18\x01 \x01(\x0b\x32\x1c.voicemesh.crm.v1.ContactKeyH\x00R\nidentified\x12>\n\x06intent\x18\x02 \x01(\x0b\x32$.voicemesh.common.v1.IntentCandidateH\x00R\x06intent\x12/\n\x04slot\x18\x03 \x01(\x0b\x32\x19.voicemesh.common.v1.SlotH\x00R\x04slot\x12>\n\tsentiment\x18\x04 \x01(\x0b\x32\x1e.voicemesh.common.v1.SentimentH\x00R\tsentiment\x12\x1f\n\x07turn_id\x18\x05 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x06turnId\x12K\n\x0c\x61udio_offset\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xca\xf3\x18\t1\x00\x00\x00\x00\x00\x00\x00\x00R\x0b\x61udioOffsetB\x0e\n\x04\x66\x61\x63t\x12\x06\xda\xf3\x18\x02\x08\x01\"\xfa\x04\n\x06Record\x12\x1b\n\trecord_id\x18\x01 \x01(\tR\x08recordId\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x33\n\x05state\x18\x03 \x01(\x0e\x32\x1d.voicemesh.crm.v1.RecordStateR\x05state\x12\x1d\n\ncontact_id\x18\x04 \x01(\tR\tcontactId\x12\x1a\n\x05title\x18\x05 \x01(\tB\x04\xd0\xf3\x18\x01R\x05title\x12\x42\n\x06\x66ields\x18\x06 \x03(\x0b\x32$.voicemesh.crm.v1.Record.FieldsEntryB\x04\xd0\xf3\x18\x01R\x06\x66ields\x12\x19\n\x08\x65vent_id\x18\x07 \x01(\tR\x07\x65ventId\x12\x1d\n\nsession_id\x18\x08 \x01(\tR\tsessionId\x12%\n\x0e\x63orrelation_id\x18\t \x01(\tR\rcorrelationId\x12\x1b\n\ttenant_id\x18\n \x01(\tR\x08tenantId\x12\x16\n\x06region\x18\x0b \x01(\tR\x06region\x12\x1a\n\x08language\x18\x0c \x01(\tR\x08language\x12\x39\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12#\n\nconfidence\x18\x0e \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12/\n\x05words\x18\x0f \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\x1a\x39\n\x0b\x46ieldsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\x42\r\n\x0b_confidence*\x93\x01\n\x0bRecordState\x12\x1c\n\x18RECORD_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RECORD_STATE_DRAFT\x10\x01\x12\x19\n\x15RECORD_STATE_REVIEWED\x10\x02\x12\x18\n\x14RECORD_STATE_APPLIED\x10\x03\x12\x19\n\x15RECORD_STATE_REJECTED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'voicemesh.crm.v1.crm_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CONTACT'].fields_by_name['contact_id']._loaded_options = None
+  _globals['_CONTACT'].fields_by_name['contact_id']._serialized_options = b'\312\363\030\002\030@'
   _globals['_CONTACT'].fields_by_name['customer_id']._loaded_options = None
-  _globals['_CONTACT'].fields_by_name['customer_id']._serialized_options = b'\312\363\030\003\030\200\001'
+  _globals['_CONTACT'].fields_by_name['customer_id']._serialized_options = b'\312\363\030\003\030\200\001\320\363\030\001'
   _globals['_CONTACT'].fields_by_name['display_name']._loaded_options = None
   _globals['_CONTACT'].fields_by_name['display_name']._serialized_options = b'\312\363\030\003\030\310\001\320\363\030\001'
   _globals['_CONTACT'].fields_by_name['phones']._loaded_options = None
-  _globals['_CONTACT'].fields_by_name['phones']._serialized_options = b'\312\363\030<\030\024\"\022\\+[1-9][0-9]{5,14}*$an E.164 number such as +15550123456\320\363\030\001'
+  _globals['_CONTACT'].fields_by_name['phones']._serialized_options = b'\312\363\030@\030\024B<\020\001\"\022\\+[1-9][0-9]{5,14}*$an E.164 number such as +15550123456\320\363\030\001'
   _globals['_CONTACT'].fields_by_name['emails']._loaded_options = None
-  _globals['_CONTACT'].fields_by_name['emails']._serialized_options = b'\312\363\030&\030\024\"\017[^@\\s]+@[^@\\s]+*\021an e-mail address\320\363\030\001'
+  _globals['_CONTACT'].fields_by_name['emails']._serialized_options = b'\312\363\030-\030\024B)\020\001\030\300\002\"\017[^@\\s]+@[^@\\s]+*\021an e-mail address\320\363\030\001'
   _globals['_CONTACT'].fields_by_name['language']._loaded_options = None
-  _globals['_CONTACT'].fields_by_name['language']._serialized_options = b'\312\363\030\002\030#'
+  _globals['_CONTACT'].fields_by_name['language']._serialized_options = b'\312\363\030A\030#\"![A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})**\032a BCP 47 tag such as en-US'
   _globals['_CONTACT'].fields_by_name['region']._loaded_options = None
   _globals['_CONTACT'].fields_by_name['region']._serialized_options = b'\312\363\030\002\030 '
   _globals['_CONTACTKEY'].oneofs_by_name['key']._loaded_options = None
@@ -53,7 +55,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTACTKEY'].fields_by_name['contact_id']._loaded_options = None
   _globals['_CONTACTKEY'].fields_by_name['contact_id']._serialized_options = b'\312\363\030\004\010\001\030@'
   _globals['_CONTACTKEY'].fields_by_name['customer_id']._loaded_options = None
-  _globals['_CONTACTKEY'].fields_by_name['customer_id']._serialized_options = b'\312\363\030\005\010\001\030\200\001'
+  _globals['_CONTACTKEY'].fields_by_name['customer_id']._serialized_options = b'\312\363\030\005\010\001\030\200\001\320\363\030\001'
   _globals['_CONTACTKEY'].fields_by_name['phone']._loaded_options = None
   _globals['_CONTACTKEY'].fields_by_name['phone']._serialized_options = b'\312\363\030>\010\001\030\020\"\022\\+[1-9][0-9]{5,14}*$an E.164 number such as +15550123456\320\363\030\001'
   _globals['_OPENITEM'].fields_by_name['title']._loaded_options = None
@@ -64,26 +66,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CALLFACT'].oneofs_by_name['fact']._serialized_options = b'\332\363\030\002\010\001'
   _globals['_CALLFACT'].fields_by_name['turn_id']._loaded_options = None
   _globals['_CALLFACT'].fields_by_name['turn_id']._serialized_options = b'\312\363\030\002\030@'
+  _globals['_CALLFACT'].fields_by_name['audio_offset']._loaded_options = None
+  _globals['_CALLFACT'].fields_by_name['audio_offset']._serialized_options = b'\312\363\030\t1\000\000\000\000\000\000\000\000'
   _globals['_RECORD_FIELDSENTRY']._loaded_options = None
   _globals['_RECORD_FIELDSENTRY']._serialized_options = b'8\001'
   _globals['_RECORD'].fields_by_name['title']._loaded_options = None
   _globals['_RECORD'].fields_by_name['title']._serialized_options = b'\320\363\030\001'
   _globals['_RECORD'].fields_by_name['fields']._loaded_options = None
   _globals['_RECORD'].fields_by_name['fields']._serialized_options = b'\320\363\030\001'
-  _globals['_RECORDSTATE']._serialized_start=2354
-  _globals['_RECORDSTATE']._serialized_end=2501
+  _globals['_RECORDSTATE']._serialized_start=2748
+  _globals['_RECORDSTATE']._serialized_end=2895
   _globals['_CONTACT']._serialized_start=216
-  _globals['_CONTACT']._serialized_end=665
-  _globals['_CONTACTKEY']._serialized_start=668
-  _globals['_CONTACTKEY']._serialized_end=880
-  _globals['_OPENITEM']._serialized_start=882
-  _globals['_OPENITEM']._serialized_end=991
-  _globals['_CALLERCONTEXT']._serialized_start=994
-  _globals['_CALLERCONTEXT']._serialized_end=1349
-  _globals['_CALLFACT']._serialized_start=1352
-  _globals['_CALLFACT']._serialized_end=1714
-  _globals['_RECORD']._serialized_start=1717
-  _globals['_RECORD']._serialized_end=2351
-  _globals['_RECORD_FIELDSENTRY']._serialized_start=2279
-  _globals['_RECORD_FIELDSENTRY']._serialized_end=2336
+  _globals['_CONTACT']._serialized_end=751
+  _globals['_CONTACTKEY']._serialized_start=754
+  _globals['_CONTACTKEY']._serialized_end=970
+  _globals['_OPENITEM']._serialized_start=972
+  _globals['_OPENITEM']._serialized_end=1081
+  _globals['_CALLERCONTEXT']._serialized_start=1084
+  _globals['_CALLERCONTEXT']._serialized_end=1498
+  _globals['_LIVECALL']._serialized_start=1501
+  _globals['_LIVECALL']._serialized_end=1728
+  _globals['_CALLFACT']._serialized_start=1731
+  _globals['_CALLFACT']._serialized_end=2108
+  _globals['_RECORD']._serialized_start=2111
+  _globals['_RECORD']._serialized_end=2745
+  _globals['_RECORD_FIELDSENTRY']._serialized_start=2673
+  _globals['_RECORD_FIELDSENTRY']._serialized_end=2730
 # @@protoc_insertion_point(module_scope)

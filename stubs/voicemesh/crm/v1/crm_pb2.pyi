@@ -88,7 +88,7 @@ class Contact(_message.Message):
 
     @_builtins.property
     def emails(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """E-mail addresses, the preferred one first."""
+        """E-mail addresses, the preferred one first; as long as RFC 5321 lets them be (64 + 1 + 255)."""
 
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
@@ -194,6 +194,7 @@ class CallerContext(_message.Message):
     SUPPRESSED_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     STALE_FIELD_NUMBER: _builtins.int
+    LIVE_CALLS_FIELD_NUMBER: _builtins.int
     last_interaction: _builtins.str
     """What the last conversation was about, in a sentence."""
     suppressed: _builtins.bool
@@ -216,6 +217,12 @@ class CallerContext(_message.Message):
     def as_of(self) -> _timestamp_pb2.Timestamp:
         """When this was read from the store."""
 
+    @_builtins.property
+    def live_calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___LiveCall]:
+        """The contact's calls in progress that this instance of the gateway accompanies, as they stood when this was sent.
+        What is learned in a call does not by itself cause an update.
+        """
+
     def __init__(
         self,
         *,
@@ -226,19 +233,61 @@ class CallerContext(_message.Message):
         suppressed: _builtins.bool = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         stale: _builtins.bool = ...,
+        live_calls: _abc.Iterable[Global___LiveCall] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "contact", b"contact", "last_interaction_at", b"last_interaction_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "contact", b"contact", "last_interaction", b"last_interaction", "last_interaction_at", b"last_interaction_at", "open_items", b"open_items", "stale", b"stale", "suppressed", b"suppressed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "contact", b"contact", "last_interaction", b"last_interaction", "last_interaction_at", b"last_interaction_at", "live_calls", b"live_calls", "open_items", b"open_items", "stale", b"stale", "suppressed", b"suppressed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CallerContext: _TypeAlias = CallerContext  # noqa: Y015
 
 @_typing.final
+class LiveCall(_message.Message):
+    """What a call in progress has learned so far."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    INTENT_FIELD_NUMBER: _builtins.int
+    SENTIMENT_FIELD_NUMBER: _builtins.int
+    AUDIO_OFFSET_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The call's session."""
+    @_builtins.property
+    def intent(self) -> _speech_pb2.IntentCandidate:
+        """What the caller wanted last; unset: nothing yet."""
+
+    @_builtins.property
+    def sentiment(self) -> _speech_pb2.Sentiment:
+        """How the caller felt last; unset: not known."""
+
+    @_builtins.property
+    def audio_offset(self) -> _duration_pb2.Duration:
+        """Where in the call the last of it was learned, on the audio clock; unset: not known."""
+
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        intent: _speech_pb2.IntentCandidate | None = ...,
+        sentiment: _speech_pb2.Sentiment | None = ...,
+        audio_offset: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio_offset", b"audio_offset", "intent", b"intent", "sentiment", b"sentiment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_offset", b"audio_offset", "intent", b"intent", "sentiment", b"sentiment", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiveCall: _TypeAlias = LiveCall  # noqa: Y015
+
+@_typing.final
 class CallFact(_message.Message):
-    """Something the conversation learned, as it learns it; helps the gateway to have the right context ready. Facts
-    change no record: that is the events' work.
+    """Something the conversation learned, as it learns it. A name of the caller (`identified`, a telephone number in
+    `slot`) brings the right context; `intent` and `sentiment` are shown in the contact's `live_calls`. Facts change no
+    record: that is the events' work.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -366,7 +415,10 @@ class Record(_message.Message):
 
     @_builtins.property
     def words(self) -> _containers.RepeatedCompositeFieldContainer[_audio_pb2.Word]:
-        """Where its words lie in the call, where it was made from speech."""
+        """Where its words lie in the call, where it was made from speech. Set by gateways that get the words' places with
+        the event: the events of voicemesh.events.v1 carry a transcript's reference only, so records made of them leave
+        it empty.
+        """
 
     def __init__(
         self,

@@ -23,7 +23,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class CallSessionStart(_message.Message):
-    """Begins the accompaniment of a call."""
+    """Begins the accompaniment of a call. May be sent again mid-stream to change what can change: the context's language
+    and time zone; who the caller is, is told by a fact.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -79,7 +81,7 @@ class CallSessionRequest(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def start(self) -> Global___CallSessionStart:
-        """First message."""
+        """First message; may be repeated to change the language."""
 
     @_builtins.property
     def fact(self) -> _crm_pb2.CallFact:

@@ -121,9 +121,7 @@ class StartSession(_message.Message):
     flow: _builtins.str
     """The flow to begin with; empty: the domain's own."""
     acknowledges_playback: _builtins.bool
-    """Whether the client acknowledges playback with PlaybackProgress; if not, audio counts as heard when its
-    time has passed.
-    """
+    """Whether the client sends PlaybackProgress; if not, audio counts as heard when its time has passed."""
     @_builtins.property
     def context(self) -> _context_pb2.RequestContext:
         """On whose behalf, where, in which language. Its session id is chosen by the server."""
@@ -475,7 +473,7 @@ class CallerTranscript(_message.Message):
     confidence: _builtins.float
     """The probability that it is right, 0 to 1; absent when unknown."""
     stability: _builtins.float
-    """The probability that it will not change, 0 to 1; absent when unknown."""
+    """The probability that it will not change, 0 to 1; absent when unknown. An estimate, see asr.v1.Transcript."""
     @_builtins.property
     def words(self) -> _containers.RepeatedCompositeFieldContainer[_audio_pb2.Word]:
         """Its words; partial transcripts may leave them out."""

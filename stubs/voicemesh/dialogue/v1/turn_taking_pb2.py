@@ -26,19 +26,27 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'voicemesh/dialogue/v1/turn_taking.proto\x12\x15voicemesh.dialogue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!voicemesh/common/v1/options.proto\"\xe7\x02\n\nTurnTaking\x12@\n\x0eshortest_pause\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\rshortestPause\x12>\n\rlongest_pause\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0clongestPause\x12P\n\x17\x62\x61rge_in_while_speaking\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x14\x62\x61rgeInWhileSpeaking\x12P\n\x17\x62\x61rge_in_while_thinking\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x14\x62\x61rgeInWhileThinking\x12#\n\x0bno_barge_in\x18\x05 \x01(\x08H\x00R\tnoBargeIn\x88\x01\x01\x42\x0e\n\x0c_no_barge_in\"1\n\x0eResumePlayback\x12\x1f\n\x07turn_id\x18\x01 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x06turnId\"\x85\x03\n\x0bTurnLatency\x12;\n\x0b\x65ndpointing\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x65ndpointing\x12?\n\rtranscription\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\rtranscription\x12?\n\runderstanding\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\runderstanding\x12\x31\n\x06policy\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06policy\x12\x37\n\tsynthesis\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\tsynthesis\x12/\n\x05total\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05total\x12\x1a\n\x08prepared\x18\x07 \x01(\x08R\x08preparedb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'voicemesh/dialogue/v1/turn_taking.proto\x12\x15voicemesh.dialogue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!voicemesh/common/v1/options.proto\"\xc7\x03\n\nTurnTaking\x12X\n\x0eshortest_pause\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x00\x00\x00\x00\x00N@R\rshortestPause\x12V\n\rlongest_pause\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x00\x00\x00\x00\x00N@R\x0clongestPause\x12h\n\x17\x62\x61rge_in_while_speaking\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x00\x00\x00\x00\x00N@R\x14\x62\x61rgeInWhileSpeaking\x12h\n\x17\x62\x61rge_in_while_thinking\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x00\x00\x00\x00\x00N@R\x14\x62\x61rgeInWhileThinking\x12#\n\x0bno_barge_in\x18\x05 \x01(\x08H\x00R\tnoBargeIn\x88\x01\x01\x42\x0e\n\x0c_no_barge_in\"1\n\x0eResumePlayback\x12\x1f\n\x07turn_id\x18\x01 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x06turnId\"\x85\x03\n\x0bTurnLatency\x12;\n\x0b\x65ndpointing\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x65ndpointing\x12?\n\rtranscription\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\rtranscription\x12?\n\runderstanding\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\runderstanding\x12\x31\n\x06policy\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06policy\x12\x37\n\tsynthesis\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\tsynthesis\x12/\n\x05total\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05total\x12\x1a\n\x08prepared\x18\x07 \x01(\x08R\x08preparedb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'voicemesh.dialogue.v1.turn_taking_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_TURNTAKING'].fields_by_name['shortest_pause']._loaded_options = None
+  _globals['_TURNTAKING'].fields_by_name['shortest_pause']._serialized_options = b'\312\363\030\0221\000\000\000\000\000\000\000\0009\000\000\000\000\000\000N@'
+  _globals['_TURNTAKING'].fields_by_name['longest_pause']._loaded_options = None
+  _globals['_TURNTAKING'].fields_by_name['longest_pause']._serialized_options = b'\312\363\030\0221\000\000\000\000\000\000\000\0009\000\000\000\000\000\000N@'
+  _globals['_TURNTAKING'].fields_by_name['barge_in_while_speaking']._loaded_options = None
+  _globals['_TURNTAKING'].fields_by_name['barge_in_while_speaking']._serialized_options = b'\312\363\030\0221\000\000\000\000\000\000\000\0009\000\000\000\000\000\000N@'
+  _globals['_TURNTAKING'].fields_by_name['barge_in_while_thinking']._loaded_options = None
+  _globals['_TURNTAKING'].fields_by_name['barge_in_while_thinking']._serialized_options = b'\312\363\030\0221\000\000\000\000\000\000\000\0009\000\000\000\000\000\000N@'
   _globals['_RESUMEPLAYBACK'].fields_by_name['turn_id']._loaded_options = None
   _globals['_RESUMEPLAYBACK'].fields_by_name['turn_id']._serialized_options = b'\312\363\030\002\030@'
   _globals['_TURNTAKING']._serialized_start=134
-  _globals['_TURNTAKING']._serialized_end=493
-  _globals['_RESUMEPLAYBACK']._serialized_start=495
-  _globals['_RESUMEPLAYBACK']._serialized_end=544
-  _globals['_TURNLATENCY']._serialized_start=547
-  _globals['_TURNLATENCY']._serialized_end=936
+  _globals['_TURNTAKING']._serialized_end=589
+  _globals['_RESUMEPLAYBACK']._serialized_start=591
+  _globals['_RESUMEPLAYBACK']._serialized_end=640
+  _globals['_TURNLATENCY']._serialized_start=643
+  _globals['_TURNLATENCY']._serialized_end=1032
 # @@protoc_insertion_point(module_scope)

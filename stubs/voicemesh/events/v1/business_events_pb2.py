@@ -27,37 +27,53 @@ from voicemesh.common.v1 import speech_pb2 as voicemesh_dot_common_dot_v1_dot_sp
 from voicemesh.events.v1 import event_pb2 as voicemesh_dot_events_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)voicemesh/events/v1/business_events.proto\x12\x13voicemesh.events.v1\x1a!voicemesh/common/v1/options.proto\x1a voicemesh/common/v1/speech.proto\x1a\x1fvoicemesh/events/v1/event.proto\"\xe3\x01\n\x14\x41ppointmentRequested\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x18\n\x07service\x18\x02 \x01(\tR\x07service\x12\x12\n\x04\x64\x61te\x18\x03 \x01(\tR\x04\x64\x61te\x12\x12\n\x04time\x18\x04 \x01(\tR\x04time\x12\x1b\n\ttime_zone\x18\x05 \x01(\tR\x08timeZone\x12/\n\x05slots\x18\x06 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\"\xcb\x01\n\x16\x41ppointmentRescheduled\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x12\n\x04\x64\x61te\x18\x02 \x01(\tR\x04\x64\x61te\x12\x12\n\x04time\x18\x03 \x01(\tR\x04time\x12\x1b\n\ttime_zone\x18\x04 \x01(\tR\x08timeZone\x12/\n\x05slots\x18\x05 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\"\x84\x01\n\x14\x41ppointmentCancelled\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12/\n\x05slots\x18\x02 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\"\xe6\x01\n\x0f\x43omplaintLogged\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x1a\n\x08\x63\x61tegory\x18\x02 \x01(\tR\x08\x63\x61tegory\x12!\n\x0corder_number\x18\x03 \x01(\tR\x0borderNumber\x12&\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x01R\x0b\x64\x65scription\x12/\n\x05slots\x18\x05 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\"\xa0\x01\n\rOrderInquired\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12!\n\x0corder_number\x18\x02 \x01(\tR\x0borderNumber\x12/\n\x05slots\x18\x03 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\"\xc0\x01\n\x0fReturnRequested\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12!\n\x0corder_number\x18\x02 \x01(\tR\x0borderNumber\x12\x1c\n\x06reason\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x06reason\x12/\n\x05slots\x18\x04 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\"h\n\x11HandoverRequested\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\"h\n\x0fOptOutRequested\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x18\n\x07\x63hannel\x18\x02 \x01(\tR\x07\x63hannel\"\xb8\x01\n\x10\x43onsentWithdrawn\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x1b\n\trecord_id\x18\x02 \x01(\tR\x08recordId\x12\x18\n\x07\x63hannel\x18\x03 \x01(\tR\x07\x63hannel\x12\x18\n\x07purpose\x18\x04 \x01(\tR\x07purpose\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\"\x9e\x01\n\x0e\x43onsentGranted\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x1b\n\trecord_id\x18\x02 \x01(\tR\x08recordId\x12\x18\n\x07\x63hannel\x18\x03 \x01(\tR\x07\x63hannel\x12\x18\n\x07purpose\x18\x04 \x01(\tR\x07purpose\"\xbd\x01\n\rRecordWritten\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x12\n\x04kind\x18\x03 \x01(\tR\x04kind\x12\x1b\n\trecord_id\x18\x04 \x01(\tR\x08recordId\x12&\n\x0fsource_event_id\x18\x05 \x01(\tR\rsourceEventIdb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)voicemesh/events/v1/business_events.proto\x12\x13voicemesh.events.v1\x1a!voicemesh/common/v1/options.proto\x1a voicemesh/common/v1/speech.proto\x1a\x1fvoicemesh/events/v1/event.proto\"\xf5\x01\n\x14\x41ppointmentRequested\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x1e\n\x07service\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x07service\x12\x18\n\x04\x64\x61te\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x04\x64\x61te\x12\x18\n\x04time\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x01R\x04time\x12\x1b\n\ttime_zone\x18\x05 \x01(\tR\x08timeZone\x12/\n\x05slots\x18\x06 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\"\xd7\x01\n\x16\x41ppointmentRescheduled\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x18\n\x04\x64\x61te\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x04\x64\x61te\x12\x18\n\x04time\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x04time\x12\x1b\n\ttime_zone\x18\x04 \x01(\tR\x08timeZone\x12/\n\x05slots\x18\x05 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\"\x84\x01\n\x14\x41ppointmentCancelled\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12/\n\x05slots\x18\x02 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\"\xec\x01\n\x0f\x43omplaintLogged\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x1a\n\x08\x63\x61tegory\x18\x02 \x01(\tR\x08\x63\x61tegory\x12\'\n\x0corder_number\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x0borderNumber\x12&\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x01R\x0b\x64\x65scription\x12/\n\x05slots\x18\x05 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\"\xa6\x01\n\rOrderInquired\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\'\n\x0corder_number\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x0borderNumber\x12/\n\x05slots\x18\x03 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\"\xc6\x01\n\x0fReturnRequested\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\'\n\x0corder_number\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x0borderNumber\x12\x1c\n\x06reason\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x06reason\x12/\n\x05slots\x18\x04 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\"h\n\x11HandoverRequested\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\"h\n\x0fOptOutRequested\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x18\n\x07\x63hannel\x18\x02 \x01(\tR\x07\x63hannel\"\xb8\x01\n\x10\x43onsentWithdrawn\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x1b\n\trecord_id\x18\x02 \x01(\tR\x08recordId\x12\x18\n\x07\x63hannel\x18\x03 \x01(\tR\x07\x63hannel\x12\x18\n\x07purpose\x18\x04 \x01(\tR\x07purpose\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\"\x9e\x01\n\x0e\x43onsentGranted\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x1b\n\trecord_id\x18\x02 \x01(\tR\x08recordId\x12\x18\n\x07\x63hannel\x18\x03 \x01(\tR\x07\x63hannel\x12\x18\n\x07purpose\x18\x04 \x01(\tR\x07purpose\"\xbd\x01\n\rRecordWritten\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x12\n\x04kind\x18\x03 \x01(\tR\x04kind\x12\x1b\n\trecord_id\x18\x04 \x01(\tR\x08recordId\x12&\n\x0fsource_event_id\x18\x05 \x01(\tR\rsourceEventIdb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'voicemesh.events.v1.business_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_APPOINTMENTREQUESTED'].fields_by_name['service']._loaded_options = None
+  _globals['_APPOINTMENTREQUESTED'].fields_by_name['service']._serialized_options = b'\320\363\030\001'
+  _globals['_APPOINTMENTREQUESTED'].fields_by_name['date']._loaded_options = None
+  _globals['_APPOINTMENTREQUESTED'].fields_by_name['date']._serialized_options = b'\320\363\030\001'
+  _globals['_APPOINTMENTREQUESTED'].fields_by_name['time']._loaded_options = None
+  _globals['_APPOINTMENTREQUESTED'].fields_by_name['time']._serialized_options = b'\320\363\030\001'
+  _globals['_APPOINTMENTRESCHEDULED'].fields_by_name['date']._loaded_options = None
+  _globals['_APPOINTMENTRESCHEDULED'].fields_by_name['date']._serialized_options = b'\320\363\030\001'
+  _globals['_APPOINTMENTRESCHEDULED'].fields_by_name['time']._loaded_options = None
+  _globals['_APPOINTMENTRESCHEDULED'].fields_by_name['time']._serialized_options = b'\320\363\030\001'
+  _globals['_COMPLAINTLOGGED'].fields_by_name['order_number']._loaded_options = None
+  _globals['_COMPLAINTLOGGED'].fields_by_name['order_number']._serialized_options = b'\320\363\030\001'
   _globals['_COMPLAINTLOGGED'].fields_by_name['description']._loaded_options = None
   _globals['_COMPLAINTLOGGED'].fields_by_name['description']._serialized_options = b'\320\363\030\001'
+  _globals['_ORDERINQUIRED'].fields_by_name['order_number']._loaded_options = None
+  _globals['_ORDERINQUIRED'].fields_by_name['order_number']._serialized_options = b'\320\363\030\001'
+  _globals['_RETURNREQUESTED'].fields_by_name['order_number']._loaded_options = None
+  _globals['_RETURNREQUESTED'].fields_by_name['order_number']._serialized_options = b'\320\363\030\001'
   _globals['_RETURNREQUESTED'].fields_by_name['reason']._loaded_options = None
   _globals['_RETURNREQUESTED'].fields_by_name['reason']._serialized_options = b'\320\363\030\001'
   _globals['_APPOINTMENTREQUESTED']._serialized_start=169
-  _globals['_APPOINTMENTREQUESTED']._serialized_end=396
-  _globals['_APPOINTMENTRESCHEDULED']._serialized_start=399
-  _globals['_APPOINTMENTRESCHEDULED']._serialized_end=602
-  _globals['_APPOINTMENTCANCELLED']._serialized_start=605
-  _globals['_APPOINTMENTCANCELLED']._serialized_end=737
-  _globals['_COMPLAINTLOGGED']._serialized_start=740
-  _globals['_COMPLAINTLOGGED']._serialized_end=970
-  _globals['_ORDERINQUIRED']._serialized_start=973
-  _globals['_ORDERINQUIRED']._serialized_end=1133
-  _globals['_RETURNREQUESTED']._serialized_start=1136
-  _globals['_RETURNREQUESTED']._serialized_end=1328
-  _globals['_HANDOVERREQUESTED']._serialized_start=1330
-  _globals['_HANDOVERREQUESTED']._serialized_end=1434
-  _globals['_OPTOUTREQUESTED']._serialized_start=1436
-  _globals['_OPTOUTREQUESTED']._serialized_end=1540
-  _globals['_CONSENTWITHDRAWN']._serialized_start=1543
-  _globals['_CONSENTWITHDRAWN']._serialized_end=1727
-  _globals['_CONSENTGRANTED']._serialized_start=1730
-  _globals['_CONSENTGRANTED']._serialized_end=1888
-  _globals['_RECORDWRITTEN']._serialized_start=1891
-  _globals['_RECORDWRITTEN']._serialized_end=2080
+  _globals['_APPOINTMENTREQUESTED']._serialized_end=414
+  _globals['_APPOINTMENTRESCHEDULED']._serialized_start=417
+  _globals['_APPOINTMENTRESCHEDULED']._serialized_end=632
+  _globals['_APPOINTMENTCANCELLED']._serialized_start=635
+  _globals['_APPOINTMENTCANCELLED']._serialized_end=767
+  _globals['_COMPLAINTLOGGED']._serialized_start=770
+  _globals['_COMPLAINTLOGGED']._serialized_end=1006
+  _globals['_ORDERINQUIRED']._serialized_start=1009
+  _globals['_ORDERINQUIRED']._serialized_end=1175
+  _globals['_RETURNREQUESTED']._serialized_start=1178
+  _globals['_RETURNREQUESTED']._serialized_end=1376
+  _globals['_HANDOVERREQUESTED']._serialized_start=1378
+  _globals['_HANDOVERREQUESTED']._serialized_end=1482
+  _globals['_OPTOUTREQUESTED']._serialized_start=1484
+  _globals['_OPTOUTREQUESTED']._serialized_end=1588
+  _globals['_CONSENTWITHDRAWN']._serialized_start=1591
+  _globals['_CONSENTWITHDRAWN']._serialized_end=1775
+  _globals['_CONSENTGRANTED']._serialized_start=1778
+  _globals['_CONSENTGRANTED']._serialized_end=1936
+  _globals['_RECORDWRITTEN']._serialized_start=1939
+  _globals['_RECORDWRITTEN']._serialized_end=2128
 # @@protoc_insertion_point(module_scope)

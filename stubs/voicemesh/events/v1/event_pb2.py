@@ -28,13 +28,15 @@ from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_o
 from voicemesh.common.v1 import speech_pb2 as voicemesh_dot_common_dot_v1_dot_speech__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoicemesh/events/v1/event.proto\x12\x13voicemesh.events.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicemesh/common/v1/options.proto\x1a voicemesh/common/v1/speech.proto\"\x84\x04\n\x0c\x45ventContext\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\tR\x07\x65ventId\x12;\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\noccurredAt\x12\x1b\n\ttenant_id\x18\x03 \x01(\tR\x08tenantId\x12\x16\n\x06region\x18\x04 \x01(\tR\x06region\x12%\n\x0e\x63orrelation_id\x18\x05 \x01(\tR\rcorrelationId\x12\x1a\n\x08language\x18\x06 \x01(\tR\x08language\x12\x1d\n\nsession_id\x18\x07 \x01(\tR\tsessionId\x12\x17\n\x07turn_id\x18\x08 \x01(\tR\x06turnId\x12<\n\x0c\x61udio_offset\x18\t \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffset\x12\x36\n\x07speaker\x18\n \x01(\x0e\x32\x1c.voicemesh.common.v1.SpeakerR\x07speaker\x12#\n\nconfidence\x18\x0b \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12\x42\n\x08\x63ustomer\x18\x0c \x01(\x0b\x32&.voicemesh.events.v1.CustomerReferenceR\x08\x63ustomerB\r\n\x0b_confidence\"\x89\x01\n\x11\x43ustomerReference\x12\x1d\n\ncontact_id\x18\x01 \x01(\tR\tcontactId\x12\x1f\n\x0b\x63ustomer_id\x18\x02 \x01(\tR\ncustomerId\x12\x1a\n\x05phone\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x05phone\x12\x18\n\x04name\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x01R\x04nameb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoicemesh/events/v1/event.proto\x12\x13voicemesh.events.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicemesh/common/v1/options.proto\x1a voicemesh/common/v1/speech.proto\"\x84\x04\n\x0c\x45ventContext\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\tR\x07\x65ventId\x12;\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\noccurredAt\x12\x1b\n\ttenant_id\x18\x03 \x01(\tR\x08tenantId\x12\x16\n\x06region\x18\x04 \x01(\tR\x06region\x12%\n\x0e\x63orrelation_id\x18\x05 \x01(\tR\rcorrelationId\x12\x1a\n\x08language\x18\x06 \x01(\tR\x08language\x12\x1d\n\nsession_id\x18\x07 \x01(\tR\tsessionId\x12\x17\n\x07turn_id\x18\x08 \x01(\tR\x06turnId\x12<\n\x0c\x61udio_offset\x18\t \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffset\x12\x36\n\x07speaker\x18\n \x01(\x0e\x32\x1c.voicemesh.common.v1.SpeakerR\x07speaker\x12#\n\nconfidence\x18\x0b \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12\x42\n\x08\x63ustomer\x18\x0c \x01(\x0b\x32&.voicemesh.events.v1.CustomerReferenceR\x08\x63ustomerB\r\n\x0b_confidence\"\x8f\x01\n\x11\x43ustomerReference\x12\x1d\n\ncontact_id\x18\x01 \x01(\tR\tcontactId\x12%\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\ncustomerId\x12\x1a\n\x05phone\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x05phone\x12\x18\n\x04name\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x01R\x04nameb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'voicemesh.events.v1.event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CUSTOMERREFERENCE'].fields_by_name['customer_id']._loaded_options = None
+  _globals['_CUSTOMERREFERENCE'].fields_by_name['customer_id']._serialized_options = b'\320\363\030\001'
   _globals['_CUSTOMERREFERENCE'].fields_by_name['phone']._loaded_options = None
   _globals['_CUSTOMERREFERENCE'].fields_by_name['phone']._serialized_options = b'\320\363\030\001'
   _globals['_CUSTOMERREFERENCE'].fields_by_name['name']._loaded_options = None
@@ -42,5 +44,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTCONTEXT']._serialized_start=191
   _globals['_EVENTCONTEXT']._serialized_end=707
   _globals['_CUSTOMERREFERENCE']._serialized_start=710
-  _globals['_CUSTOMERREFERENCE']._serialized_end=847
+  _globals['_CUSTOMERREFERENCE']._serialized_end=853
 # @@protoc_insertion_point(module_scope)

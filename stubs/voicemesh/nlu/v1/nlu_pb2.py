@@ -30,7 +30,7 @@ from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_o
 from voicemesh.common.v1 import speech_pb2 as voicemesh_dot_common_dot_v1_dot_speech__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avoicemesh/nlu/v1/nlu.proto\x12\x10voicemesh.nlu.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\x1a voicemesh/common/v1/speech.proto\"Z\n\x0b\x45xpectation\x12 \n\x07intents\x18\x01 \x03(\tB\x06\xca\xf3\x18\x02\x18\x64R\x07intents\x12)\n\x0c\x65ntity_types\x18\x02 \x03(\tB\x06\xca\xf3\x18\x02\x18\x64R\x0b\x65ntityTypes\"\xfa\x01\n\x0bParseConfig\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12 \n\x06\x64omain\x18\x02 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x06\x64omain\x12?\n\x0b\x65xpectation\x18\x03 \x01(\x0b\x32\x1d.voicemesh.nlu.v1.ExpectationR\x0b\x65xpectation\x12\x41\n\x0ereference_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rreferenceTime\"\xbd\x01\n\nHypothesis\x12\x18\n\x02id\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x02id\x12\x1f\n\x07turn_id\x18\x02 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x06turnId\x12\x1f\n\x04text\x18\x03 \x01(\tB\x0b\xca\xf3\x18\x03\x18\x90N\xd0\xf3\x18\x01R\x04text\x12\x38\n\x05words\x18\x04 \x03(\x0b\x32\x19.voicemesh.common.v1.WordB\x07\xca\xf3\x18\x03\x18\xd0\x0fR\x05words\x12\x19\n\x08is_final\x18\x05 \x01(\x08R\x07isFinal\"\xb6\x02\n\x05Parse\x12>\n\x07intents\x18\x01 \x03(\x0b\x32$.voicemesh.common.v1.IntentCandidateR\x07intents\x12 \n\x0cout_of_scope\x18\x02 \x01(\x08R\noutOfScope\x12\x37\n\x08\x65ntities\x18\x03 \x03(\x0b\x32\x1b.voicemesh.common.v1.EntityR\x08\x65ntities\x12<\n\tsentiment\x18\x04 \x01(\x0b\x32\x1e.voicemesh.common.v1.SentimentR\tsentiment\x12\x16\n\x06\x65ngine\x18\x05 \x01(\tR\x06\x65ngine\x12<\n\x0c\x63ompute_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x63omputeTime\"w\n\x06\x44omain\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n\tlanguages\x18\x02 \x03(\tR\tlanguages\x12\x18\n\x07intents\x18\x03 \x03(\tR\x07intents\x12!\n\x0c\x65ntity_types\x18\x04 \x03(\tR\x0b\x65ntityTypesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avoicemesh/nlu/v1/nlu.proto\x12\x10voicemesh.nlu.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\x1a voicemesh/common/v1/speech.proto\"g\n\x0b\x45xpectation\x12\'\n\x07intents\x18\x01 \x03(\tB\r\xca\xf3\x18\t\x18\x64\x42\x05\x10\x01\x18\x80\x01R\x07intents\x12/\n\x0c\x65ntity_types\x18\x02 \x03(\tB\x0c\xca\xf3\x18\x08\x18\x64\x42\x04\x10\x01\x18@R\x0b\x65ntityTypes\"\x92\x02\n\x0bParseConfig\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12 \n\x06\x64omain\x18\x02 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x06\x64omain\x12?\n\x0b\x65xpectation\x18\x03 \x01(\x0b\x32\x1d.voicemesh.nlu.v1.ExpectationR\x0b\x65xpectation\x12Y\n\x0ereference_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x80\xff\x9er\xd4IBR\rreferenceTime\"\xbd\x01\n\nHypothesis\x12\x18\n\x02id\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x02id\x12\x1f\n\x07turn_id\x18\x02 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x06turnId\x12\x1f\n\x04text\x18\x03 \x01(\tB\x0b\xca\xf3\x18\x03\x18\x90N\xd0\xf3\x18\x01R\x04text\x12\x38\n\x05words\x18\x04 \x03(\x0b\x32\x19.voicemesh.common.v1.WordB\x07\xca\xf3\x18\x03\x18\xd0\x0fR\x05words\x12\x19\n\x08is_final\x18\x05 \x01(\x08R\x07isFinal\"\xb6\x02\n\x05Parse\x12>\n\x07intents\x18\x01 \x03(\x0b\x32$.voicemesh.common.v1.IntentCandidateR\x07intents\x12 \n\x0cout_of_scope\x18\x02 \x01(\x08R\noutOfScope\x12\x37\n\x08\x65ntities\x18\x03 \x03(\x0b\x32\x1b.voicemesh.common.v1.EntityR\x08\x65ntities\x12<\n\tsentiment\x18\x04 \x01(\x0b\x32\x1e.voicemesh.common.v1.SentimentR\tsentiment\x12\x16\n\x06\x65ngine\x18\x05 \x01(\tR\x06\x65ngine\x12<\n\x0c\x63ompute_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x63omputeTime\"w\n\x06\x44omain\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n\tlanguages\x18\x02 \x03(\tR\tlanguages\x12\x18\n\x07intents\x18\x03 \x03(\tR\x07intents\x12!\n\x0c\x65ntity_types\x18\x04 \x03(\tR\x0b\x65ntityTypesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,13 +38,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'voicemesh.nlu.v1.nlu_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXPECTATION'].fields_by_name['intents']._loaded_options = None
-  _globals['_EXPECTATION'].fields_by_name['intents']._serialized_options = b'\312\363\030\002\030d'
+  _globals['_EXPECTATION'].fields_by_name['intents']._serialized_options = b'\312\363\030\t\030dB\005\020\001\030\200\001'
   _globals['_EXPECTATION'].fields_by_name['entity_types']._loaded_options = None
-  _globals['_EXPECTATION'].fields_by_name['entity_types']._serialized_options = b'\312\363\030\002\030d'
+  _globals['_EXPECTATION'].fields_by_name['entity_types']._serialized_options = b'\312\363\030\010\030dB\004\020\001\030@'
   _globals['_PARSECONFIG'].fields_by_name['context']._loaded_options = None
   _globals['_PARSECONFIG'].fields_by_name['context']._serialized_options = b'\312\363\030\002\010\001'
   _globals['_PARSECONFIG'].fields_by_name['domain']._loaded_options = None
   _globals['_PARSECONFIG'].fields_by_name['domain']._serialized_options = b'\312\363\030\004\010\001\030@'
+  _globals['_PARSECONFIG'].fields_by_name['reference_time']._loaded_options = None
+  _globals['_PARSECONFIG'].fields_by_name['reference_time']._serialized_options = b'\312\363\030\0221\000\000\000\000\000\000\000\0009\000\200\377\236r\324IB'
   _globals['_HYPOTHESIS'].fields_by_name['id']._loaded_options = None
   _globals['_HYPOTHESIS'].fields_by_name['id']._serialized_options = b'\312\363\030\004\010\001\030@'
   _globals['_HYPOTHESIS'].fields_by_name['turn_id']._loaded_options = None
@@ -54,13 +56,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HYPOTHESIS'].fields_by_name['words']._loaded_options = None
   _globals['_HYPOTHESIS'].fields_by_name['words']._serialized_options = b'\312\363\030\003\030\320\017'
   _globals['_EXPECTATION']._serialized_start=250
-  _globals['_EXPECTATION']._serialized_end=340
-  _globals['_PARSECONFIG']._serialized_start=343
-  _globals['_PARSECONFIG']._serialized_end=593
-  _globals['_HYPOTHESIS']._serialized_start=596
-  _globals['_HYPOTHESIS']._serialized_end=785
-  _globals['_PARSE']._serialized_start=788
-  _globals['_PARSE']._serialized_end=1098
-  _globals['_DOMAIN']._serialized_start=1100
-  _globals['_DOMAIN']._serialized_end=1219
+  _globals['_EXPECTATION']._serialized_end=353
+  _globals['_PARSECONFIG']._serialized_start=356
+  _globals['_PARSECONFIG']._serialized_end=630
+  _globals['_HYPOTHESIS']._serialized_start=633
+  _globals['_HYPOTHESIS']._serialized_end=822
+  _globals['_PARSE']._serialized_start=825
+  _globals['_PARSE']._serialized_end=1135
+  _globals['_DOMAIN']._serialized_start=1137
+  _globals['_DOMAIN']._serialized_end=1256
 # @@protoc_insertion_point(module_scope)

@@ -75,7 +75,9 @@ class ParseConfig(_message.Message):
 
     @_builtins.property
     def reference_time(self) -> _timestamp_pb2.Timestamp:
-        """The moment that spoken dates are relative to; unset: now."""
+        """The moment that spoken dates are relative to, of the years 1970 to 9000 (far enough from the
+        calendar's ends for any zone and any "next week"); unset: now.
+        """
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_o
 from voicemesh.nlu.v1 import nlu_pb2 as voicemesh_dot_nlu_dot_v1_dot_nlu__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"voicemesh/nlu/v1/nlu_service.proto\x12\x10voicemesh.nlu.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\x1a\x1avoicemesh/nlu/v1/nlu.proto\"\x11\n\x0f\x45ndOfHypotheses\"\xda\x01\n\x15StreamingParseRequest\x12\x37\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1d.voicemesh.nlu.v1.ParseConfigH\x00R\x06\x63onfig\x12>\n\nhypothesis\x18\x02 \x01(\x0b\x32\x1c.voicemesh.nlu.v1.HypothesisH\x00R\nhypothesis\x12\x35\n\x03\x65nd\x18\x03 \x01(\x0b\x32!.voicemesh.nlu.v1.EndOfHypothesesH\x00R\x03\x65ndB\x11\n\x07request\x12\x06\xda\xf3\x18\x02\x08\x01\"\xdf\x01\n\x16StreamingParseResponse\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12#\n\rhypothesis_id\x18\x02 \x01(\tR\x0chypothesisId\x12\x17\n\x07turn_id\x18\x03 \x01(\tR\x06turnId\x12-\n\x05parse\x18\x04 \x01(\x0b\x32\x17.voicemesh.nlu.v1.ParseR\x05parse\x12<\n\x0c\x61udio_offset\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffset\"\xa2\x02\n\x10ParseTextRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12 \n\x06\x64omain\x18\x02 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x06\x64omain\x12!\n\x04text\x18\x03 \x01(\tB\r\xca\xf3\x18\x05\x08\x01\x18\x90N\xd0\xf3\x18\x01R\x04text\x12?\n\x0b\x65xpectation\x18\x04 \x01(\x0b\x32\x1d.voicemesh.nlu.v1.ExpectationR\x0b\x65xpectation\x12\x41\n\x0ereference_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rreferenceTime\"B\n\x11ParseTextResponse\x12-\n\x05parse\x18\x01 \x01(\x0b\x32\x17.voicemesh.nlu.v1.ParseR\x05parse\"\x14\n\x12ListDomainsRequest\"I\n\x13ListDomainsResponse\x12\x32\n\x07\x64omains\x18\x01 \x03(\x0b\x32\x18.voicemesh.nlu.v1.DomainR\x07\x64omains2\xa7\x02\n\nNluService\x12g\n\x0eStreamingParse\x12\'.voicemesh.nlu.v1.StreamingParseRequest\x1a(.voicemesh.nlu.v1.StreamingParseResponse(\x01\x30\x01\x12T\n\tParseText\x12\".voicemesh.nlu.v1.ParseTextRequest\x1a#.voicemesh.nlu.v1.ParseTextResponse\x12Z\n\x0bListDomains\x12$.voicemesh.nlu.v1.ListDomainsRequest\x1a%.voicemesh.nlu.v1.ListDomainsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"voicemesh/nlu/v1/nlu_service.proto\x12\x10voicemesh.nlu.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\x1a\x1avoicemesh/nlu/v1/nlu.proto\"\x11\n\x0f\x45ndOfHypotheses\"\xda\x01\n\x15StreamingParseRequest\x12\x37\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1d.voicemesh.nlu.v1.ParseConfigH\x00R\x06\x63onfig\x12>\n\nhypothesis\x18\x02 \x01(\x0b\x32\x1c.voicemesh.nlu.v1.HypothesisH\x00R\nhypothesis\x12\x35\n\x03\x65nd\x18\x03 \x01(\x0b\x32!.voicemesh.nlu.v1.EndOfHypothesesH\x00R\x03\x65ndB\x11\n\x07request\x12\x06\xda\xf3\x18\x02\x08\x01\"\xdf\x01\n\x16StreamingParseResponse\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12#\n\rhypothesis_id\x18\x02 \x01(\tR\x0chypothesisId\x12\x17\n\x07turn_id\x18\x03 \x01(\tR\x06turnId\x12-\n\x05parse\x18\x04 \x01(\x0b\x32\x17.voicemesh.nlu.v1.ParseR\x05parse\x12<\n\x0c\x61udio_offset\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffset\"\xba\x02\n\x10ParseTextRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12 \n\x06\x64omain\x18\x02 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x06\x64omain\x12!\n\x04text\x18\x03 \x01(\tB\r\xca\xf3\x18\x05\x08\x01\x18\x90N\xd0\xf3\x18\x01R\x04text\x12?\n\x0b\x65xpectation\x18\x04 \x01(\x0b\x32\x1d.voicemesh.nlu.v1.ExpectationR\x0b\x65xpectation\x12Y\n\x0ereference_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x16\xca\xf3\x18\x12\x31\x00\x00\x00\x00\x00\x00\x00\x00\x39\x00\x80\xff\x9er\xd4IBR\rreferenceTime\"B\n\x11ParseTextResponse\x12-\n\x05parse\x18\x01 \x01(\x0b\x32\x17.voicemesh.nlu.v1.ParseR\x05parse\"S\n\x12ListDomainsRequest\x12=\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextR\x07\x63ontext\"I\n\x13ListDomainsResponse\x12\x32\n\x07\x64omains\x18\x01 \x03(\x0b\x32\x18.voicemesh.nlu.v1.DomainR\x07\x64omains2\xa7\x02\n\nNluService\x12g\n\x0eStreamingParse\x12\'.voicemesh.nlu.v1.StreamingParseRequest\x1a(.voicemesh.nlu.v1.StreamingParseResponse(\x01\x30\x01\x12T\n\tParseText\x12\".voicemesh.nlu.v1.ParseTextRequest\x1a#.voicemesh.nlu.v1.ParseTextResponse\x12Z\n\x0bListDomains\x12$.voicemesh.nlu.v1.ListDomainsRequest\x1a%.voicemesh.nlu.v1.ListDomainsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PARSETEXTREQUEST'].fields_by_name['domain']._serialized_options = b'\312\363\030\004\010\001\030@'
   _globals['_PARSETEXTREQUEST'].fields_by_name['text']._loaded_options = None
   _globals['_PARSETEXTREQUEST'].fields_by_name['text']._serialized_options = b'\312\363\030\005\010\001\030\220N\320\363\030\001'
+  _globals['_PARSETEXTREQUEST'].fields_by_name['reference_time']._loaded_options = None
+  _globals['_PARSETEXTREQUEST'].fields_by_name['reference_time']._serialized_options = b'\312\363\030\0221\000\000\000\000\000\000\000\0009\000\200\377\236r\324IB'
   _globals['_ENDOFHYPOTHESES']._serialized_start=219
   _globals['_ENDOFHYPOTHESES']._serialized_end=236
   _globals['_STREAMINGPARSEREQUEST']._serialized_start=239
@@ -51,13 +53,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STREAMINGPARSERESPONSE']._serialized_start=460
   _globals['_STREAMINGPARSERESPONSE']._serialized_end=683
   _globals['_PARSETEXTREQUEST']._serialized_start=686
-  _globals['_PARSETEXTREQUEST']._serialized_end=976
-  _globals['_PARSETEXTRESPONSE']._serialized_start=978
-  _globals['_PARSETEXTRESPONSE']._serialized_end=1044
-  _globals['_LISTDOMAINSREQUEST']._serialized_start=1046
-  _globals['_LISTDOMAINSREQUEST']._serialized_end=1066
-  _globals['_LISTDOMAINSRESPONSE']._serialized_start=1068
-  _globals['_LISTDOMAINSRESPONSE']._serialized_end=1141
-  _globals['_NLUSERVICE']._serialized_start=1144
-  _globals['_NLUSERVICE']._serialized_end=1439
+  _globals['_PARSETEXTREQUEST']._serialized_end=1000
+  _globals['_PARSETEXTRESPONSE']._serialized_start=1002
+  _globals['_PARSETEXTRESPONSE']._serialized_end=1068
+  _globals['_LISTDOMAINSREQUEST']._serialized_start=1070
+  _globals['_LISTDOMAINSREQUEST']._serialized_end=1153
+  _globals['_LISTDOMAINSRESPONSE']._serialized_start=1155
+  _globals['_LISTDOMAINSRESPONSE']._serialized_end=1228
+  _globals['_NLUSERVICE']._serialized_start=1231
+  _globals['_NLUSERVICE']._serialized_end=1526
 # @@protoc_insertion_point(module_scope)

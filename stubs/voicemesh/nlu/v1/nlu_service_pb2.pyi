@@ -144,7 +144,9 @@ class ParseTextRequest(_message.Message):
 
     @_builtins.property
     def reference_time(self) -> _timestamp_pb2.Timestamp:
-        """The moment that spoken dates are relative to; unset: now."""
+        """The moment that spoken dates are relative to, of the years 1970 to 9000 (far enough from the
+        calendar's ends for any zone and any "next week"); unset: now.
+        """
 
     def __init__(
         self,
@@ -193,12 +195,19 @@ class ListDomainsRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def context(self) -> _context_pb2.RequestContext:
+        """On whose behalf; may be left out."""
+
     def __init__(
         self,
+        *,
+        context: _context_pb2.RequestContext | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

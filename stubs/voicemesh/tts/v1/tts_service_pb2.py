@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from voicemesh.common.v1 import audio_pb2 as voicemesh_dot_common_dot_v1_dot_audio__pb2
+from voicemesh.common.v1 import context_pb2 as voicemesh_dot_common_dot_v1_dot_context__pb2
 from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
 from voicemesh.tts.v1 import tts_pb2 as voicemesh_dot_tts_dot_v1_dot_tts__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"voicemesh/tts/v1/tts_service.proto\x12\x10voicemesh.tts.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/options.proto\x1a\x1avoicemesh/tts/v1/tts.proto\"\xb5\x02\n\x1aStreamingSynthesizeRequest\x12;\n\x06\x63onfig\x18\x01 \x01(\x0b\x32!.voicemesh.tts.v1.SynthesisConfigH\x00R\x06\x63onfig\x12\x31\n\x04text\x18\x02 \x01(\x0b\x32\x1b.voicemesh.tts.v1.TextPieceH\x00R\x04text\x12/\n\x05\x66lush\x18\x03 \x01(\x0b\x32\x17.voicemesh.tts.v1.FlushH\x00R\x05\x66lush\x12\x32\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x18.voicemesh.tts.v1.CancelH\x00R\x06\x63\x61ncel\x12/\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x1b.voicemesh.tts.v1.EndOfTextH\x00R\x03\x65ndB\x11\n\x07request\x12\x06\xda\xf3\x18\x02\x08\x01\"\xa6\x02\n\x1bStreamingSynthesizeResponse\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12\x35\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1d.voicemesh.tts.v1.SpeechAudioH\x00R\x05\x61udio\x12\x33\n\x05words\x18\x03 \x01(\x0b\x32\x1b.voicemesh.tts.v1.WordTimesH\x00R\x05words\x12\x35\n\x04\x64one\x18\x04 \x01(\x0b\x32\x1f.voicemesh.tts.v1.UtteranceDoneH\x00R\x04\x64one\x12<\n\x0c\x61udio_offset\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffsetB\n\n\x08response\"y\n\x11SynthesizeRequest\x12\x41\n\x06\x63onfig\x18\x01 \x01(\x0b\x32!.voicemesh.tts.v1.SynthesisConfigB\x06\xca\xf3\x18\x02\x08\x01R\x06\x63onfig\x12!\n\x04text\x18\x02 \x01(\tB\r\xca\xf3\x18\x05\x08\x01\x18\x88\'\xd0\xf3\x18\x01R\x04text\"\xd7\x01\n\x12SynthesizeResponse\x12\x14\n\x05\x61udio\x18\x01 \x01(\x0cR\x05\x61udio\x12\x43\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatR\x0b\x61udioFormat\x12/\n\x05words\x18\x03 \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\x12\x35\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\"7\n\x11ListVoicesRequest\x12\"\n\x08language\x18\x01 \x01(\tB\x06\xca\xf3\x18\x02\x18#R\x08language\"E\n\x12ListVoicesResponse\x12/\n\x06voices\x18\x01 \x03(\x0b\x32\x17.voicemesh.tts.v1.VoiceR\x06voices2\xb6\x02\n\nTtsService\x12v\n\x13StreamingSynthesize\x12,.voicemesh.tts.v1.StreamingSynthesizeRequest\x1a-.voicemesh.tts.v1.StreamingSynthesizeResponse(\x01\x30\x01\x12W\n\nSynthesize\x12#.voicemesh.tts.v1.SynthesizeRequest\x1a$.voicemesh.tts.v1.SynthesizeResponse\x12W\n\nListVoices\x12#.voicemesh.tts.v1.ListVoicesRequest\x1a$.voicemesh.tts.v1.ListVoicesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"voicemesh/tts/v1/tts_service.proto\x12\x10voicemesh.tts.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\x1a\x1avoicemesh/tts/v1/tts.proto\"\xb5\x02\n\x1aStreamingSynthesizeRequest\x12;\n\x06\x63onfig\x18\x01 \x01(\x0b\x32!.voicemesh.tts.v1.SynthesisConfigH\x00R\x06\x63onfig\x12\x31\n\x04text\x18\x02 \x01(\x0b\x32\x1b.voicemesh.tts.v1.TextPieceH\x00R\x04text\x12/\n\x05\x66lush\x18\x03 \x01(\x0b\x32\x17.voicemesh.tts.v1.FlushH\x00R\x05\x66lush\x12\x32\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x18.voicemesh.tts.v1.CancelH\x00R\x06\x63\x61ncel\x12/\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x1b.voicemesh.tts.v1.EndOfTextH\x00R\x03\x65ndB\x11\n\x07request\x12\x06\xda\xf3\x18\x02\x08\x01\"\xa6\x02\n\x1bStreamingSynthesizeResponse\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12\x35\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1d.voicemesh.tts.v1.SpeechAudioH\x00R\x05\x61udio\x12\x33\n\x05words\x18\x03 \x01(\x0b\x32\x1b.voicemesh.tts.v1.WordTimesH\x00R\x05words\x12\x35\n\x04\x64one\x18\x04 \x01(\x0b\x32\x1f.voicemesh.tts.v1.UtteranceDoneH\x00R\x04\x64one\x12<\n\x0c\x61udio_offset\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x61udioOffsetB\n\n\x08response\"y\n\x11SynthesizeRequest\x12\x41\n\x06\x63onfig\x18\x01 \x01(\x0b\x32!.voicemesh.tts.v1.SynthesisConfigB\x06\xca\xf3\x18\x02\x08\x01R\x06\x63onfig\x12!\n\x04text\x18\x02 \x01(\tB\r\xca\xf3\x18\x05\x08\x01\x18\x88\'\xd0\xf3\x18\x01R\x04text\"\xd7\x01\n\x12SynthesizeResponse\x12\x14\n\x05\x61udio\x18\x01 \x01(\x0cR\x05\x61udio\x12\x43\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatR\x0b\x61udioFormat\x12/\n\x05words\x18\x03 \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\x12\x35\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\"\xb5\x01\n\x11ListVoicesRequest\x12\x61\n\x08language\x18\x01 \x01(\tBE\xca\xf3\x18\x41\x18#\"![A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})**\x1a\x61 BCP 47 tag such as en-USR\x08language\x12=\n\x07\x63ontext\x18\x02 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextR\x07\x63ontext\"E\n\x12ListVoicesResponse\x12/\n\x06voices\x18\x01 \x03(\x0b\x32\x17.voicemesh.tts.v1.VoiceR\x06voices2\xb6\x02\n\nTtsService\x12v\n\x13StreamingSynthesize\x12,.voicemesh.tts.v1.StreamingSynthesizeRequest\x1a-.voicemesh.tts.v1.StreamingSynthesizeResponse(\x01\x30\x01\x12W\n\nSynthesize\x12#.voicemesh.tts.v1.SynthesizeRequest\x1a$.voicemesh.tts.v1.SynthesizeResponse\x12W\n\nListVoices\x12#.voicemesh.tts.v1.ListVoicesRequest\x1a$.voicemesh.tts.v1.ListVoicesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,19 +43,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SYNTHESIZEREQUEST'].fields_by_name['text']._loaded_options = None
   _globals['_SYNTHESIZEREQUEST'].fields_by_name['text']._serialized_options = b'\312\363\030\005\010\001\030\210\'\320\363\030\001'
   _globals['_LISTVOICESREQUEST'].fields_by_name['language']._loaded_options = None
-  _globals['_LISTVOICESREQUEST'].fields_by_name['language']._serialized_options = b'\312\363\030\002\030#'
-  _globals['_STREAMINGSYNTHESIZEREQUEST']._serialized_start=185
-  _globals['_STREAMINGSYNTHESIZEREQUEST']._serialized_end=494
-  _globals['_STREAMINGSYNTHESIZERESPONSE']._serialized_start=497
-  _globals['_STREAMINGSYNTHESIZERESPONSE']._serialized_end=791
-  _globals['_SYNTHESIZEREQUEST']._serialized_start=793
-  _globals['_SYNTHESIZEREQUEST']._serialized_end=914
-  _globals['_SYNTHESIZERESPONSE']._serialized_start=917
-  _globals['_SYNTHESIZERESPONSE']._serialized_end=1132
-  _globals['_LISTVOICESREQUEST']._serialized_start=1134
-  _globals['_LISTVOICESREQUEST']._serialized_end=1189
-  _globals['_LISTVOICESRESPONSE']._serialized_start=1191
-  _globals['_LISTVOICESRESPONSE']._serialized_end=1260
-  _globals['_TTSSERVICE']._serialized_start=1263
-  _globals['_TTSSERVICE']._serialized_end=1573
+  _globals['_LISTVOICESREQUEST'].fields_by_name['language']._serialized_options = b'\312\363\030A\030#\"![A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})**\032a BCP 47 tag such as en-US'
+  _globals['_STREAMINGSYNTHESIZEREQUEST']._serialized_start=220
+  _globals['_STREAMINGSYNTHESIZEREQUEST']._serialized_end=529
+  _globals['_STREAMINGSYNTHESIZERESPONSE']._serialized_start=532
+  _globals['_STREAMINGSYNTHESIZERESPONSE']._serialized_end=826
+  _globals['_SYNTHESIZEREQUEST']._serialized_start=828
+  _globals['_SYNTHESIZEREQUEST']._serialized_end=949
+  _globals['_SYNTHESIZERESPONSE']._serialized_start=952
+  _globals['_SYNTHESIZERESPONSE']._serialized_end=1167
+  _globals['_LISTVOICESREQUEST']._serialized_start=1170
+  _globals['_LISTVOICESREQUEST']._serialized_end=1351
+  _globals['_LISTVOICESRESPONSE']._serialized_start=1353
+  _globals['_LISTVOICESRESPONSE']._serialized_end=1422
+  _globals['_TTSSERVICE']._serialized_start=1425
+  _globals['_TTSSERVICE']._serialized_end=1735
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from voicemesh.common.v1 import audio_pb2 as _audio_pb2
+from voicemesh.common.v1 import context_pb2 as _context_pb2
 from voicemesh.tts.v1 import tts_pb2 as _tts_pb2
 import builtins as _builtins
 import sys
@@ -194,16 +195,22 @@ class ListVoicesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    CONTEXT_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """BCP 47 tag of a language; empty: all."""
+    @_builtins.property
+    def context(self) -> _context_pb2.RequestContext:
+        """On whose behalf; may be left out."""
+
     def __init__(
         self,
         *,
         language: _builtins.str = ...,
+        context: _context_pb2.RequestContext | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["language", b"language"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "language", b"language"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
