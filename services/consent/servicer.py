@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from voicemesh.consent.v1 import consent_service_pb2 as pb
 from voicemesh.consent.v1.consent_service_pb2_grpc import ConsentServiceServicer
 
+from mesh.contexts import StreamContext
 from mesh.errors import ErrorReason, MeshError, protocol_violation
 from mesh.streams import Send, respond
 from services.consent import wire
@@ -46,6 +47,8 @@ class ConsentServicer(ConsentServiceServicer):
             raise protocol_violation("config", str(first.WhichOneof("request")))
         numbers = count()
         place: list[Duration] = []
+        whose = StreamContext()
+        whose.take(first.config.context)
 
         async def answer(answer: Answer) -> None:
             response = _response(next(numbers), answer)
@@ -53,7 +56,7 @@ class ConsentServicer(ConsentServiceServicer):
                 response.audio_offset.CopyFrom(place[0])
             await send(response)
 
-        await self._monitor.run(wire.scope(first.config.context), _checks(requests, place), answer)
+        await self._monitor.run(wire.scope(first.config.context), _checks(requests, whose, place), answer)
 
     async def CheckConsent(self, request: pb.CheckConsentRequest, _: Context) -> pb.CheckConsentResponse:
         """Decide once."""
@@ -110,17 +113,21 @@ class ConsentServicer(ConsentServiceServicer):
         return pb.ListSuppressionsResponse(suppressions=suppressions, next_page_token=token)
 
 
-async def _checks(requests: AsyncIterator[pb.MonitorRequest], place: list[Duration]) -> AsyncIterator[Asked]:
-    """Yield the checks until the explicit end; keep `place` at the last one."""
+async def _checks(
+    requests: AsyncIterator[pb.MonitorRequest], whose: StreamContext, place: list[Duration]
+) -> AsyncIterator[Asked]:
+    """Yield the checks until the explicit end; keep `place` at the last one that has one."""
     async for request in requests:
         match request.WhichOneof("request"):
             case "check":
-                place[:] = [request.check.audio_offset]
+                if request.check.HasField("audio_offset"):
+                    place[:] = [request.check.audio_offset]
                 yield Asked(request.check.check_id, wire.check(request.check))
-            case "end":
+            case "config":
+                # What may change of it, the language and the time zone, no decision depends on.
+                whose.take(request.config.context)
+            case _:
                 return
-            case other:
-                raise protocol_violation("check or end", str(other))
     raise _vanished()
 
 

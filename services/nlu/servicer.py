@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from voicemesh.common.v1 import speech_pb2
 from voicemesh.nlu.v1 import nlu_pb2, nlu_service_pb2, nlu_service_pb2_grpc
 
+from mesh.contexts import StreamContext
 from mesh.durations import seconds, to_datetime, to_duration
 from mesh.streams import respond
 from services.nlu.handlers import Config, Understanding, Understood
@@ -75,9 +76,11 @@ class NluServicer(nlu_service_pb2_grpc.NluServiceServicer):
 
 
 async def _messages(requests: AsyncIterator[nlu_service_pb2.StreamingParseRequest]) -> AsyncIterator[Message]:
+    whose = StreamContext()
     async for request in requests:
         match request.WhichOneof("request"):
             case "config":
+                whose.take(request.config.context)
                 yield _config(request.config)
             case "hypothesis":
                 yield _hypothesis(request.hypothesis)

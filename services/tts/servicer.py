@@ -10,6 +10,7 @@ from voicemesh.tts.v1 import tts_pb2
 from voicemesh.tts.v1 import tts_service_pb2 as pb
 from voicemesh.tts.v1.tts_service_pb2_grpc import TtsServiceServicer
 
+from mesh.contexts import StreamContext
 from mesh.durations import to_duration
 from services.tts.handlers import TextToSpeech
 from services.tts.messages import AddText, Audio, Cancel, Command, Configure, Done, End, Event, Flush, Words
@@ -56,7 +57,10 @@ class TtsServicer(TtsServiceServicer):
 
 
 async def _commands(requests: AsyncIterator[pb.StreamingSynthesizeRequest]) -> AsyncIterator[Command]:
+    whose = StreamContext()
     async for request in requests:
+        if request.HasField("config"):
+            whose.take(request.config.context)
         yield _command(request)
 
 

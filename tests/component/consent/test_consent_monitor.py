@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 from component.consent.consent_client import MARC, SARAH, ask, check, context, reason_of, said, suppress
+from google.protobuf.duration_pb2 import Duration
 from voicemesh.consent.v1 import consent_pb2 as pb
 from voicemesh.consent.v1 import consent_service_pb2 as service_pb
 from voicemesh.consent.v1.consent_service_pb2_grpc import ConsentServiceStub
@@ -16,6 +17,16 @@ from services.consent.app import build
 from services.consent.config import ConsentSettings
 
 CONFIG = service_pb.MonitorRequest(config=service_pb.MonitorConfig(context=context()))
+
+
+def configured(**changes: str) -> service_pb.MonitorRequest:
+    """A configuration that differs from the first in some of its context."""
+    config = service_pb.MonitorConfig(context=context())
+    for name, value in changes.items():
+        setattr(config.context, name, value)
+    return service_pb.MonitorRequest(config=config)
+
+
 END = service_pb.MonitorRequest(end=service_pb.EndMonitor())
 
 
@@ -153,13 +164,23 @@ async def test_another_tenants_withdrawal_is_not_heard(stub: ConsentServiceStub)
     [
         ([asks("a")], ("PROTOCOL_VIOLATION", {"expected": "config", "received": "check"})),
         ([END], ("PROTOCOL_VIOLATION", {"expected": "config", "received": "end"})),
-        ([CONFIG, CONFIG], ("PROTOCOL_VIOLATION", {"expected": "check or end", "received": "config"})),
+        (
+            [CONFIG, configured(correlation_id="c-2")],
+            (
+                "PROTOCOL_VIOLATION",
+                {"expected": "context.correlation_id c-1", "received": "context.correlation_id c-2"},
+            ),
+        ),
+        (
+            [CONFIG, configured(tenant_id="globex")],
+            ("PROTOCOL_VIOLATION", {"expected": "context.tenant_id acme", "received": "context.tenant_id globex"}),
+        ),
         (
             [CONFIG, asks("a", pb.Subject())],
             ("INVALID_REQUEST", {"field": "check.subject", "rule": "required"}),
         ),
     ],
-    ids=["no config", "end only", "two configs", "nobody"],
+    ids=["no config", "end only", "another correlation id", "another tenant", "nobody"],
 )
 async def test_what_makes_no_sense_ends_the_stream_with_its_reason(
     stub: ConsentServiceStub,
@@ -195,3 +216,25 @@ async def test_a_stream_that_watches_too_much_is_refused(settings: ConsentSettin
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stream.call.read()
     assert reason_of(caught.value) == ("OVERLOADED", {"limit": "2", "in_progress": "2"})
+
+
+async def test_the_language_can_change_on_the_way(stub: ConsentServiceStub) -> None:
+    async with monitoring(stub) as stream:
+        await stream.send(asks("a"), configured(language="fr-CA", time_zone="America/Toronto"), asks("b"), END)
+        assert [(await stream.read()).decided.check_id for _ in range(2)] == ["a", "b"]
+        assert await stream.call.read() is grpc.aio.EOF
+        assert await stream.call.code() is grpc.StatusCode.OK
+
+
+async def test_an_answer_has_the_place_of_the_last_check_that_has_one(stub: ConsentServiceStub) -> None:
+    places = [None, Duration(), None, Duration(seconds=3)]
+    async with monitoring(stub) as stream:
+        answers = []
+        for place in places:
+            request = asks("a")
+            if place is not None:
+                request.check.audio_offset.CopyFrom(place)
+            await stream.send(request)
+            answers.append(await stream.read())
+    found = [answer.audio_offset if answer.HasField("audio_offset") else None for answer in answers]
+    assert found == [None, Duration(), Duration(), Duration(seconds=3)]

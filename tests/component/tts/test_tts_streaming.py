@@ -230,3 +230,8 @@ def fundamental(audio: np.ndarray) -> float:
         lag = 32 + int(np.argmax(correlation[32:400]))
         found.append(RATE / lag)
     return float(np.median(found))
+
+
+async def test_words_are_the_agents(stub: TtsServiceStub) -> None:
+    heard = (await say(stub, configure(), text("u", "Hello there.")))["u"]
+    assert [(word.text, word.speaker) for word in heard.words] == [("Hello", "agent"), ("there", "agent")]
