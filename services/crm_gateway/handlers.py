@@ -74,8 +74,8 @@ class Gateway:
         """
         context = await self.contexts.read(scope, key)
         if context.contact is None:
-            # The value is personal data: the error says only which name was asked for.
-            raise _not_found(key.kind, "" if key.kind == "phone" else key.value)
+            # A number or a business's own id is personal data: the error says only which name was asked for.
+            raise _not_found(key.kind, key.value if key.kind == "contact_id" else "")
         return context
 
     async def upsert(self, scope: Scope, given: Contact) -> tuple[Contact, bool]:

@@ -1,11 +1,11 @@
-"""Which calls of this process want to hear that a contact changed."""
+"""The calls of this process: which want to hear that a contact changed, and what they have learned."""
 
 import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from services.crm_gateway.model import ContactKey
+from services.crm_gateway.model import ContactKey, LiveCall
 
 
 class Watcher:
@@ -13,6 +13,10 @@ class Watcher:
 
     def __init__(self) -> None:
         self.keys: frozenset[ContactKey] = frozenset()
+        self.contact_id = ""
+        """Whom the call was told to have; empty: nobody yet."""
+        self.live: LiveCall | None = None
+        """What the call has learned; None: it is no session's."""
         self._changed = asyncio.Event()
 
     def wake(self) -> None:
@@ -48,6 +52,12 @@ class Hub:
         for watcher in self._watchers.get(tenant_id, ()):
             if watcher.keys & changed:
                 watcher.wake()
+
+    def live(self, tenant_id: str, contact_id: str) -> tuple[LiveCall, ...]:
+        """Return what a contact's calls have learned so far, by session."""
+        watchers = self._watchers.get(tenant_id, ())
+        calls = [each.live for each in watchers if each.live is not None and each.contact_id == contact_id]
+        return tuple(sorted(calls, key=lambda call: call.session_id))
 
     def __len__(self) -> int:
         return sum(len(watchers) for watchers in self._watchers.values())

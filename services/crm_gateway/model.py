@@ -80,6 +80,20 @@ class CallerContext:
     stale: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class LiveCall:
+    """What a call in progress has learned so far; None and an empty intent: nothing yet."""
+
+    session_id: str
+    intent: str = ""
+    intent_confidence: float | None = None
+    sentiment: float | None = None
+    """From -1 (bad) to 1 (good)."""
+    sentiment_confidence: float | None = None
+    at_s: float | None = None
+    """Where in the call the last of it was learned, in seconds on the audio clock."""
+
+
 class RecordState(enum.StrEnum):
     """How far a record has come."""
 

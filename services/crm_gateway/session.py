@@ -12,7 +12,7 @@ from mesh.errors import MeshError
 from services.crm_gateway import metrics
 from services.crm_gateway.handlers import Contexts
 from services.crm_gateway.hub import Hub, Watcher
-from services.crm_gateway.model import CallerContext, ContactKey, Scope
+from services.crm_gateway.model import CallerContext, ContactKey, LiveCall, Scope
 
 Tell: TypeAlias = Callable[[CallerContext], Awaitable[None]]
 _log = logs.get_logger(__name__)
@@ -29,6 +29,24 @@ class Learned:
     """Whether the dialogue identified the caller by it. A number that was only said counts while nobody is known."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An intent of the caller."""
+
+    intent: str
+    confidence: float | None
+    at_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Felt:
+    """How the caller feels, from -1 to 1."""
+
+    score: float
+    confidence: float | None
+    at_s: float | None
+
+
 class CallSession:
     """One call. The first context is sent without waiting for anything but the store, and not long for that."""
 
@@ -39,9 +57,10 @@ class CallSession:
         self._hub = hub
         self._tell = tell
         self._watcher = Watcher()
+        self._watcher.live = LiveCall(scope.session_id) if scope.session_id else None
         self._told = CallerContext(datetime.now(UTC))
 
-    async def run(self, learned: AsyncIterator[Learned]) -> None:
+    async def run(self, learned: AsyncIterator[Learned | Wanted | Felt]) -> None:
         """Send contexts until what is learned ends."""
         with metrics.SESSIONS.track_inprogress(), self._hub.watching(self._scope.tenant_id, self._watcher):
             self._watch()
@@ -49,7 +68,10 @@ class CallSession:
             async with asyncio.TaskGroup() as tasks:
                 pusher = tasks.create_task(self._push())
                 async for each in learned:
-                    self._learn(each)
+                    if isinstance(each, Learned):
+                        self._learn(each)
+                    elif self._watcher.live is not None:
+                        self._watcher.live = _with(self._watcher.live, each)
                 pusher.cancel()
 
     async def _begin(self) -> None:
@@ -105,3 +127,10 @@ class CallSession:
     def _watch(self) -> None:
         keys = set(self._told.contact.keys) if self._told.contact else set()
         self._watcher.keys = frozenset(keys | ({self._key} if self._key else set()))
+        self._watcher.contact_id = self._told.contact.contact_id if self._told.contact else ""
+
+
+def _with(call: LiveCall, learned: Wanted | Felt) -> LiveCall:
+    if isinstance(learned, Wanted):
+        return replace(call, intent=learned.intent, intent_confidence=learned.confidence, at_s=learned.at_s)
+    return replace(call, sentiment=learned.score, sentiment_confidence=learned.confidence, at_s=learned.at_s)

@@ -1,9 +1,13 @@
 """Between the protos and the domain."""
 
+from collections.abc import Iterable
+
+from google.protobuf.message import Message
 from voicemesh.common.v1.context_pb2 import RequestContext
+from voicemesh.common.v1.speech_pb2 import IntentCandidate, Sentiment
 from voicemesh.crm.v1 import crm_pb2 as pb
 
-from mesh.durations import to_timestamp
+from mesh.durations import to_duration, to_timestamp
 from services.crm_gateway import model
 
 _STATES = {
@@ -61,8 +65,13 @@ def contact_pb(contact: model.Contact) -> pb.Contact:
     )
 
 
-def caller_context_pb(context: model.CallerContext) -> pb.CallerContext:
-    """What is known of a caller."""
+def known(message: Message, field: str) -> float | None:
+    """An optional number; None when it is absent."""
+    return getattr(message, field) if message.HasField(field) else None
+
+
+def caller_context_pb(context: model.CallerContext, calls: Iterable[model.LiveCall] = ()) -> pb.CallerContext:
+    """What is known of a caller; `calls` are those in progress."""
     last = context.last_interaction_at
     return pb.CallerContext(
         contact=contact_pb(context.contact) if context.contact else None,
@@ -75,7 +84,19 @@ def caller_context_pb(context: model.CallerContext) -> pb.CallerContext:
         suppressed=context.suppressed,
         as_of=to_timestamp(context.as_of),
         stale=context.stale,
+        live_calls=[_live_call_pb(call) for call in calls],
     )
+
+
+def _live_call_pb(call: model.LiveCall) -> pb.LiveCall:
+    message = pb.LiveCall(session_id=call.session_id)
+    if call.intent:
+        message.intent.CopyFrom(IntentCandidate(name=call.intent, confidence=call.intent_confidence))
+    if call.sentiment is not None:
+        message.sentiment.CopyFrom(Sentiment(score=call.sentiment, confidence=call.sentiment_confidence))
+    if call.at_s is not None:
+        message.audio_offset.CopyFrom(to_duration(call.at_s))
+    return message
 
 
 def record_pb(record: model.Record) -> pb.Record:

@@ -11,9 +11,10 @@ import pytest
 import sqlalchemy as sa
 from fakes.background import eventually
 from fakes.crm_world import World, a_request, an_event_context, settings
+from google.protobuf.duration_pb2 import Duration
 from voicemesh.common.v1.speech_pb2 import IntentCandidate, Sentiment, Slot
 from voicemesh.crm.v1 import crm_service_pb2 as pb
-from voicemesh.crm.v1.crm_pb2 import CallerContext, CallFact, Contact, ContactKey
+from voicemesh.crm.v1.crm_pb2 import CallerContext, CallFact, Contact, ContactKey, LiveCall
 from voicemesh.crm.v1.crm_service_pb2_grpc import CrmServiceStub
 from voicemesh.events.v1.business_events_pb2 import ComplaintLogged
 
@@ -24,6 +25,7 @@ from services.crm_gateway.app import build
 from services.crm_gateway.session import CallSession
 
 PHONE = "+15550000001"
+START = {"start": pb.CallSessionStart(context=a_request())}
 
 
 class Call:
@@ -41,11 +43,15 @@ class Call:
 
     async def context(self) -> CallerContext:
         """Give the next context."""
+        return (await self.response()).caller_context
+
+    async def response(self) -> pb.CallSessionResponse:
+        """Give the next message."""
         response = await asyncio.wait_for(self._stream.read(), 20)
         assert response is not grpc.aio.EOF, await self._stream.code()
         assert response.sequence == self._sequence
         self._sequence += 1
-        return response.caller_context
+        return response
 
     async def end(self) -> list[CallerContext]:
         """End it and give what still came."""
@@ -170,6 +176,65 @@ async def test_a_store_that_does_not_answer_does_not_hold_the_call_up(tmp_path: 
             assert (await session.context()).contact == made
 
 
+async def test_the_language_can_change_on_the_way(stub: CrmServiceStub) -> None:
+    made = await upsert(stub, customer_id="c-1", display_name="Sarah")
+    async with call(stub) as session:
+        await session.context()
+        later = a_request(session_id="s1")
+        later.language, later.time_zone = "fr-CA", "America/Toronto"
+        await session.say(start=pb.CallSessionStart(context=later))
+        await session.learn(identified=ContactKey(customer_id="c-1"))
+        assert (await session.context()).contact == made
+        assert await session.end() == []
+
+
+async def test_a_context_has_the_place_of_the_last_fact_that_has_one(stub: CrmServiceStub) -> None:
+    places = [None, Duration(), None, Duration(seconds=3)]
+    for index in range(len(places)):
+        await upsert(stub, customer_id=f"c-{index}", display_name=f"Sarah {index}")
+    async with call(stub) as session:
+        assert not (await session.response()).HasField("audio_offset"), "nothing was learned yet"
+        responses = []
+        for index, place in enumerate(places):
+            await session.learn(identified=ContactKey(customer_id=f"c-{index}"), audio_offset=place)
+            responses.append(await session.response())
+    found = [response.audio_offset if response.HasField("audio_offset") else None for response in responses]
+    assert found == [None, Duration(), Duration(), Duration(seconds=3)]
+
+
+async def test_what_a_call_learned_is_shown_to_whoever_looks_its_contact_up(stub: CrmServiceStub) -> None:
+    await upsert(stub, phones=[PHONE], customer_id="c-1", display_name="Sarah")
+    await upsert(stub, customer_id="c-2", display_name="Tom")
+    place = Duration(seconds=4)
+
+    async def live(tenant_id: str = "clinic", customer_id: str = "c-1") -> list[LiveCall]:
+        request = pb.LookupContactRequest(context=a_request(tenant_id), contact=ContactKey(customer_id=customer_id))
+        return list((await stub.LookupContact(request)).caller_context.live_calls)
+
+    assert await live() == []
+    async with call(stub, phone=PHONE) as session:
+        assert list((await session.context()).live_calls) == [LiveCall(session_id="s1")], "the call itself is one"
+        await session.learn(intent=IntentCandidate(name="greet"))
+        await session.learn(intent=IntentCandidate(name="order_status", confidence=0.9))
+        await session.learn(sentiment=Sentiment(score=-0.5), audio_offset=place)
+        wanted = LiveCall(
+            session_id="s1",
+            intent=IntentCandidate(name="order_status", confidence=0.9),
+            sentiment=Sentiment(score=-0.5),
+            audio_offset=place,
+        )
+
+        async def told() -> bool:
+            return await live() == [wanted]
+
+        await eventually(told)
+        await upsert(stub, customer_id="c-1", display_name="Sarah Miller")
+        assert list((await session.context()).live_calls) == [wanted]
+        assert await live(customer_id="c-2") == []
+        await session.end()
+    assert await live() == []
+
+
 async def _read_all(stream: Any) -> None:
     async for _ in stream:
         pass
@@ -179,7 +244,12 @@ async def _read_all(stream: Any) -> None:
     ("requests", "wanted"),
     [
         ([{"fact": CallFact(intent=IntentCandidate(name="x"))}], "PROTOCOL_VIOLATION"),
-        ([{"start": pb.CallSessionStart(context=a_request())}] * 2, "PROTOCOL_VIOLATION"),
+        ([START, {"start": pb.CallSessionStart(context=a_request("shop"))}], "PROTOCOL_VIOLATION"),
+        ([START, {"start": pb.CallSessionStart(context=a_request(session_id="s2"))}], "PROTOCOL_VIOLATION"),
+        (
+            [START, {"start": pb.CallSessionStart(context=a_request(), contact=ContactKey(phone=PHONE))}],
+            "PROTOCOL_VIOLATION",
+        ),
         ([{"end": pb.CallSessionEnd()}], "PROTOCOL_VIOLATION"),
         ([{"start": pb.CallSessionStart()}], "INVALID_REQUEST"),
         ([], "CONNECTION_DROPPED"),
