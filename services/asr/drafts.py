@@ -48,7 +48,8 @@ class Drafts:
         self._onset = 0
         self._audio_from = 0
         self._next_partial = 0
-        self._before: str | None = None
+        # What the client was told last of the utterance.
+        self._sent: str | None = None
         self._partial: asyncio.Task[None] | None = None
         self._speculation: asyncio.Task[Transcript] | None = None
         # Moves on with each change that makes decodes under way worthless.
@@ -59,7 +60,7 @@ class Drafts:
         self._version += 1
         self._voice = self._room.begin()
         self._utterance, self._onset, self._audio_from = utterance, onset, audio_from
-        self._before = None
+        self._sent = None
         self._next_partial = onset + round(self._partial_every * SAMPLE_RATE_HZ)
 
     def speaking(self, now: int, last_voiced: int, config: Configure) -> None:
@@ -112,14 +113,23 @@ class Drafts:
         gap_s = max(self._partial_every, decoded.compute_s * _PARTIAL_SHARE)
         self._next_partial = max(self._next_partial, now + round(gap_s * SAMPLE_RATE_HZ))
         if decoded.recognition.text:
-            await self._send(self._transcript(decoded, last_voiced, config), lambda: version == self._version)
+            await self._send_if_current(self._transcript(decoded, last_voiced, config), version)
 
     async def _speculate(self, last_voiced: int, config: Configure) -> Transcript:
         version = self._version
         transcript = await self._decode_all(last_voiced, config, speculative=True)
         if config.interim_results:
-            await self._send(transcript, lambda: version == self._version)
+            await self._send_if_current(transcript, version)
         return transcript
+
+    async def _send_if_current(self, transcript: Transcript, version: int) -> None:
+        def wanted() -> bool:
+            if version != self._version:
+                return False
+            self._sent = transcript.text
+            return True
+
+        await self._send(transcript, wanted)
 
     async def _decode_all(self, last_voiced: int, config: Configure, *, speculative: bool) -> Transcript:
         samples = self._history.between(self._audio_from, last_voiced + POST_ROLL)
@@ -129,7 +139,6 @@ class Drafts:
     def _transcript(self, decoded: Decoded, last_voiced: int, config: Configure) -> Transcript:
         offset = self._audio_from / SAMPLE_RATE_HZ
         found = decoded.recognition
-        before, self._before = self._before, found.text
         return Transcript(
             utterance=self._utterance,
             text=found.text,
@@ -141,7 +150,7 @@ class Drafts:
             language=config.language,
             compute_s=decoded.compute_s,
             confidence=found.confidence,
-            stability=stability(before, found.text),
+            stability=stability(self._sent, found.text),
             speaker=config.speaker,
         )
 

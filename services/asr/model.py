@@ -113,7 +113,7 @@ class Transcript:
     compute_s: float
     confidence: float | None = None
     stability: float | None = None
-    """The share of its words that the transcript before said already; 1 of a final one; None: it is the first."""
+    """The share of its words that the transcript sent before said already; 1 of a final one; None: it is the first."""
     is_final: bool = False
     is_speculative: bool = False
     speaker: str = ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from voicemesh.asr.v1 import asr_pb2, asr_service_pb2, asr_service_pb2_grpc
 from voicemesh.common.v1 import audio_pb2
 
+from mesh.contexts import StreamContext
 from mesh.durations import seconds, to_duration
 from mesh.streams import Send, respond
 from services.asr.model import (
@@ -100,9 +101,11 @@ class AsrServicer(asr_service_pb2_grpc.AsrServiceServicer):
     async def _requests(
         self, messages: AsyncIterator[asr_service_pb2.StreamingRecognizeRequest]
     ) -> AsyncIterator[Request]:
+        whose = StreamContext()
         async for message in messages:
             match message.WhichOneof("request"):
                 case "config":
+                    whose.take(message.config.context)
                     yield self._configure(message.config)
                 case "audio":
                     yield Audio(message.audio.data)

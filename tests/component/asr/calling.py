@@ -43,8 +43,8 @@ def silence(seconds: float) -> np.ndarray:
     return np.zeros(round(seconds * 16_000), np.float32)
 
 
-def context(language: str = "en-US") -> RequestContext:
-    return RequestContext(tenant_id="clinic", region="local", correlation_id="call-1", language=language)
+def context(language: str = "en-US", correlation_id: str = "call-1") -> RequestContext:
+    return RequestContext(tenant_id="clinic", region="local", correlation_id=correlation_id, language=language)
 
 
 def config(
@@ -54,16 +54,19 @@ def config(
     interim: bool = False,
     phrases: Iterable[str] = (),
     timeout_s: float | None = None,
+    speaker: str = "",
+    correlation_id: str = "call-1",
     **endpointing: object,
 ) -> Request:
     seconds = {k: to_duration(v) if isinstance(v, float) else v for k, v in endpointing.items()}
     return Request(
         config=asr_pb2.RecognitionConfig(
-            context=context(language),
+            context=context(language, correlation_id),
             audio_format=fmt,
             endpointing=asr_pb2.Endpointing(**seconds),
             interim_results=interim,
             phrases=phrases,
+            speaker=speaker,
             silence_timeout=None if timeout_s is None else to_duration(timeout_s),
         )
     )

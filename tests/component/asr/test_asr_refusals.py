@@ -28,6 +28,7 @@ EIGHT = AudioFormat(encoding=AudioEncoding.AUDIO_ENCODING_MULAW, sample_rate_hz=
         ([FINALIZE], "PROTOCOL_VIOLATION", "send config first"),
         ([END], "PROTOCOL_VIOLATION", "send config first"),
         ([config(), config(EIGHT)], "PROTOCOL_VIOLATION", "open a new stream"),
+        ([config(), config(correlation_id="call-2")], "PROTOCOL_VIOLATION", "context.correlation_id cannot change"),
         ([config(), config(STEREO)], "PROTOCOL_VIOLATION", "open a new stream"),
         ([config(), raw(b"\0\0\0")], "INVALID_AUDIO", "multiples of 2 bytes"),
         ([config(STEREO), raw(b"\0\0")], "INVALID_AUDIO", "multiples of 4 bytes"),

@@ -218,3 +218,28 @@ async def test_a_likely_phrase_wins_where_it_was_misheard_and_not_where_it_was_n
     helped = await talk(stub, [config(phrases=["whitening", "Friday", "filling"]), *frames(samples), END])
     assert "widening" in bare.texts[0]
     assert helped.texts[0] == bare.texts[0].replace("widening", "whitening")
+
+
+async def test_a_partial_transcript_says_how_much_of_it_stood_already(stub: AsrServiceStub) -> None:
+    samples = np.concatenate((silence(0.3), recording("rms-4.flac"), silence(0.8)))
+    heard = await talk(stub, [config(interim=True), *frames(samples), *frames(samples), END])
+    for utterance in (0, 1):
+        before = None
+        for transcript in [t for t in heard.transcripts if t.utterance == utterance]:
+            if transcript.is_final:
+                assert transcript.stability == 1
+            elif before is None:
+                assert not transcript.HasField("stability"), "there is nothing to compare the first with"
+            else:
+                assert 0 <= transcript.stability <= 1
+                same = [one == other for one, other in zip(plain(before), plain(transcript.text), strict=False)]
+                kept = same.index(False) if False in same else len(same)
+                assert transcript.stability == pytest.approx(kept / len(plain(transcript.text)))
+            before = transcript.text
+
+
+async def test_words_say_who_is_heard_where_the_client_said_so(stub: AsrServiceStub) -> None:
+    samples = np.concatenate((recording("rms-4.flac"), silence(0.8)))
+    for speaker in ("caller", ""):
+        (final,) = (await talk(stub, [config(speaker=speaker), *frames(samples), END])).finals
+        assert {word.speaker for word in final.words} == {speaker}

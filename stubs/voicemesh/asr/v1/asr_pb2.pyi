@@ -226,7 +226,7 @@ class Transcript(_message.Message):
     """The probability that it is right, 0 to 1; absent when unknown."""
     stability: _builtins.float
     """The probability that it will not change, 0 to 1; absent when unknown. Of a partial or speculative one it is an
-    estimate: the share of its words, from the first on, that the transcript made before it said already; absent with
+    estimate: the share of its words, from the first on, that the transcript sent before it said already; absent with
     the first of an utterance. 1 of a final one.
     """
     language: _builtins.str
