@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FieldDescriptor, FileDescriptor
 from google.rpc import code_pb2
 from voicemesh.common.v1 import options_pb2
@@ -82,6 +83,7 @@ def test_a_word_has_its_times_its_confidence_and_its_speaker():
 def test_what_people_said_and_who_they_are_is_marked_as_personal():
     # Fields of these names hold it wherever they stand.
     personal = {"phone", "phones", "emails", "display_name", "raw", "summary", "description", "wording", "digits"}
+    personal |= {"customer_id", "order_number"}
     found = set()
     for file in DESCRIPTORS.values():
         for message in file.message_types_by_name.values():
@@ -92,6 +94,23 @@ def test_what_people_said_and_who_they_are_is_marked_as_personal():
                     known = message.name == "ConversationDomain"  # what a domain is for, written by its author
                     assert known or marked == options_pb2.SENSITIVITY_PERSONAL, field.full_name
     assert found == personal
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "voicemesh.dialogue.v1.Customer.id",
+        "voicemesh.consent.v1.Evidence.reference",
+        "voicemesh.consent.v1.Suppression.reason",
+        "voicemesh.consent.v1.AddSuppressionRequest.reason",
+        "voicemesh.consent.v1.RemoveSuppressionRequest.reason",
+        "voicemesh.events.v1.AppointmentRequested.date",
+        "voicemesh.events.v1.AppointmentRescheduled.time",
+    ],
+)
+def test_what_is_personal_under_a_common_name_is_marked_too(name: str):
+    field = descriptor_pool.Default().FindFieldByName(name)
+    assert field.GetOptions().Extensions[options_pb2.sensitivity] == options_pb2.SENSITIVITY_PERSONAL
 
 
 def test_what_resumes_a_session_is_marked_as_secret():
@@ -139,3 +158,21 @@ def test_numbers_that_may_be_unknown_can_be_absent():
                 if field.name in {"confidence", "stability"}:
                     assert field.has_presence, field.full_name
                     assert field.type == FieldDescriptor.TYPE_DOUBLE
+
+
+def test_the_stubs_say_that_they_have_types():
+    assert (PROTO.parent / "stubs/voicemesh/py.typed").is_file()
+
+
+def test_every_request_that_is_no_stream_says_on_whose_behalf_it_is():
+    for service in services():
+        for method in service.methods:
+            if method.client_streaming:
+                continue
+            fields = {
+                field.message_type.full_name
+                for asked in [method.input_type, *(f.message_type for f in method.input_type.fields if f.message_type)]
+                for field in asked.fields
+                if field.name == "context"
+            }
+            assert fields == {"voicemesh.common.v1.RequestContext"}, method.full_name

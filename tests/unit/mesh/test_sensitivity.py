@@ -4,6 +4,7 @@ import json
 import logging
 
 from voicemesh.common.v1 import audio_pb2
+from voicemesh.consent.v1 import consent_pb2
 from voicemesh.crm.v1 import crm_pb2
 from voicemesh.dialogue.v1 import dialogue_pb2
 from voicemesh.dialogue.v1.dialogue_service_pb2 import ConverseRequest
@@ -15,6 +16,20 @@ from mesh.sensitivity import PERSONAL, SECRET, shown
 def test_personal_fields_are_masked_and_others_shown():
     contact = crm_pb2.Contact(contact_id="c1", display_name="Sarah Miller", phones=["+15555550123"])
     assert shown(contact) == {"contact_id": "c1", "display_name": PERSONAL, "phones": PERSONAL}
+
+
+def test_who_a_customer_is_and_why_one_is_suppressed_is_masked():
+    subject = consent_pb2.Subject(customer_id="C-42")
+    assert shown(consent_pb2.Suppression(suppression_id="s", subject=subject, reason="asked by letter")) == {
+        "suppression_id": "s",
+        "subject": {"customer_id": PERSONAL},
+        "reason": PERSONAL,
+    }
+    assert shown(consent_pb2.Evidence(source="call", reference="https://files/x")) == {
+        "source": "call",
+        "reference": PERSONAL,
+    }
+    assert shown(dialogue_pb2.Customer(id="C-42")) == {"id": PERSONAL}
 
 
 def test_secrets_are_masked_at_any_depth():
