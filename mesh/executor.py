@@ -17,6 +17,7 @@ class InferenceExecutor:
 
     At most `max_waiting` computations wait for a thread; one more is refused with OVERLOADED, so that a
     crowd cannot spoil the calls in progress. A cancelled wait frees its place; a computation that has begun runs on.
+    `run_spare` is for work that nobody waits for in a conversation: it takes one thread at most, and only a free one.
     """
 
     def __init__(self, workers: int, max_waiting: int, *, name: str = "inference") -> None:
@@ -24,6 +25,8 @@ class InferenceExecutor:
         self._workers = workers
         self._limit = workers + max_waiting
         self._in_progress = 0
+        self._spare = asyncio.Lock()
+        self._freed = asyncio.Event()
 
     @property
     def idle(self) -> bool:
@@ -41,6 +44,26 @@ class InferenceExecutor:
         Raises:
             MeshError: OVERLOADED when too many wait already.
         """
+        return await self.submit(function, *args, **kwargs)
+
+    async def run_spare(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return `function(*args, **kwargs)`, computed when a thread is free; one such computation at a time.
+
+        It waits for as long as others need all threads. Cut long work into pieces: a piece that has begun is not
+        interrupted.
+        """
+        async with self._spare:
+            while not self.idle:
+                self._freed.clear()
+                await self._freed.wait()
+            return await self.submit(function, *args, **kwargs)
+
+    def submit(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
+        """Begin to compute `function(*args, **kwargs)`; return its future.
+
+        Raises:
+            MeshError: OVERLOADED when too many wait already.
+        """
         if self._in_progress >= self._limit:
             raise MeshError(
                 ErrorReason.ERROR_REASON_OVERLOADED,
@@ -52,7 +75,7 @@ class InferenceExecutor:
         self._in_progress += 1
         loop = asyncio.get_running_loop()
         future.add_done_callback(lambda _: self._done(loop))
-        return await asyncio.wrap_future(future)
+        return asyncio.wrap_future(future)
 
     def _done(self, loop: asyncio.AbstractEventLoop) -> None:
         if not loop.is_closed():
@@ -60,6 +83,7 @@ class InferenceExecutor:
 
     def _release(self) -> None:
         self._in_progress -= 1
+        self._freed.set()
 
     async def __aenter__(self) -> Self:
         return self

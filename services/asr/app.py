@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,10 @@ from voicemesh.asr.v1 import asr_service_pb2, asr_service_pb2_grpc
 
 from mesh.engines import load_engine
 from mesh.executor import InferenceExecutor
+from services.asr.detector import Detector
 from services.asr.engine_room import EngineRoom
 from services.asr.handlers import Recognition
+from services.asr.load import Load
 from services.asr.model import SAMPLE_RATE_HZ, Recognizer
 from services.asr.servicer import AsrServicer
 from services.asr.vad import VadModel
@@ -33,7 +36,7 @@ async def build(settings: AsrSettings, runtime: Runtime) -> None:
     )
     recognizer, vad = await asyncio.to_thread(load, settings)
     recognition = Recognition(
-        EngineRoom(recognizer, executor, vad, vad_executor),
+        EngineRoom(recognizer, executor, Detector(vad, vad_executor), Load(settings.asr_admit_wait_s, time.monotonic)),
         max_streams=settings.asr_max_streams,
         partial_every_s=settings.asr_partial_every_s,
         config_timeout_s=settings.asr_silence_timeout_s,

@@ -18,6 +18,9 @@ class AsrSettings(ServiceSettings):
     asr_vad_workers: int = Field(1, ge=1, le=16, description="threads of the voice activity detector")
     asr_vad_threads: int = Field(1, ge=1, le=16, description="threads within one run of the detector")
     asr_max_streams: int = Field(64, ge=1, description="streams at once; one more is refused with OVERLOADED")
+    asr_admit_wait_s: float = Field(
+        0.25, gt=0, description="mean wait of final transcripts above which new streams are refused with OVERLOADED"
+    )
     asr_speculate_after_s: float = Field(0.1, gt=0, description="silence after which a turn is decoded in advance")
     asr_silence_s: float = Field(0.48, gt=0, description="silence after which an utterance is over")
     asr_max_utterance_s: float = Field(20.0, gt=1, le=60, description="longest utterance; it is cut there")

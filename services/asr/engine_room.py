@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mesh.executor import InferenceExecutor
+    from services.asr.detector import Detector
+    from services.asr.load import Load
     from services.asr.model import Configure, Samples
-    from services.asr.vad import VadModel
 
 _tracer = telemetry.tracer(__name__)
 
@@ -36,8 +37,8 @@ class EngineRoom:
 
     recognizer: Recognizer
     executor: InferenceExecutor
-    vad: VadModel
-    vad_executor: InferenceExecutor
+    detector: Detector
+    load: Load
 
     def begin(self) -> Voice:
         """Return the engine's side of a new utterance."""
@@ -46,7 +47,9 @@ class EngineRoom:
     async def decode(
         self, kind: str, voice: Voice, samples: Samples, config: Configure, *, speculative: bool = False
     ) -> Decoded:
-        """Return what the samples say, computed on a thread; ``kind`` is "partial" or "final".
+        """Return what the samples say, computed on a thread; ``kind`` is "partial", "final" or "file".
+
+        What belongs to a recording ("file") takes a thread only when no conversation needs it.
 
         Raises ``MeshError``: OVERLOADED when too many wait, ENGINE_FAILED when the engine fails.
         """
@@ -55,7 +58,13 @@ class EngineRoom:
             f"asr.{kind}",
             attributes={"asr.engine": self.recognizer.name, "asr.audio_s": seconds, "asr.speculative": speculative},
         ) as span:
-            decoded = await self.executor.run(_timed, voice, samples, config, want_words=kind == "final")
+            run = self.executor.run_spare if kind == "file" else self.executor.run
+            asked = time.perf_counter()
+            decoded = await run(_timed, voice, samples, config, want_words=kind != "partial")
+            if kind == "final":
+                waited = max(0.0, time.perf_counter() - asked - decoded.compute_s)
+                metrics.FINAL_WAIT_SECONDS.observe(waited)
+                self.load.waited(waited)
             span.set_attribute("asr.compute_s", decoded.compute_s)
         metrics.DECODE_SECONDS.labels(kind).observe(decoded.compute_s)
         return decoded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,16 @@ from services.asr import metrics
 from services.asr.model import SAMPLE_RATE_HZ, ActivityKind, Configure, Recognizer, Transcript
 from services.asr.segmenter import POST_ROLL, Segmenter, SpeechEvent
 from services.asr.stream import RecognitionStream
-from services.asr.vad import VadStream
+from services.asr.vad import Chunker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from services.asr.engine_room import EngineRoom
     from services.asr.model import Request, Response, Samples
+
+_PIECE = SAMPLE_RATE_HZ
+"""Samples of a recording that the detector takes at once: calls wait for no longer than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,22 @@ class Recognition:
         self._streams = 0
 
     async def stream(self, requests: AsyncIterator[Request], send: Callable[[Response], Awaitable[None]]) -> None:
-        """Serve one stream; see ``RecognitionStream.run``. Raises OVERLOADED when there are too many."""
+        """Serve one stream; see ``RecognitionStream.run``. Raises OVERLOADED when there are too many.
+
+        A stream that was taken in is never refused work.
+        """
         if self._streams >= self._max_streams:
             raise MeshError(
                 ErrorReason.ERROR_REASON_OVERLOADED,
                 f"{self._streams} streams are in progress, the most this process takes; try another or wait",
                 retry_after_s=1.0,
+                metadata={"limit": str(self._max_streams), "in_progress": str(self._streams)},
+            )
+        if self._room.load.full:
+            raise MeshError(
+                ErrorReason.ERROR_REASON_OVERLOADED,
+                "transcripts wait too long already; try another instance, or this one in a moment",
+                retry_after_s=2.0,
                 metadata={"limit": str(self._max_streams), "in_progress": str(self._streams)},
             )
         self._streams += 1
@@ -68,7 +82,8 @@ class Recognition:
         """
         self._room.check_language(config.language)
         audio.check_format(config.audio_format)
-        samples, stretches = await self._room.vad_executor.run(self._segment, data, config)
+        samples = await asyncio.to_thread(audio.resample, data, config.audio_format, SAMPLE_RATE_HZ)
+        stretches = await self._segment(samples, config)
         transcripts = []
         for index, stretch in enumerate(stretches):
             transcripts.append(await self._decode(index, stretch, samples, config))
@@ -78,9 +93,8 @@ class Recognition:
         """Return the engines that answer here, the default first."""
         return [self._room.recognizer]
 
-    def _segment(self, data: bytes, config: Configure) -> tuple[Samples, list[Stretch]]:
-        samples = audio.resample(data, config.audio_format, SAMPLE_RATE_HZ)
-        vad, segmenter = VadStream(self._room.vad), Segmenter(config.endpointing)
+    async def _segment(self, samples: Samples, config: Configure) -> list[Stretch]:
+        chunker, segmenter = Chunker(), Segmenter(config.endpointing)
         found: list[Stretch] = []
         audio_from = 0
 
@@ -92,16 +106,18 @@ class Recognition:
                 elif event.kind is ActivityKind.ENDED:
                     found.append(Stretch(segmenter.onset, event.at, audio_from))
 
-        for heard in [*vad.feed(samples), *vad.flush()]:
-            follow(segmenter.feed(heard.probability, heard.level_db))
+        for begin in range(0, len(samples), _PIECE):
+            last = begin + _PIECE >= len(samples)
+            for heard in await self._room.detector.hear_spare(chunker, samples[begin : begin + _PIECE], last=last):
+                follow(segmenter.feed(heard.probability, heard.level_db))
         follow(segmenter.finalize())
-        return samples, found
+        return found
 
     async def _decode(self, index: int, stretch: Stretch, samples: Samples, config: Configure) -> Transcript:
         part = samples[stretch.audio_from : stretch.last_voiced + POST_ROLL]
         voice = self._room.begin()
         try:
-            decoded = await self._room.decode("final", voice, part, config)
+            decoded = await self._room.decode("file", voice, part, config)
         finally:
             if voice.needs_closing:
                 await self._room.executor.run(voice.close)

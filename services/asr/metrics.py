@@ -11,6 +11,16 @@ DECODE_SECONDS = Histogram(
     ["kind"],
     buckets=(0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0),
 )
+VAD_BATCH = Histogram(
+    "voicemesh_asr_vad_batch",
+    "Streams that shared a run of the voice activity detector.",
+    buckets=(1, 2, 4, 8, 16, 32, 64),
+)
+FINAL_WAIT_SECONDS = Histogram(
+    "voicemesh_asr_final_wait_seconds",
+    "Time a final or speculative transcript waited for a thread.",
+    buckets=(0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0),
+)
 SPECULATIONS = Counter(
     "voicemesh_asr_speculations", "Transcripts computed in advance, by what became of them.", ["outcome"]
 )

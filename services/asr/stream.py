@@ -23,7 +23,7 @@ from services.asr.model import (
     Transcript,
 )
 from services.asr.segmenter import Segmenter, SpeechEvent
-from services.asr.vad import Heard, VadStream
+from services.asr.vad import Chunker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -86,7 +86,7 @@ class RecognitionStream:
         self._room.check_language(config.language)
         self._config = config
         self._decoder = audio.StreamDecoder(config.audio_format, SAMPLE_RATE_HZ)
-        self._vad = VadStream(self._room.vad)
+        self._chunker = Chunker()
         self._segmenter = Segmenter(config.endpointing)
         self._history = History()
         self._vad_span: Span | None = None
@@ -152,13 +152,9 @@ class RecognitionStream:
     async def _listen(self, samples: Samples, *, last: bool = False) -> None:
         """Take in samples, find the voice in them and act on it."""
         self._history.append(samples)
-        for heard in await self._room.vad_executor.run(self._detect, samples, last=last):
+        for heard in await self._room.detector.hear(self._chunker, samples, last=last):
             await self._react(self._segmenter.feed(heard.probability, heard.level_db))
         self._history.forget_before(self._segmenter.audio_from)
-
-    def _detect(self, samples: Samples, *, last: bool) -> list[Heard]:
-        found = self._vad.feed(samples)
-        return found + self._vad.flush() if last else found
 
     async def _react(self, events: list[SpeechEvent]) -> None:
         for event in events:

@@ -70,28 +70,36 @@ class Heard:
     level_db: float
 
 
-class VadStream:
-    """One stream's audio, cut into chunks; what does not fill a chunk waits for more. For one thread at a time."""
+class Chunker:
+    """One stream's audio, cut into chunks; what does not fill a chunk waits for more."""
 
-    def __init__(self, model: VadModel) -> None:
-        self._model = model
-        self._state = VadState()
+    def __init__(self) -> None:
+        self.state = VadState()
         self._rest: Samples = np.zeros(0, np.float32)
 
-    def feed(self, samples: Samples) -> list[Heard]:
-        """Return what each chunk that is now full is like. Blocks: about 0.3 ms a chunk."""
+    def cut(self, samples: Samples, *, last: bool = False) -> Samples:
+        """Return the chunks that are now full, shape ``(chunks, 512)``; with ``last``, the rest filled with silence."""
         pending = np.concatenate((self._rest, samples))
+        if last and len(pending) % CHUNK:
+            pending = np.concatenate((pending, np.zeros(-len(pending) % CHUNK, np.float32)))
         whole = len(pending) // CHUNK * CHUNK
         self._rest = pending[whole:]
-        return [self._hear(chunk) for chunk in pending[:whole].reshape(-1, CHUNK)]
+        return pending[:whole].reshape(-1, CHUNK)
 
-    def flush(self) -> list[Heard]:
-        """Return what the last, unfilled chunk is like, filled up with silence; nothing if there is none."""
-        return self.feed(np.zeros(CHUNK - len(self._rest), np.float32)) if len(self._rest) else []
 
-    def _hear(self, chunk: Samples) -> Heard:
-        power = float(np.square(chunk).mean())
-        return Heard(float(self._model.run([self._state], [chunk])[0]), 10 * math.log10(power + 1e-10))
+def hear(model: VadModel, states: Sequence[VadState], chunks: Sequence[Samples]) -> list[list[Heard]]:
+    """Return what each chunk of each stream is like; streams share the runs of the network. Blocks.
+
+    One run takes about 0.3 ms for a stream alone and 0.1 ms a stream for many.
+    """
+    found: list[list[Heard]] = [[] for _ in states]
+    for step in range(max((len(own) for own in chunks), default=0)):
+        those = [index for index, own in enumerate(chunks) if len(own) > step]
+        probabilities = model.run([states[index] for index in those], [chunks[index][step] for index in those])
+        for index, probability in zip(those, probabilities, strict=True):
+            power = float(np.square(chunks[index][step]).mean())
+            found[index].append(Heard(float(probability), 10 * math.log10(power + 1e-10)))
+    return found
 
 
 def model_path() -> Path:

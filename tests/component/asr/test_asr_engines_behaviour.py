@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,11 @@ from mesh.errors import ErrorReason, MeshError
 from mesh.executor import InferenceExecutor
 from services.asr.app import load
 from services.asr.config import AsrSettings
+from services.asr.detector import Detector
 from services.asr.engine_room import EngineRoom
 from services.asr.engines import moonshine
 from services.asr.handlers import Recognition as Handlers
+from services.asr.load import Load
 from services.asr.model import (
     Activity,
     ActivityKind,
@@ -36,7 +39,8 @@ from services.asr.model import (
     Response,
     Transcript,
 )
-from services.asr.vad import VadModel, VadState, VadStream
+from services.asr.vad import Chunker, VadModel, VadState
+from services.asr.vad import hear as detect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -93,7 +97,7 @@ class Taking:
 @contextlib.asynccontextmanager
 async def handlers(engine: Recognizer, *, workers: int = 2, max_streams: int = 4) -> AsyncIterator[Handlers]:
     async with InferenceExecutor(workers, 16) as executor, InferenceExecutor(1, 16) as ears:
-        room = EngineRoom(engine, executor, VadModel(), ears)
+        room = EngineRoom(engine, executor, Detector(VadModel(), ears), Load(0.25, time.monotonic))
         yield Handlers(room, max_streams=max_streams, partial_every_s=0.35, config_timeout_s=0.2)
 
 
@@ -265,21 +269,26 @@ async def test_a_language_covers_its_regions(language: str, known: bool) -> None
 def test_streams_that_share_a_run_of_the_detector_get_their_own_answers() -> None:
     model = VadModel()
     voices = [recording(KETTLE)[4_096:12_288], silence(0.512), recording(FRIDAY)[:8_192]]
-    alone = [[heard.probability for heard in VadStream(model).feed(voice)] for voice in voices]
-    states = [VadState() for _ in voices]
-    together = [model.run(states, [voice[at : at + 512] for voice in voices]).tolist() for at in range(0, 8_192, 512)]
-    assert np.allclose(np.array(alone).T, together, atol=1e-4)
+    chunks = [Chunker().cut(voice) for voice in voices]
+    alone = [[heard.probability for heard in detect(model, [VadState()], [own])[0]] for own in chunks]
+    # One of them has less to say.
+    some = [chunks[0], chunks[1][:3], chunks[2]]
+    together = [[heard.probability for heard in own] for own in detect(model, [VadState() for _ in some], some)]
+    assert [len(own) for own in together] == [16, 3, 16]
+    for one, other in zip(alone, together, strict=True):
+        assert np.allclose(one[: len(other)], other, atol=1e-4)
     assert max(alone[0]) > 0.9 > 0.1 > max(alone[1])
 
 
 def test_the_detector_hears_the_same_however_the_audio_is_cut() -> None:
-    model, voice = VadModel(), recording(KETTLE)[:10_000]
-    whole, pieces = VadStream(model), VadStream(model)
-    expected = whole.feed(voice) + whole.flush()
-    found = [heard for part in np.split(voice, [7, 600, 601, 4_000]) for heard in pieces.feed(part)]
-    assert found + pieces.flush() == expected
-    assert len(expected) == 20
-    assert whole.flush() == []
+    voice = recording(KETTLE)[:10_000]
+    whole, pieces = Chunker(), Chunker()
+    expected = whole.cut(voice, last=True)
+    parts = np.split(voice, [7, 600, 601, 4_000])
+    found = [pieces.cut(part, last=part is parts[-1]) for part in parts]
+    assert np.array_equal(np.concatenate(found), expected)
+    assert expected.shape == (20, 512)
+    assert len(whole.cut(voice[:0], last=True)) == 0
 
 
 @pytest.mark.parametrize(
