@@ -45,6 +45,7 @@ class AsrRecognition:
         self._stream = stream
         self._info = info
         self._endpointing = endpointing
+        self._frames = 0
         self._finished = False
 
     async def configure(self, language: str, phrases: Sequence[str] = (), longest_pause: float | None = None) -> None:
@@ -72,7 +73,9 @@ class AsrRecognition:
 
     async def send(self, data: bytes) -> None:
         """Give it audio."""
-        await self._stream.send(StreamingRecognizeRequest(audio=asr_pb2.AudioFrame(data=data)))
+        frame = asr_pb2.AudioFrame(data=data, sequence=self._frames)
+        self._frames += 1
+        await self._stream.send(StreamingRecognizeRequest(audio=frame))
 
     async def finalize(self, pause: float, silence: float) -> None:
         """End the utterance once the pause that began at `pause` has lasted `silence`, unless speech goes on."""

@@ -140,7 +140,7 @@ TIMES = [
     (endpointing(silence=Duration(seconds=61)), "config.endpointing.silence", "range"),
     (endpointing(silence=Duration(nanos=1_000_000_000)), "config.endpointing.silence", "nanos"),
     (endpointing(max_utterance=Duration(seconds=3_600)), "config.endpointing.max_utterance", "range"),
-    (recognition(silence_timeout=Duration(seconds=2 * DAY)), "config.silence_timeout", "range"),
+    (recognition(silence_timeout=Duration(seconds=8 * DAY)), "config.silence_timeout", "range"),
     (
         StreamingRecognizeRequest(finalize=asr_pb2.Finalize(pause=Duration(nanos=-1))),
         "finalize.pause",
@@ -152,6 +152,13 @@ TIMES = [
     (
         start(turn_taking=turn_taking_pb2.TurnTaking(longest_pause=Duration(seconds=-2))),
         "start.turn_taking.longest_pause",
+        "range",
+    ),
+    (
+        ConverseRequest(
+            update=dialogue_pb2.UpdateSession(turn_taking=turn_taking_pb2.TurnTaking(longest_pause=Duration()))
+        ),
+        "update.turn_taking.longest_pause",
         "range",
     ),
     (word(start=Duration(seconds=-1)), "hypothesis.words[1].start", "range"),
@@ -186,7 +193,7 @@ def test_what_breaks_a_rule_is_refused_by_its_path(message: Message, path: str, 
 @pytest.mark.parametrize(
     "message",
     [
-        recognition(phrases=["kettle"] * 500, silence_timeout=Duration(seconds=DAY)),
+        recognition(phrases=["kettle"] * 500, silence_timeout=Duration(seconds=7 * DAY)),
         endpointing(speculate_after=Duration(nanos=100_000_000), silence=Duration(seconds=60)),
         StreamingRecognizeRequest(finalize=asr_pb2.Finalize(pause=Duration(), silence=Duration())),
         StreamingRecognizeRequest(audio=asr_pb2.AudioFrame(data=bytes(65_536))),
