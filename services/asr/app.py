@@ -14,7 +14,7 @@ from mesh.executor import InferenceExecutor
 from services.asr.detector import Detector
 from services.asr.engine_room import EngineRoom
 from services.asr.handlers import Recognition
-from services.asr.load import Load
+from services.asr.load import Budget, Load
 from services.asr.model import SAMPLE_RATE_HZ, Recognizer
 from services.asr.servicer import AsrServicer
 from services.asr.vad import VadModel
@@ -36,7 +36,13 @@ async def build(settings: AsrSettings, runtime: Runtime) -> None:
     )
     recognizer, vad = await asyncio.to_thread(load, settings)
     recognition = Recognition(
-        EngineRoom(recognizer, executor, Detector(vad, vad_executor), Load(settings.asr_admit_wait_s, time.monotonic)),
+        EngineRoom(
+            recognizer,
+            executor,
+            Detector(vad, vad_executor),
+            Load(settings.asr_admit_wait_s, time.monotonic),
+            Budget(settings.asr_partial_share, time.monotonic),
+        ),
         max_streams=settings.asr_max_streams,
         partial_every_s=settings.asr_partial_every_s,
         config_timeout_s=settings.asr_silence_timeout_s,

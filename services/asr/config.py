@@ -26,6 +26,9 @@ class AsrSettings(ServiceSettings):
     asr_max_utterance_s: float = Field(20.0, gt=1, le=60, description="longest utterance; it is cut there")
     asr_silence_timeout_s: float = Field(60.0, gt=0, description="silence after which a stream ends")
     asr_partial_every_s: float = Field(0.35, gt=0, description="new speech between partial transcripts")
+    asr_partial_share: float = Field(
+        0.25, gt=0, le=1, description="share of the time that partial transcripts may take"
+    )
     asr_model: str = Field("", description="id of a pulled model, for example whisper/small; empty: the engine's own")
     asr_model_dir: Path | None = Field(None, description="folder of a model; goes before asr_model")
     asr_whisper_device: str = Field("cpu", description="cpu, cuda or auto")

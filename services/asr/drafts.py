@@ -68,7 +68,8 @@ class Drafts:
         if not config.interim_results or now < self._next_partial or _busy(self._partial):
             return
         self._next_partial = now + round(self._partial_every * SAMPLE_RATE_HZ)
-        if not self._room.executor.idle:
+        # Whoever waits for a final transcript comes first: a partial one begins only when nothing else is computed.
+        if self._room.executor.in_progress or not self._room.partials.take():
             metrics.PARTIALS_SKIPPED.inc()
             return
         self._partial = self._tasks.create_task(self._send_partial(now, last_voiced, config))
@@ -110,6 +111,7 @@ class Drafts:
         version = self._version
         samples = self._history.between(self._audio_from, now)
         decoded = await self._room.decode("partial", self._voice, samples, config)
+        self._room.partials.spent(decoded.compute_s)
         gap_s = max(self._partial_every, decoded.compute_s * _PARTIAL_SHARE)
         self._next_partial = max(self._next_partial, now + round(gap_s * SAMPLE_RATE_HZ))
         if decoded.recognition.text:

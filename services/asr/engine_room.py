@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mesh.executor import InferenceExecutor
     from services.asr.detector import Detector
-    from services.asr.load import Load
+    from services.asr.load import Budget, Load
     from services.asr.model import Configure, Samples
 
 _tracer = telemetry.tracer(__name__)
@@ -39,6 +39,7 @@ class EngineRoom:
     executor: InferenceExecutor
     detector: Detector
     load: Load
+    partials: Budget
 
     def begin(self) -> Voice:
         """Return the engine's side of a new utterance."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ENOUGH = 5
+_FIRST_COST_S = 0.1
 
 
 class Load:
@@ -42,3 +44,29 @@ class Load:
         mean = sum(seconds for _, seconds in self._waits) / len(self._waits)
         self._full = mean > (self._limit_s / 2 if self._full else self._limit_s)
         return self._full
+
+
+class Budget:
+    """Lets all streams together spend no more than ``share`` of the time on partial transcripts.
+
+    After one that took ``c`` seconds the next begins ``c / share`` seconds behind its beginning at the earliest, for
+    whichever stream is first: the more streams there are, the rarer partial transcripts become for each.
+    """
+
+    def __init__(self, share: float, now: Callable[[], float]) -> None:
+        self._share = share
+        self._now = now
+        self._began = -math.inf
+        # Until one has told what it took, it is believed to take as long as the one before.
+        self._cost = _FIRST_COST_S
+
+    def take(self) -> bool:
+        """Return whether a partial transcript may begin now; then it has begun."""
+        if self._now() < self._began + self._cost / self._share:
+            return False
+        self._began = self._now()
+        return True
+
+    def spent(self, seconds: float) -> None:
+        """The partial transcript took so long to compute."""
+        self._cost = seconds

@@ -23,7 +23,7 @@ from services.asr.detector import Detector
 from services.asr.engine_room import EngineRoom
 from services.asr.engines import moonshine
 from services.asr.handlers import Recognition as Handlers
-from services.asr.load import Load
+from services.asr.load import Budget, Load
 from services.asr.model import (
     Activity,
     ActivityKind,
@@ -97,7 +97,9 @@ class Taking:
 @contextlib.asynccontextmanager
 async def handlers(engine: Recognizer, *, workers: int = 2, max_streams: int = 4) -> AsyncIterator[Handlers]:
     async with InferenceExecutor(workers, 16) as executor, InferenceExecutor(1, 16) as ears:
-        room = EngineRoom(engine, executor, Detector(VadModel(), ears), Load(0.25, time.monotonic))
+        room = EngineRoom(
+            engine, executor, Detector(VadModel(), ears), Load(0.25, time.monotonic), Budget(1.0, time.monotonic)
+        )
         yield Handlers(room, max_streams=max_streams, partial_every_s=0.35, config_timeout_s=0.2)
 
 

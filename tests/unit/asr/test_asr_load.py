@@ -11,7 +11,7 @@ import pytest
 
 from mesh.executor import InferenceExecutor
 from services.asr.detector import Detector
-from services.asr.load import Load
+from services.asr.load import Budget, Load
 from services.asr.vad import Chunker
 
 if TYPE_CHECKING:
@@ -59,6 +59,24 @@ def test_what_was_long_ago_counts_no_more() -> None:
     assert load.full
     clock.now += 6
     assert not load.full
+
+
+def test_partial_transcripts_take_no_more_than_their_share() -> None:
+    clock = Clock()
+    budget = Budget(0.25, clock)
+    assert budget.take()
+    assert not budget.take(), "one at a time"
+    clock.now += 0.1
+    budget.spent(0.1)
+    clock.now += 0.29
+    assert not budget.take()
+    clock.now += 0.02
+    assert budget.take(), "four tenths of a second after the first began"
+    # It was given up and said nothing: the next one waits as long as before.
+    clock.now += 0.39
+    assert not budget.take()
+    clock.now += 0.02
+    assert budget.take()
 
 
 class Model:

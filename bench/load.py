@@ -1,0 +1,132 @@
+"""How many calls one machine carries: turn latency, CPU and memory at more and more calls at once.
+
+The recordings are played at their own pace by this process; the mesh runs as real processes, started anew for each
+level. A call that the mesh refuses is counted by the refusal's reason; it is no bad call.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from turns import RECORDINGS, ROOT, percentile
+
+from voicemesh_cli.caller import CallOptions, load_recording, place_call
+from voicemesh_cli.launcher import LaunchOptions, RunningMesh, launch
+from voicemesh_client import VoicemeshError
+
+LEVELS = (1, 10, 20, 40, 60)
+SPREAD_S = 6.0
+"""Calls begin evenly within so many seconds, as no two callers dial at once."""
+
+
+@dataclass
+class Level:
+    """What became of the calls of one level."""
+
+    calls: int
+    waits_ms: list[float] = field(default_factory=list)
+    unanswered: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    cpu_s: float = 0.0
+    rss_mb: float = 0.0
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """Return the processes' user and system time so far."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pids: list[int]) -> float:
+    """Return the processes' resident memory."""
+    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+async def one_call(number: int, mesh: RunningMesh, level: Level) -> None:
+    """Place one call and note how long its caller waited."""
+    domain, name = list(RECORDINGS.items())[number % len(RECORDINGS)]
+    await asyncio.sleep(SPREAD_S * number / level.calls)
+    recording = load_recording(ROOT / "examples" / "recordings" / name)
+    try:
+        report = await place_call(recording, mesh.addresses["dialogue"], CallOptions(domain=domain))
+    except VoicemeshError as error:
+        level.refused[error.reason] += 1
+        return
+    for turn in report.turns:
+        if turn.first_audio_s is None:
+            level.unanswered += 1
+        else:
+            level.waits_ms.append(1000 * turn.first_audio_s)
+
+
+async def measure(calls: int) -> Level:
+    """Place so many calls at once."""
+    level = Level(calls)
+    with tempfile.TemporaryDirectory(prefix="voicemesh-load-") as folder:
+        async with launch(LaunchOptions(state_dir=Path(folder))) as mesh, mesh.watched():
+            pids = list(mesh.pids.values())
+            before = cpu_seconds(pids)
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(calls):
+                    tasks.create_task(one_call(number, mesh, level))
+            level.cpu_s = cpu_seconds(pids) - before
+            level.rss_mb = resident_mb(pids)
+    return level
+
+
+def row(level: Level) -> dict[str, object]:
+    """Return a level's figures."""
+    served = level.calls - sum(level.refused.values())
+    return {
+        "calls": level.calls,
+        "served": served,
+        "refused": dict(level.refused),
+        "turns": len(level.waits_ms),
+        "unanswered": level.unanswered,
+        "p50_ms": round(percentile(level.waits_ms, 0.5), 1) if level.waits_ms else None,
+        "p95_ms": round(percentile(level.waits_ms, 0.95), 1) if level.waits_ms else None,
+        "cpu_s_per_call": round(level.cpu_s / served, 2) if served else None,
+        "rss_mb": round(level.rss_mb),
+    }
+
+
+def show(rows: list[dict[str, object]], console: Console) -> None:
+    """Print the figures as a table."""
+    table = Table(title="calls at once: end of speech to first agent audio at the client")
+    for column in rows[0]:
+        table.add_column(column.replace("_", " "), justify="right")
+    for figures in rows:
+        table.add_row(*(str(value) for value in figures.values()))
+    console.print(table)
+
+
+def main() -> int:
+    """Measure every level, print, and write bench/results/load.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--levels", type=int, nargs="+", default=LEVELS, help="calls at once, several levels")
+    levels = parser.parse_args().levels
+    console, rows = Console(), []
+    for calls in levels:
+        console.print(f"{calls} calls at once", style="dim")
+        rows.append(row(asyncio.run(measure(calls))))
+    show(rows, console)
+    results = ROOT / "bench" / "results" / "load.json"
+    results.parent.mkdir(exist_ok=True)
+    results.write_text(json.dumps(rows, indent=2) + "\n")
+    console.print(f"written to {results.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
