@@ -6,7 +6,7 @@ export PATH := $(BIN):$(PATH)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench setup models format stubs lock recordings clean
+.PHONY: help demo up test check bench bench-load setup models format stubs lock recordings clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ check: setup ## Format, lint, types, contracts, import arrows, stubs
 
 bench: models ## Measure the latency of the demo's turns
 	@python bench/turns.py $(ARGS)
+
+bench-load: models ## Measure how many calls this machine carries
+	@python bench/load.py $(ARGS)
 
 setup: ## Make .venv and install what requirements.lock names
 	@sh tools/setup.sh >&2

@@ -14,7 +14,7 @@ class AsrSettings(ServiceSettings):
 
     asr_engine: str = Field("moonshine", description="name of the engine, an entry point of voicemesh.asr.engines")
     asr_workers: int = Field(2, ge=1, le=64, description="decodes that run at once")
-    asr_threads: int = Field(2, ge=1, le=64, description="threads within one decode")
+    asr_threads: int = Field(1, ge=1, le=64, description="threads within one decode")
     asr_vad_workers: int = Field(1, ge=1, le=16, description="threads of the voice activity detector")
     asr_vad_threads: int = Field(1, ge=1, le=16, description="threads within one run of the detector")
     asr_max_streams: int = Field(64, ge=1, description="streams at once; one more is refused with OVERLOADED")

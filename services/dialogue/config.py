@@ -1,10 +1,18 @@
 """What the dialogue service can be told, all by environment variables of the prefix VOICEMESH_."""
 
+import os
 from pathlib import Path
 
 from pydantic import Field, SecretStr
 
 from mesh.config import ServiceSettings
+
+_CALLS_PER_CORE = 20
+"""What one machine carries with all services on it (docs/performance.md)."""
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class DialogueSettings(ServiceSettings):
@@ -21,7 +29,11 @@ class DialogueSettings(ServiceSettings):
         SecretStr(""), description="SQLAlchemy URL; empty: SQLite in the state folder"
     )
     domains_dir: Path | None = Field(None, description="folder of the domains; unset: those of the project")
-    dialogue_max_sessions: int = Field(100, ge=1, description="sessions at once; one more is OVERLOADED")
+    dialogue_max_sessions: int = Field(
+        default_factory=lambda: _CALLS_PER_CORE * _cores(),
+        ge=1,
+        description="sessions at once; one more is OVERLOADED; unset: 20 for each core",
+    )
     dialogue_session_limit_s: float = Field(3600, gt=0, description="longest session")
     dialogue_silence_s: float = Field(8.0, gt=0, description="silence of a speaking caller before a prompt")
     dialogue_text_silence_s: float = Field(120.0, gt=0, description="silence of a typing caller before a prompt")
