@@ -6,10 +6,18 @@ from collections.abc import Callable
 from mesh import logs
 from services.dialogue import metrics
 from services.dialogue.ports import SnapshotsAwayError, SnapshotStore, SupersededError
-from services.dialogue.snapshot import Snapshot
+from services.dialogue.snapshot import Snapshot, SnapshotError
 
 _log = logs.get_logger(__name__)
 _AGAIN_S = 0.2
+
+
+def _owner(document: bytes) -> str:
+    """Return whose a snapshot is; nobody's where it cannot be read."""
+    try:
+        return Snapshot.from_json(document).owner
+    except SnapshotError:
+        return ""
 
 
 class Keeper:
@@ -48,7 +56,7 @@ class Keeper:
         """Write a snapshot now; False when it is not known to be written."""
         async with self._writing:
             try:
-                self._revision = await self._store.save(self._session_id, snapshot.to_json(), self._revision)
+                await self._save(snapshot)
             except SupersededError:
                 self.superseded.set()
                 return False
@@ -58,6 +66,19 @@ class Keeper:
                 return False
         metrics.SNAPSHOTS.inc()
         return True
+
+    async def _save(self, snapshot: Snapshot) -> None:
+        document = snapshot.to_json()
+        try:
+            self._revision = await self._store.save(self._session_id, document, self._revision)
+        except SupersededError:
+            # A write of our own whose answer never came - cut off, or late - looks the same: its owner tells. A document
+            # that is gone was lost with the broker's store, or its call has its one outcome in the database.
+            stored = await self._store.load(self._session_id)
+            if stored is not None and _owner(stored.document) != snapshot.owner:
+                raise
+            revision = stored.revision if stored is not None else None
+            self._revision = await self._store.save(self._session_id, document, revision)
 
     async def forget(self) -> None:
         """The session is over."""
