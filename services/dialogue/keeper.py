@@ -72,8 +72,8 @@ class Keeper:
         try:
             self._revision = await self._store.save(self._session_id, document, self._revision)
         except SupersededError:
-            # A write of our own whose answer never came - cut off, or late - looks the same: its owner tells. A document
-            # that is gone was lost with the broker's store, or its call has its one outcome in the database.
+            # A write of our own whose answer never came - cut off, or late - looks the same: its owner tells. A
+            # document that is gone was lost with the broker's store, or its call has its one outcome in the database.
             stored = await self._store.load(self._session_id)
             if stored is not None and _owner(stored.document) != snapshot.owner:
                 raise
