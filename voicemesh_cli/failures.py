@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,8 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+# Of the machine, not of the program: a full disk, a folder that is somebody else's.
+_DISK_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT})
 _INPUT_CODES = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE})
 
 
@@ -60,6 +63,8 @@ def describe(error: BaseException) -> Failure | None:
         return Failure(message=str(error), exit_code=error.exit_code)
     if isinstance(error, grpc.RpcError):
         return _of_rpc(error)
+    if isinstance(error, OSError) and error.errno in _DISK_ERRORS and error.filename:
+        return Failure(message=f"{error.filename} can not be read or written: {error.strerror}.")
     return _of_reason(error)
 
 
@@ -97,6 +102,8 @@ def _of_rpc(error: grpc.RpcError) -> Failure:
             detail.Unpack(retry)
     if not info.reason and code == grpc.StatusCode.UNAVAILABLE:
         text = f"nothing answers there ({text}). Is the mesh running? `make up` starts one."
+    if not info.reason and code == grpc.StatusCode.UNIMPLEMENTED:
+        text = f"what answers there is another service ({text}) Does --target name the right one?"
     return Failure(
         message=text,
         exit_code=exit_code,

@@ -24,7 +24,10 @@ def build_app(commands: Sequence[str] = COMMANDS) -> typer.Typer:
     """The typer application with the given commands; a command whose module does not exist is left out."""
     app = typer.Typer(
         name="voicemesh",
-        help="Spoken conversations through a mesh of gRPC services. Start with: voicemesh demo",
+        help="Spoken conversations through a mesh of gRPC services.",
+        epilog=output.example(
+            "voicemesh demo", "voicemesh up", "voicemesh talk --domain clinic", "voicemesh call --help"
+        ),
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

@@ -22,11 +22,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
 
 from voicemesh_cli import failures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 _PLAIN_WIDTH = 110
 
@@ -37,8 +40,46 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 
 def example(*lines: str) -> str:
-    """The epilogue of a command's --help: `lines` are command lines a person can copy."""
-    return "Example:  " + "   |   ".join(lines)
+    """The epilogue of a --help: `lines` are command lines a person can copy, each on a line of its own."""
+    return "\n".join(["Example:", *lines])
+
+
+def checked_target(target: str | None) -> str | None:
+    """The callback of every --target option: "host:port", or none.
+
+    Raises typer.BadParameter when it is no such thing: gRPC would only say that a name can not be resolved.
+    """
+    host, _, port = (target or "").partition("@")[0].rpartition(":")
+    if target and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise typer.BadParameter(f"{target!r} is no address: give HOST:PORT, such as 127.0.0.1:7411.")
+    return target
+
+
+def make_folder(path: Path, option: str) -> None:
+    """Makes a folder for what a command writes, before it does anything else.
+
+    `option` is how the user named it. Raises InputError when it can not be made or written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{option} {path} can not be made a folder ({error.strerror}): name another one.") from error
+    if not os.access(path, os.W_OK):
+        raise InputError(f"{option} {path} can not be written to: name another folder.")
+
+
+def print_beside(console: Console, head: Text, body: Text, width: int) -> None:
+    """Print `body` behind `head`, which fills `width` columns.
+
+    On a terminal the lines of a long body all begin behind the head; elsewhere it is one line, however long.
+    """
+    if not console.is_terminal:
+        head.pad_right(max(0, width - head.cell_len))
+        console.print(Text.assemble(head, body))
+        return
+    grid = Table.grid(Column(width=width, no_wrap=True), Column(overflow="fold"))
+    grid.add_row(head, body)
+    console.print(grid)
 
 
 class Output:
@@ -51,11 +92,7 @@ class Output:
         self.json_mode = json_mode
         self.printed = False
         self._stdout = stdout
-        stream = sys.stderr if json_mode else stdout
-        # Text for a person is never cut by a pipe's imagined width: lines end where they end. What has to be laid
-        # out gets a width that most places can show.
-        width = None if stream.isatty() or "COLUMNS" in os.environ else _PLAIN_WIDTH
-        self.console = Console(file=stream, highlight=False, soft_wrap=True, width=width)
+        self.console = _console(sys.stderr if json_mode else stdout)
 
     def document(self, document: Mapping[str, Any]) -> None:
         """Print the run's one JSON document; without --json nothing is printed.
@@ -76,9 +113,18 @@ class Output:
         if self.json_mode and not self.printed:
             self.document({"error": failure.document()})
             return
-        errors = Console(file=sys.stderr, highlight=False, soft_wrap=True)
-        errors.print("[bold red]error:[/]", end=" ")
-        errors.print(failure.message, markup=False)
+        _console(sys.stderr).print(Text.assemble(("error:", "bold red"), " ", failure.message))
+
+
+def _console(stream: TextIO) -> Console:
+    """A console for a person.
+
+    On a terminal long lines break between words. Elsewhere they end where they end, for no width is known; what has
+    to be laid out gets a width that most places can show.
+    """
+    terminal = stream.isatty()
+    width = None if terminal or "COLUMNS" in os.environ else _PLAIN_WIDTH
+    return Console(file=stream, highlight=False, soft_wrap=not terminal, width=width)
 
 
 @contextlib.contextmanager

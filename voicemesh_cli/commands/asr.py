@@ -40,7 +40,11 @@ def register(app: typer.Typer) -> None:
     def asr(
         files: Annotated[list[Path], typer.Argument(help="WAV or FLAC, any rate, mono or stereo.")],
         target: Annotated[
-            str | None, typer.Option(help="HOST:PORT of a recogniser; else the running mesh's, else one is started.")
+            str | None,
+            typer.Option(
+                callback=output.checked_target,
+                help="HOST:PORT of a recogniser; else the running mesh's, else one is started.",
+            ),
         ] = None,
         language: Annotated[str, typer.Option(help="BCP 47 tag of the language that is spoken.")] = "en-US",
         json: output.JsonOption = False,

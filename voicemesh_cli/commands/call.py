@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,21 +19,34 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(epilog=output.example("voicemesh call examples/recordings/clinic-booking.wav --out /tmp/call"))
+    @app.command(
+        epilog=output.example(
+            "voicemesh call examples/recordings/clinic-booking.wav",
+            "voicemesh call examples/recordings/shop-complaint.wav --domain shop --out var/call",
+        )
+    )
     def call(
         file: Annotated[Path, typer.Argument(help="A caller's recording: WAV or FLAC, any rate, mono or stereo.")],
         *,
-        domain: Annotated[str, typer.Option(help="The domain to call: clinic or shop.")] = "clinic",
+        domain: Annotated[str, typer.Option(help="The domain to call, such as clinic or shop.")] = "clinic",
         language: Annotated[str, typer.Option(help="BCP 47 tag of the conversation's language.")] = "en-US",
         customer: Annotated[str, typer.Option(help="The business's own id of the caller.")] = "",
         phone: Annotated[str, typer.Option(help="The caller's number, such as +15550123456.")] = "",
         time_zone: Annotated[str, typer.Option(help="IANA zone that spoken dates are meant in.")] = "",
         target: Annotated[
-            str | None, typer.Option(help="HOST:PORT of the dialogue service; else the running mesh's.")
+            str | None,
+            typer.Option(
+                callback=output.checked_target, help="HOST:PORT of the dialogue service; else the running mesh's."
+            ),
         ] = None,
         out: Annotated[
-            Path, typer.Option(help="Where NAME-agent.wav and NAME-call.wav are written (replacing older ones).")
-        ] = Path(),
+            Path | None,
+            typer.Option(
+                help="Folder for the call's audio: NAME-agent.wav, and NAME-call.wav with the caller left and the "
+                "agent right. Without it the audio is not kept.",
+                show_default=False,
+            ),
+        ] = None,
         straight: Annotated[
             bool, typer.Option("--straight", help="Play the file as it is, without waiting for the agent.")
         ] = False,
@@ -46,7 +58,8 @@ def register(app: typer.Typer) -> None:
         """
         with output.command(json) as output_of_run:
             recording = load_recording(file)
-            _make_directory(out)
+            if out is not None:
+                output.make_folder(out, "--out")
             address = endpoints.resolve_target(target)
             context = endpoints.context(language=language, time_zone=time_zone)
             options = CallOptions(
@@ -66,16 +79,6 @@ def register(app: typer.Typer) -> None:
             output_of_run.document(report.document())
 
 
-def _make_directory(path: Path) -> None:
-    """Makes the directory of the results before anybody calls. Raises InputError when it can not be written."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output.InputError(f"--out {path} can not be made a directory ({error.strerror}).") from error
-    if not os.access(path, os.W_OK):
-        raise output.InputError(f"--out {path} can not be written to: name another directory.")
-
-
 def _print_summary(console: Console, report: CallReport) -> None:
     answers = [turn.first_audio_s for turn in report.turns if turn.first_audio_s is not None]
     if answers:
@@ -83,3 +86,5 @@ def _print_summary(console: Console, report: CallReport) -> None:
         console.print(f"\nend of speech to first audio of the answer: {times} ms")
     for path in report.files.values():
         console.print("wrote", str(path), markup=False)
+    if not report.files:
+        console.print("[dim]--out FOLDER keeps the call's audio[/]")

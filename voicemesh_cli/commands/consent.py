@@ -57,10 +57,15 @@ class State(enum.StrEnum):
 
 
 TargetOption = Annotated[
-    str | None, typer.Option(help="HOST:PORT of a consent service; else that of the running mesh.", show_default=False)
+    str | None,
+    typer.Option(
+        callback=output.checked_target,
+        help="HOST:PORT of a consent service; else that of the running mesh.",
+        show_default=False,
+    ),
 ]
 TenantOption = Annotated[
-    str | None, typer.Option(help="The business that asks; else VOICEMESH_TENANT, else demo.", show_default=False)
+    str | None, typer.Option(help="The business that asks; else VOICEMESH_TENANT, else default.", show_default=False)
 ]
 PhoneOption = Annotated[str, typer.Option(help="The customer's telephone number, E.164.", show_default=False)]
 CustomerOption = Annotated[str, typer.Option(help="The business's own id of the customer.", show_default=False)]
@@ -76,7 +81,13 @@ ExpiresOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    consent = typer.Typer(help="Consent of a running mesh: check it, write it down, look it up.", no_args_is_help=True)
+    consent = typer.Typer(
+        help="Consent of a running mesh: check it, write it down, look it up.",
+        epilog=output.example(
+            "voicemesh consent check --phone +15550123456 --purpose marketing", "voicemesh consent suppressions"
+        ),
+        no_args_is_help=True,
+    )
     app.add_typer(consent, name="consent")
     _add_questions(consent)
     _add_writes(consent)

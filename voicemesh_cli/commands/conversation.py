@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from rich.text import Text
 
 import voicemesh_client as sdk
+from voicemesh_cli import output
 from voicemesh_cli.caller import CallerBegan, CallerEnded, Moment
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
-_MARGIN = 10
+MARGIN = 10
+"""How many columns who speaks takes."""
 # A word the recogniser was less sure of than this is shown as doubtful.
 _DOUBTFUL = 0.6
 
@@ -63,8 +65,8 @@ class ConversationView:
                 self._turn_ended(what)
             case sdk.ErrorNotice():
                 self._line("error", Text(f"{what.reason}: {what.message}"), "red")
-            case sdk.GoAway():
-                self._line("notice", Text("the instance is going away"), "yellow")
+            case sdk.GoAway() | sdk.Reconnecting() | sdk.Resumed():
+                self._line("notice", Text(_notice(what), style="yellow"), "yellow")
             case sdk.SessionEnded():
                 self._line("ended", _ending(what), "bold")
             case _:
@@ -104,7 +106,7 @@ class ConversationView:
             self._line("", Text(f"{how} in {total * 1_000:.0f} ms: {parts}", style="dim"), "")
 
     def _line(self, who: str, text: Text, style: str) -> None:
-        self._console.print(Text.assemble((f"{who:<{_MARGIN}}", style), text))
+        output.print_beside(self._console, Text(who, style), text, MARGIN)
 
     def _now(self, text: str) -> None:
         if self._status is not None:
@@ -119,6 +121,16 @@ def _meaning(understanding: sdk.Understanding) -> Text:
         text.append(f" {understanding.confidence:.2f}", style="dim")
     slots = ", ".join(f"{slot.name}={slot.value}" for slot in understanding.slots)
     return text.append(f"  {slots}" if slots else "", style="magenta dim")
+
+
+def _notice(event: sdk.GoAway | sdk.Reconnecting | sdk.Resumed) -> str:
+    """What becomes of the connection."""
+    if isinstance(event, sdk.GoAway):
+        return "the instance that serves this call is going away"
+    if isinstance(event, sdk.Reconnecting):
+        return "the connection dropped; reconnecting ..."
+    lost = f"{event.lost_audio:.1f} s of the caller's audio were lost" if event.lost_audio else "nothing was lost"
+    return f"the call goes on after {event.downtime:.1f} s; {lost}"
 
 
 def _ending(ended: sdk.SessionEnded) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any
 
 import grpc
@@ -10,6 +11,7 @@ import typer
 from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from voicemesh.crm.v1 import crm_pb2, crm_service_pb2
 from voicemesh.crm.v1.crm_service_pb2_grpc import CrmServiceStub
 
@@ -21,9 +23,15 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 10.0
 _PAGE_SIZE = 200
 _STATE_PREFIX = "RECORD_STATE_"
+_WHEN_WIDTH = 21
 
 TargetOption = Annotated[
-    str | None, typer.Option(help="HOST:PORT of a CRM gateway; else that of the running mesh.", show_default=False)
+    str | None,
+    typer.Option(
+        callback=output.checked_target,
+        help="HOST:PORT of a CRM gateway; else that of the running mesh.",
+        show_default=False,
+    ),
 ]
 TenantOption = Annotated[
     str | None, typer.Option(help="The business that asks; else VOICEMESH_TENANT, else default.", show_default=False)
@@ -32,7 +40,11 @@ TenantOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    crm = typer.Typer(help="The CRM of a running mesh: what calls left behind, who called.", no_args_is_help=True)
+    crm = typer.Typer(
+        help="The CRM of a running mesh: what calls left behind, who called.",
+        epilog=output.example("voicemesh crm list", "voicemesh crm contact +15550123456"),
+        no_args_is_help=True,
+    )
     app.add_typer(crm, name="crm")
     _add_list(crm)
     _add_contact(crm)
@@ -60,6 +72,9 @@ def _add_list(crm: typer.Typer) -> None:
             records, more = asyncio.run(_records(endpoints.resolve_target(target, "crm"), request, limit))
             out.document({"records": [_document(record) for record in records], "more": more})
             _print_records(out, records)
+            if not records:
+                which = "such records" if kind or session or contact else "records"
+                out.console.print(f"no {which}; a call makes one: voicemesh call FILE.wav")
             if more:
                 out.console.print(f"[dim]there are more: --limit {2 * limit}[/]")
 
@@ -135,20 +150,26 @@ def _state(record: crm_pb2.Record) -> str:
     return crm_pb2.RecordState.Name(record.state).removeprefix(_STATE_PREFIX).lower()
 
 
+def _applied(record: crm_pb2.Record) -> bool:
+    return record.state == crm_pb2.RECORD_STATE_APPLIED
+
+
 def _print_records(out: output.Output, records: Sequence[crm_pb2.Record]) -> None:
-    if not records:
-        out.console.print("no records; make a call: voicemesh call FILE.wav")
-        return
-    table = Table("when", "kind", "state", "what", "values", "session", box=None, header_style="bold")
+    """What a record is in a line, what it says and whose it is below: it reads the same in any width."""
     for record in records:
-        # The title says most of it; these are the values it leaves out.
+        when = record.created_at.ToDatetime(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        line = Text.assemble((record.kind, "bold"), " ", (_state(record), "green" if _applied(record) else "yellow"))
+        output.print_beside(out.console, Text(when), line, _WHEN_WIDTH)
+        # The title says most of it; these are the values it leaves out. The session's id stands below.
         values = ", ".join(
-            f"{name}={value}" for name, value in sorted(record.fields.items()) if value not in record.title
+            f"{name}={value}"
+            for name, value in sorted(record.fields.items())
+            if value not in record.title and not (record.session_id and record.session_id in value)
         )
-        when = record.created_at.ToDatetime().strftime("%Y-%m-%d %H:%M:%S")
-        cells = (when, record.kind, _state(record), record.title, values, record.session_id)
-        table.add_row(*map(escape, cells))
-    out.console.print(table)
+        session = f"session {record.session_id}" if record.session_id else ""
+        for text in (Text(record.title), Text(values, "dim"), Text(session, "dim")):
+            if text:
+                output.print_beside(out.console, Text(), text, _WHEN_WIDTH)
 
 
 def _print_contact(out: output.Output, found: crm_pb2.CallerContext) -> None:

@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
         with output.command(json) as reporter:
             if domain not in PLANS:
                 raise output.InputError(f"there is no demo of {domain!r}: choose {' or '.join(PLANS)}.")
+            output.make_folder(out, "--out")
             findings = asyncio.run(run(PLANS[domain], out, reporter.console))
             print_report(reporter.console, findings)
             document = findings.document()

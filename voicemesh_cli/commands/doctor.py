@@ -21,6 +21,7 @@ _MARKS = {
     health.State.MISSING: Text("✗", style="bold red"),
     health.State.OPTIONAL: Text("-", style="yellow"),
 }
+_REMEDY_COLUMN = 15
 
 
 def register(app: typer.Typer) -> None:
@@ -63,13 +64,12 @@ def _print(out: output.Output, checks: Sequence[Check]) -> None:
     """A line a check, the area named once; what to do stands below."""
     area = ""
     for check in checks:
-        line = Text.assemble(
+        head = Text.assemble(
             _MARKS[check.state],
             (f" {'' if check.area == area else check.area:<9}", "dim"),
             (f"{check.name:<16} ", "bold"),
-            check.found,
         )
-        out.console.print(line)
+        output.print_beside(out.console, head, Text(check.found), head.cell_len)
         if check.remedy:
-            out.console.print(Text(f"{'':<11} -> {check.remedy}", style="yellow"))
+            output.print_beside(out.console, Text(f"{'':<11} ->"), Text(check.remedy, style="yellow"), _REMEDY_COLUMN)
         area = check.area

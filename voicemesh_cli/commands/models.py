@@ -36,7 +36,11 @@ OptionalIds = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    models = typer.Typer(help="Models that are not bundled: list them, pull them, verify them.", no_args_is_help=True)
+    models = typer.Typer(
+        help="Models that are not bundled: list them, pull them, verify them.",
+        epilog=output.example("voicemesh models list", "voicemesh models pull whisper/base.en"),
+        no_args_is_help=True,
+    )
     app.add_typer(models, name="models")
 
     @models.command("list", epilog=output.example("voicemesh models list", "voicemesh models list --json"))

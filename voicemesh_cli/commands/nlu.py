@@ -32,13 +32,22 @@ _TIMEOUT_S = 30.0
 
 TargetOption = Annotated[
     str | None,
-    typer.Option(help="HOST:PORT of an understanding service; else the running mesh's, else one is started."),
+    typer.Option(
+        callback=output.checked_target,
+        help="HOST:PORT of an understanding service; else the running mesh's, else one is started.",
+    ),
 ]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    nlu = typer.Typer(help="What sentences mean: intents, entities, feeling.", no_args_is_help=True)
+    nlu = typer.Typer(
+        help="What sentences mean: intents, entities, feeling.",
+        epilog=output.example(
+            "voicemesh nlu domains", 'voicemesh nlu parse "book a cleaning on Tuesday at ten" --domain clinic'
+        ),
+        no_args_is_help=True,
+    )
     app.add_typer(nlu, name="nlu")
 
     @nlu.command(epilog=output.example('voicemesh nlu parse "book a cleaning on Tuesday at ten" --domain clinic'))

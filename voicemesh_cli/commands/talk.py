@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import sys
 import threading
+from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 import voicemesh_client as sdk
 from voicemesh_cli import endpoints, output
 from voicemesh_cli.caller import sound
 from voicemesh_cli.caller.report import Moment
 from voicemesh_cli.caller.typed import Dialogue, TypedTurns
-from voicemesh_cli.commands.conversation import ConversationView
+from voicemesh_cli.commands.conversation import MARGIN, ConversationView
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,12 +33,15 @@ def register(app: typer.Typer) -> None:
     @app.command(epilog=output.example("voicemesh talk --domain shop", "echo 'opening hours?' | voicemesh talk --text"))
     def talk(
         *,
-        domain: Annotated[str, typer.Option(help="The domain to talk to: clinic or shop.")] = "clinic",
+        domain: Annotated[str, typer.Option(help="The domain to talk to, such as clinic or shop.")] = "clinic",
         language: Annotated[str, typer.Option(help="BCP 47 tag of the conversation's language.")] = "en-US",
         customer: Annotated[str, typer.Option(help="The business's own id of the caller.")] = "",
         phone: Annotated[str, typer.Option(help="The caller's number, such as +15550123456.")] = "",
         target: Annotated[
-            str | None, typer.Option(help="HOST:PORT of the dialogue service; else the running mesh's.")
+            str | None,
+            typer.Option(
+                callback=output.checked_target, help="HOST:PORT of the dialogue service; else the running mesh's."
+            ),
         ] = None,
         text: Annotated[bool, typer.Option("--text", help="Type, even where there is a microphone.")] = False,
         json: output.JsonOption = False,
@@ -67,8 +73,12 @@ class _Talker:
     def __init__(self, out: output.Output, *, typed: bool) -> None:
         self._console = out.console
         self._interactive = sys.stdin.isatty()
+        # Why something can not be used, and what follows; both devices often lack the same.
+        self._lacking: defaultdict[str, list[str]] = defaultdict(list)
         self._input_hz = None if typed else self._found("input")
         self._output_hz = self._found("output")
+        for reason, consequences in self._lacking.items():
+            self._console.print(Text(f"{reason}: {', and '.join(consequences)}", style="dim"))
         self._loudspeaker = sound.Loudspeaker()
         self.dialogue = Dialogue()
 
@@ -77,8 +87,8 @@ class _Talker:
         try:
             return sound.input_rate_hz() if kind == "input" else sound.output_rate_hz()
         except sound.SoundUnavailableError as error:
-            instead = "type instead" if kind == "input" else "the agent's words are printed only"
-            self._console.print(f"[dim]{error}; {instead}[/]")
+            instead = "you type" if kind == "input" else "the agent's words are shown only"
+            self._lacking[str(error)].append(instead)
             return None
 
     async def talk(self, address: str, domain: str, options: sdk.SessionOptions) -> None:
@@ -116,6 +126,8 @@ class _Talker:
         session.on_agent_turn_ended(show)
         session.on_error(show)
         session.on_go_away(show)
+        session.on_reconnecting(show)
+        session.on_resumed(show)
         session.on_ended(show)
 
     async def _listen(self, session: sdk.Session) -> None:
@@ -138,19 +150,23 @@ class _Talker:
     async def _type(self, session: sdk.Session) -> None:
         """Sends what is typed, each line when the line before is answered."""
         turns = TypedTurns(session, self.dialogue, patience_s=_PATIENCE_S)
+        if self._interactive:
+            self._console.print("[dim]type what you say; an empty line hangs up[/]")
         await turns.greeted()
         self._prompt()
         with contextlib.suppress(sdk.SessionClosedError):
             async for line in _lines():
                 if not line.strip():
                     break
+                if not self._interactive:
+                    self._console.print(Text.assemble((f"{'you':<{MARGIN}}", "bold green"), line.strip()))
                 await turns.say(line.strip())
                 self._prompt()
             await session.end("hung up")
 
     def _prompt(self) -> None:
         if self._interactive:
-            self._console.print("[bold green]you[/]       ", end="")
+            self._console.print(Text(f"{'you':<{MARGIN}}", "bold green"), end="")
 
 
 async def _lines() -> AsyncIterator[str]:
@@ -163,8 +179,8 @@ async def _lines() -> AsyncIterator[str]:
     waiting: asyncio.Queue[str | None] = asyncio.Queue(maxsize=1)
 
     def read() -> None:
-        # The loop may be gone when a line comes at last: then nobody wants it.
-        with contextlib.suppress(RuntimeError):
+        # The loop may be gone when a line comes at last, or go while it waits: then nobody wants it.
+        with contextlib.suppress(RuntimeError, concurrent.futures.CancelledError):
             for line in sys.stdin:
                 asyncio.run_coroutine_threadsafe(waiting.put(line), loop).result()
             asyncio.run_coroutine_threadsafe(waiting.put(None), loop).result()

@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
         Other commands find it by themselves. Databases and logs are in VOICEMESH_STATE_DIR (./var).
         """
         with output.command(json) as out:
+            output.make_folder(endpoints.state_file().parent, "VOICEMESH_STATE_DIR")
             _check(port)
             asyncio.run(_run(out, port))
 
@@ -119,11 +120,11 @@ def _print_mesh(out: output.Output, mesh: RunningMesh, seconds: float) -> None:
     out.console.print(f"  [dim]{'nats':<10} {mesh.nats_url.removeprefix('nats://'):<18} {mesh.logs['nats']}[/]")
     out.console.print("\nIn another terminal, try\n")
     for line, what in (
-        ("call examples/recordings/clinic-booking.wav", "play a caller's recording"),
         ("talk", "talk to it yourself"),
+        ("call examples/recordings/clinic-booking.wav", "play a caller's recording"),
         ("crm list", "see what the calls left behind"),
     ):
-        out.console.print(f"  [bold]{voicemesh} {line}[/]  [dim]{what}[/]")
+        out.console.print(f"  [dim]# {what}[/]\n  [bold]{voicemesh} {line}[/]")
     out.console.print("\nCtrl-C stops it.")
 
 

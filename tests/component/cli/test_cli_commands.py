@@ -33,6 +33,14 @@ def leaves(command: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 
 
 ALL = leaves(typer.main.get_command(build_app()))
+GROUPS = sorted({path[:-1] for path in ALL})
+
+
+def takes_target(command: Any, path: tuple[str, ...]) -> bool:
+    """Whether a command has the option --target."""
+    for name in path:
+        command = command.commands[name]
+    return any("--target" in parameter.opts for parameter in command.params)
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -57,6 +65,27 @@ def test_help_has_an_example_and_the_json_option(path: tuple[str, ...]) -> None:
     assert f"voicemesh {' '.join(path)}" in result.stdout.replace("Usage: voicemesh", "")
     assert "Example" in result.stdout
     assert "--json" in result.stdout
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=lambda path: " ".join(("voicemesh", *path)))
+def test_help_of_a_group_has_an_example(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(build_app(), [*path, "--help"], env={"COLUMNS": "160"})
+    assert result.exit_code == 0
+    _, _, examples = result.stdout.partition("Example:")
+    names = [tuple(line.split()[1 : len(path) + 2]) for line in examples.split("\n") if "voicemesh" in line]
+    assert names
+    assert set(names) <= {leaf[: len(path) + 1] for leaf in ALL}
+
+
+@pytest.mark.parametrize("target", ["nonsense", "127.0.0.1", "127.0.0.1:", ":7411", "127.0.0.1:99999", "http://there"])
+def test_what_is_no_address_is_refused(target: str) -> None:
+    takers = [path for path in ALL if takes_target(typer.main.get_command(build_app()), path)]
+    assert ("call",) in takers
+    assert ("crm", "list") in takers
+    for path in takers:
+        result = CliRunner().invoke(build_app(), [*path, "--target", target], env={"COLUMNS": "160"})
+        assert result.exit_code == 2
+        assert "HOST:PORT" in result.stderr or "Missing" in result.stderr
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
@@ -136,6 +165,14 @@ def test_up_ends_with_1_when_a_service_dies(monkeypatch: pytest.MonkeyPatch, fak
     assert result.exit_code == 1
     assert "nlu was killed by SIGKILL" in result.stderr
     assert not state_file.exists()
+
+
+def test_up_refuses_a_folder_it_can_not_make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VOICEMESH_STATE_DIR", str(tmp_path / "file" / "state"))
+    result = CliRunner().invoke(build_app(["up", "demo"]), ["up", "--port", "0", "--json"])
+    assert result.exit_code == 2
+    assert "VOICEMESH_STATE_DIR" in json.loads(result.stdout)["error"]["message"]
 
 
 def test_up_refuses_a_port_that_is_taken(monkeypatch: pytest.MonkeyPatch, fake_options: LaunchOptions) -> None:

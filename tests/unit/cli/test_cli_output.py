@@ -1,8 +1,12 @@
 """The frame of a command: documents, text, errors, exit codes."""
 
+import errno
+import io
 import json
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import grpc
 import pytest
@@ -10,6 +14,8 @@ import typer
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
+from rich.console import Console
+from rich.text import Text
 from typer.testing import CliRunner
 
 from voicemesh_cli import failures, output
@@ -108,6 +114,62 @@ def test_an_absent_server_is_explained() -> None:
     failure = failures.describe(rpc_error(grpc.StatusCode.UNAVAILABLE, "connection refused"))
     assert failure is not None
     assert "make up" in failure.message
+
+
+def test_another_service_is_explained() -> None:
+    failure = failures.describe(rpc_error(grpc.StatusCode.UNIMPLEMENTED, "Method not found!"))
+    assert failure is not None
+    assert "--target" in failure.message
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.EROFS])
+def test_what_the_disk_refuses_is_explained(number: int) -> None:
+    failure = failures.describe(OSError(number, os.strerror(number), "var/call.wav"))
+    assert failure is not None
+    assert "var/call.wav" in failure.message
+    assert os.strerror(number) in failure.message
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EBADF, "bad"), OSError(errno.ENOENT, "none", "module.py"), OSError()])
+def test_other_errors_of_the_system_are_faults_of_the_program(error: OSError) -> None:
+    assert failures.describe(error) is None
+
+
+@pytest.mark.parametrize("target", [None, "", "127.0.0.1:7411", "[::1]:80", "asr.internal:65535", "a:1@east,b:2@west"])
+def test_addresses_are_taken_as_they_are(target: str | None) -> None:
+    assert output.checked_target(target) == target
+
+
+@pytest.mark.parametrize("target", ["a", ":1", "a:", "a:0", "a:65536", "a:-1", "a:x", "a:1x", "https://a"])
+def test_what_is_no_address_is_refused(target: str) -> None:
+    with pytest.raises(typer.BadParameter, match="HOST:PORT"):
+        output.checked_target(target)
+
+
+def test_a_folder_is_made_with_all_above_it(tmp_path: Path) -> None:
+    output.make_folder(tmp_path / "a" / "b", "--out")
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_folder_that_can_not_be_is_named_with_its_option(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(output.InputError, match=r"--out .*file.*folder"):
+        output.make_folder(tmp_path / "file", "--out")
+
+
+def printed_beside(*, terminal: bool) -> list[str]:
+    screen = io.StringIO()
+    console = Console(file=screen, width=20, force_terminal=terminal, color_system=None, soft_wrap=not terminal)
+    output.print_beside(console, Text("agent"), Text("one two three four"), 10)
+    return [line.rstrip() for line in screen.getvalue().splitlines()]
+
+
+def test_a_long_line_goes_on_under_its_beginning_on_a_terminal() -> None:
+    assert printed_beside(terminal=True) == ["agent     one two", "          three four"]
+
+
+def test_a_long_line_stays_one_elsewhere() -> None:
+    assert printed_beside(terminal=False) == ["agent     one two three four"]
 
 
 def test_ctrl_c_is_130_and_still_one_document() -> None:
