@@ -10,7 +10,7 @@ import typer
 
 from voicemesh_cli import endpoints, output
 from voicemesh_cli.caller import CallOptions, CallReport, load_recording, place_call
-from voicemesh_cli.commands.conversation import ConversationView
+from voicemesh_cli.commands.conversation import ConversationView, finish
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,7 +76,7 @@ def register(app: typer.Typer) -> None:
             with ConversationView(output_of_run.console) as view:
                 report = asyncio.run(place_call(recording, address, options, out=out, observer=view.show))
             _print_summary(output_of_run.console, report)
-            output_of_run.document(report.document())
+            finish(output_of_run, report.document())
 
 
 def _print_summary(console: Console, report: CallReport) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.text import Text
 
@@ -12,6 +12,7 @@ from voicemesh_cli import output
 from voicemesh_cli.caller import CallerBegan, CallerEnded, Moment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from rich.console import Console
@@ -111,6 +112,22 @@ class ConversationView:
     def _now(self, text: str) -> None:
         if self._status is not None:
             self._status.update(Text(text))
+
+
+def finish(out: output.Output, document: Mapping[str, Any]) -> None:
+    """Print a conversation's document; `disposition` in it says how the mesh ended it.
+
+    Raises CliError when the mesh never said so: then the document has an "error" beside what is known.
+    """
+    if document["disposition"] is not None:
+        out.document(document)
+        return
+    error = output.CliError(
+        "the call broke off: the mesh went away and did not come back, so how it ended is not known. See the "
+        "terminal of `voicemesh up`; once a mesh runs, `voicemesh crm list` shows what the call left behind."
+    )
+    out.document({**document, "error": {"message": str(error)}})
+    raise error
 
 
 def _meaning(understanding: sdk.Understanding) -> Text:

@@ -18,7 +18,7 @@ from voicemesh_cli import endpoints, output
 from voicemesh_cli.caller import sound
 from voicemesh_cli.caller.report import Moment
 from voicemesh_cli.caller.typed import Dialogue, TypedTurns
-from voicemesh_cli.commands.conversation import MARGIN, ConversationView
+from voicemesh_cli.commands.conversation import MARGIN, ConversationView, finish
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,7 +64,7 @@ def register(app: typer.Typer) -> None:
             address = endpoints.resolve_target(target)
             talker = _Talker(out, typed=text)
             asyncio.run(talker.talk(address, domain, options))
-            out.document(talker.dialogue.document())
+            finish(out, talker.dialogue.document())
 
 
 class _Talker:

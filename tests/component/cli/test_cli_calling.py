@@ -1,6 +1,7 @@
 """`voicemesh call` and `voicemesh talk` with a mesh that does what the test says."""
 
 import asyncio
+import functools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -12,21 +13,30 @@ import soundfile
 from fakes.dialogue_server import Call, serving
 from typer.testing import CliRunner, Result
 
+from voicemesh_cli.caller import CallOptions
+from voicemesh_cli.commands import call as commands_call
 from voicemesh_cli.main import build_app
 
 RATE = 8_000
 QUIET = 328
+NOBODY = "nobody"
 
 Run = Callable[..., Result]
 
 
 async def agent(call: Call) -> None:
-    """Greets; answers what is typed; thanks for what is said and ends the call."""
+    """Greets; answers what is typed; thanks for what is said and ends the call.
+
+    Whoever calls from nowhere gets no word after the greeting.
+    """
     start = await call.start()
+    silent = start.customer.id == NOBODY
     await call.say("greeting", np.full(start.output_audio.sample_rate_hz // 10, 1_000, "<i2").tobytes(), text="welcome")
     while True:
         request = await call.read()
         kind = request.WhichOneof("request")
+        if silent:
+            continue
         if kind == "text":
             await call.send(understanding={"turn_id": "t1", "intent": "greet"})
             await call.say("answer", b"", text=f"you said {request.text.text}", reply_to="t1")
@@ -106,6 +116,16 @@ def test_a_call_is_not_placed_where_its_audio_can_not_be_kept(run: Run, folder: 
     result = run("call", "../hello.wav", "--out", "file", "--json")
     assert result.exit_code == 2
     assert "--out file" in json.loads(result.stdout)["error"]["message"]
+
+
+def test_a_call_whose_end_nobody_told_is_a_failure(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasty = functools.partial(CallOptions, patience_s=0.1, goodbye_s=0.1, end_limit_s=0.1)
+    monkeypatch.setattr(commands_call, "CallOptions", hasty)
+    result = run("call", "../hello.wav", "--customer", NOBODY, "--json")
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert (document["greeting"], document["disposition"]) == ("welcome", None)
+    assert "broke off" in document["error"]["message"]
 
 
 def test_what_is_piped_in_is_shown_with_its_answer(run: Run) -> None:
