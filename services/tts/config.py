@@ -12,6 +12,9 @@ class TtsSettings(ServiceSettings):
 
     tts_engine: str = Field("espeak", description="entry point in the group voicemesh.tts.engines")
     tts_voice: str = Field("", description="voice to take where a client names none and it speaks the language")
+    domains_dir: Path | None = Field(None, description="folder of the domains; unset: those of the project")
+    tts_cache_mb: int = Field(64, ge=0, description="megabytes of fixed sentences' speech in memory; 0: none is kept")
+    tts_cache_disk_mb: int = Field(64, ge=0, description="megabytes of it in CACHE_DIR/tts; 0: none")
     tts_piper_voices: Path | None = Field(
         None, description="folder of Piper voices (NAME.onnx beside NAME.onnx.json); default CACHE_DIR/piper"
     )

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from itertools import count
 
 from mesh.errors import ErrorReason, MeshError
 from services.tts.utterance import Utterance
@@ -10,10 +11,11 @@ from services.tts.utterance import Utterance
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A sentence to speak; without a text: the utterance is to be ended."""
+    """A sentence to speak, perhaps its utterance's first; without a text: the utterance is to be ended."""
 
     utterance: Utterance
     text: str | None = None
+    first: bool = False
 
     @property
     def characters(self) -> int:
@@ -24,18 +26,21 @@ class Job:
 class Line:
     """A waiting line of at most `limit` characters of text; one more is refused with OVERLOADED.
 
-    Waiting instead of refusing would leave the client's cancel unread behind its text.
+    Waiting instead of refusing would leave the client's cancel unread behind its text. Who came first goes first,
+    but an utterance's first sentence goes before later sentences of others, and so does its end behind its last
+    one: what is prepared while a long text is spoken waits for one sentence of it, not for all.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._jobs: deque[Job] = deque()
+        self._jobs: dict[Utterance, deque[tuple[int, Job]]] = {}
+        self._numbers = count(1)
         self._characters = 0
         self._closed = False
         self._changed = asyncio.Event()
 
     def put(self, job: Job) -> None:
-        """Add a job at the end.
+        """Add a job behind the others of its utterance.
 
         Raises:
             MeshError: OVERLOADED when too much text waits.
@@ -49,14 +54,14 @@ class Line:
                 metadata={"limit": str(self._limit), "in_progress": str(self._characters)},
             )
         self._characters += job.characters
-        self._jobs.append(job)
+        self._jobs.setdefault(job.utterance, deque()).append((next(self._numbers), job))
         self._changed.set()
 
     def replace(self, utterance: Utterance) -> None:
         """Drop an utterance's sentences and end it before anything else."""
-        self._jobs = deque(job for job in self._jobs if job.utterance is not utterance)
-        self._jobs.appendleft(Job(utterance))
-        self._characters = sum(job.characters for job in self._jobs)
+        dropped = self._jobs.pop(utterance, ())
+        self._characters -= sum(job.characters for _, job in dropped)
+        self._jobs[utterance] = deque([(0, Job(utterance))])
         self._changed.set()
 
     def close(self) -> None:
@@ -71,6 +76,16 @@ class Line:
                 return None
             self._changed.clear()
             await self._changed.wait()
-        job = self._jobs.popleft()
+        utterance = min(self._jobs, key=self._turn)
+        jobs = self._jobs[utterance]
+        _, job = jobs.popleft()
+        if not jobs:
+            del self._jobs[utterance]
         self._characters -= job.characters
         return job
+
+    def _turn(self, utterance: Utterance) -> tuple[bool, int]:
+        """Return when it is an utterance's turn, the lowest first."""
+        number, job = self._jobs[utterance][0]
+        goes_ahead = job.first or job.text is None
+        return not goes_ahead, number

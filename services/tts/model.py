@@ -19,6 +19,8 @@ class Voice:
         languages: BCP 47 tags, the voice's main language first.
         sample_rate_hz: the rate of its samples.
         default_for: the tags for which it is the one to take where no voice is named.
+        revision: another one when the voice would say the same sentence differently, as after an update of its
+            model; empty: not known, and then its speech is not kept on disk.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Voice:
     languages: tuple[str, ...]
     sample_rate_hz: int
     default_for: tuple[str, ...] = ()
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,12 @@ class SpeechChunk:
     Attributes:
         samples: mono float32 in [-1, 1], shape `(samples,)`, at the voice's rate; may be empty.
         words: words that begin in it or later, in the order in which they are spoken.
+        cached: whether it was not made now, but comes from the cache.
     """
 
     samples: NDArray[np.float32]
     words: tuple[WordTime, ...] = ()
+    cached: bool = False
 
 
 class Synthesizer(Protocol):

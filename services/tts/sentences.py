@@ -47,10 +47,19 @@ def pause_after(sentence: str) -> float:
     An engine that is given sentences one by one cannot make it. The lengths are those that espeak-ng itself
     makes within a text: 0.3 s at a sentence's end, half of it at a clause's.
     """
-    end = sentence.rstrip().rstrip(_CLOSERS)[-1:]
-    if end and end in _ENDS + _WIDE_ENDS:
+    if ends_sentence(sentence):
         return 0.3
-    return 0.15 if end and end in _CLAUSE_ENDS else 0.0
+    return 0.15 if _last(sentence) in _CLAUSE_ENDS else 0.0
+
+
+def ends_sentence(text: str) -> bool:
+    """Return whether a text ends as a sentence does: with . ! ? … or a full stop of Chinese and Japanese."""
+    return _last(text) in _ENDS + _WIDE_ENDS
+
+
+def _last(text: str) -> str:
+    """Return the last character but for quotation marks and the like; a space if there is none."""
+    return text.rstrip().rstrip(_CLOSERS)[-1:] or " "
 
 
 class SentenceSplitter:

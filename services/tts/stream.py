@@ -28,9 +28,10 @@ _Output: TypeAlias = tuple[Utterance, Packet | None]
 class SynthesisStream:
     """One client's stream.
 
-    Sentences are spoken in the order in which they become whole, whichever utterance they belong to. An
-    utterance ends by its flush or by the end of the text; its id may then be used again. What still comes for a
-    cancelled one - its writer may not know yet - is dropped; the last 256 cancelled ids are remembered for that.
+    Sentences are spoken one at a time in the order in which they become whole, whichever utterance they belong to,
+    but an utterance's first sentence goes before later ones of others. An utterance ends by its flush or by the end
+    of the text; its id may then be used again. What still comes for a cancelled one - its writer may not know yet -
+    is dropped; the last 256 cancelled ids are remembered for that.
     """
 
     def __init__(
@@ -141,7 +142,8 @@ class SynthesisStream:
 
     def _queue(self, utterance: Utterance, sentence: str) -> None:
         if speakable(sentence):
-            self._line.put(Job(utterance, sentence.strip()))
+            self._line.put(Job(utterance, sentence.strip(), first=utterance.queued == 0))
+            utterance.queued += 1
 
     def _utterance(self, utterance_id: str) -> Utterance:
         if utterance_id in self._open:
@@ -176,7 +178,7 @@ class SynthesisStream:
             await send((utterance, packet))
         async with contextlib.aclosing(self._engine.synthesize(text, utterance.delivery)) as chunks:
             async for chunk in chunks:
-                for packet in utterance.track.feed(chunk):
+                for packet in utterance.feed(chunk):
                     await send((utterance, packet))
         for packet in utterance.track.end_sentence():
             await send((utterance, packet))

@@ -8,7 +8,7 @@ from voicemesh.common.v1.audio_pb2 import AudioFormat
 from mesh import telemetry
 from services.tts import metrics
 from services.tts.messages import Done
-from services.tts.model import Delivery
+from services.tts.model import Delivery, SpeechChunk
 from services.tts.packets import Packet, SpeechTrack
 from services.tts.sentences import SentenceSplitter, pause_after
 
@@ -21,7 +21,8 @@ _tracer = telemetry.tracer(__name__)
 class Utterance:
     """What is said under one id, with the configuration that held when it began.
 
-    Its span `tts.synthesize` lasts from its first text to the delivery of its end.
+    Its span `tts.synthesize` lasts from its first text to the delivery of its end. `queued` counts the sentences
+    that were put in line.
     """
 
     def __init__(self, utterance_id: str, delivery: Delivery, audio_format: AudioFormat) -> None:
@@ -31,11 +32,14 @@ class Utterance:
         self.track = SpeechTrack(delivery.voice.sample_rate_hz, audio_format)
         self.cancelled = False
         self.ending = False
+        self.queued = 0
         self._began_at = time.perf_counter()
         self._first_audio_after_s: float | None = None
         self._delivered_s = 0.0
         self._characters = 0
         self._pause_s = 0.0
+        self._sentences = 0
+        self._cached: set[int] = set()
         self._span: Span = _tracer.start_span(
             "tts.synthesize",
             attributes={
@@ -48,9 +52,16 @@ class Utterance:
     def saying(self, sentence: str) -> list[Packet]:
         """Note that a sentence is given to the engine; return the pause that belongs before it."""
         pause_s, self._pause_s = self._pause_s, pause_after(sentence) / self.delivery.rate
+        self._sentences += 1
         self._characters += len(sentence)
         metrics.CHARACTERS.labels(self._engine).inc(len(sentence))
         return self.track.begin_sentence(pause_s)
+
+    def feed(self, chunk: SpeechChunk) -> list[Packet]:
+        """Take a chunk of the sentence that is being said; return the packets that are full."""
+        if chunk.cached:
+            self._cached.add(self._sentences)
+        return self.track.feed(chunk)
 
     def delivered(self, packet: Packet) -> None:
         """Note that a packet is written to the client."""
@@ -72,6 +83,8 @@ class Utterance:
         self._span.set_attributes(
             {
                 "tts.outcome": outcome,
+                "tts.sentences": self._sentences,
+                "tts.cached_sentences": len(self._cached),
                 "tts.characters": self._characters,
                 "tts.audio_s": round(self._delivered_s, 3),
             }

@@ -1,7 +1,8 @@
 """espeak-ng's voices by name and language."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 
 from services.tts.engines.espeak_library import EspeakLibrary, EspeakVoice
 from services.tts.model import Voice
@@ -39,6 +40,7 @@ def catalogue(library: EspeakLibrary) -> tuple[Voice, ...]:
     """Return the library's voices, each with the languages it is the default for, by name."""
     voices = library.voices()
     defaults = _defaults(voices)
+    release = version("espeakng-loader")  # the library and its dictionaries
     return tuple(
         Voice(
             name=voice.name,
@@ -46,6 +48,7 @@ def catalogue(library: EspeakLibrary) -> tuple[Voice, ...]:
             languages=tuple(_tag(language) for language, _ in voice.languages),
             sample_rate_hz=library.sample_rate_hz,
             default_for=tuple(_tag(tag) for tag, name in defaults.items() if name == voice.name),
+            revision=f"{release} {preset(voice.name)}",
         )
         for voice in sorted(voices, key=lambda voice: voice.name)
     )
@@ -59,7 +62,7 @@ def find_voice(name: str, voices: Sequence[Voice], variants: frozenset[str]) -> 
         return voice
     if variant not in variants:
         return None
-    return Voice(name, voice.engine, voice.languages, voice.sample_rate_hz)
+    return replace(voice, name=name, default_for=())
 
 
 def _defaults(voices: Iterable[EspeakVoice]) -> dict[str, str]:

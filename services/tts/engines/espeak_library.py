@@ -112,6 +112,7 @@ class EspeakLibrary:
         self._lock = threading.Lock()
         self._on_audio: OnAudio | None = None
         self._failure: BaseException | None = None
+        self._crowded = False
         self._link: tempfile.TemporaryDirectory[str] | None = None
         try:
             self._library = ctypes.CDLL(str(library))
@@ -162,9 +163,12 @@ class EspeakLibrary:
         with self._lock:
             self._choose(voice)
             self._set(words_per_minute, semitones)
+            if self._crowded:
+                self._synthesize(b"")
+                self._crowded = False
             self._on_audio, self._failure = on_audio, None
             try:
-                status = self._library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, _UTF8, None, None)
+                status = self._synthesize(encoded)
                 failure = self._failure
             finally:
                 self._on_audio = self._failure = None
@@ -183,10 +187,16 @@ class EspeakLibrary:
         position = ctypes.c_void_p(ctypes.addressof(buffer))
         clauses = []
         with self._lock:
+            # Each call leaves commands in the library's queue before its wave generator. Once they crowd it there is
+            # no room for a word's mark; a synthesis, even of nothing, empties it.
+            self._crowded = True
             self._choose(voice)
             while position.value:
                 clauses.append(self._library.espeak_TextToPhonemes(ctypes.byref(position), _UTF8, _IPA).decode())
         return " ".join(" ".join(clauses).split())
+
+    def _synthesize(self, text: bytes) -> int:
+        return int(self._library.espeak_Synth(text, len(text) + 1, 0, 1, 0, _UTF8, None, None))
 
     def _declare(self) -> None:
         library = self._library

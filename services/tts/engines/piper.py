@@ -8,6 +8,8 @@ exported so, the duration of each id. Phonemes come from espeak-ng, as in the vo
 import functools
 import threading
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -68,6 +70,9 @@ class PiperVoice:
         self._threads = threads
         self._loading = threading.Lock()
         self._session: Any = None
+        status = model.stat()
+        phonemes = version("espeakng-loader")
+        self.revision = f"{phonemes} {status.st_size} {status.st_mtime_ns} {self.config.model_dump_json()}"
 
     def speak(self, spoken: SpokenText, speaker: int, rate: float, semitones: float) -> SpeechChunk:
         """Speak a text; blocks.
@@ -179,7 +184,7 @@ class PiperSynthesizer:
             return voice
         if self._models[base].config.speaker(speaker) is None:
             return None
-        return Voice(name, voice.engine, voice.languages, voice.sample_rate_hz)
+        return replace(voice, name=name, default_for=())
 
     def synthesize(self, text: str, delivery: Delivery) -> AsyncGenerator[SpeechChunk, None]:
         """Speak a sentence; its audio is one chunk, for the model computes it as a whole."""
@@ -209,5 +214,7 @@ def _catalogue(voices: Sequence[PiperVoice]) -> tuple[Voice, ...]:
         tags = tuple(dict.fromkeys((voice.config.tag, voice.config.tag.split("-")[0])))
         default_for = tuple(tag for tag in tags if tag not in served)
         served.update(default_for)
-        found.append(Voice(voice.name, NAME, tags, voice.config.audio.sample_rate, default_for))
+        found.append(
+            Voice(voice.name, NAME, tags, voice.config.audio.sample_rate, default_for, revision=voice.revision)
+        )
     return tuple(found)

@@ -69,6 +69,17 @@ def test_phonemes() -> None:
     assert espeak().phonemes("Hello, Doctor Smith.", "en-us") == "həlˈoʊ dˈɑːktɚ smˈɪθ"  # noqa: RUF001
 
 
+def test_words_are_marked_after_many_texts_in_phonemes() -> None:
+    for _ in range(100):
+        espeak().phonemes("Hello, Doctor Smith.", "en-us")
+    marks: list[Mark] = []
+    espeak().speak(
+        "Hello.", "en-us", words_per_minute=170, semitones=0,
+        on_audio=lambda _, found: (marks.extend(found), True)[1],
+    )  # fmt: skip
+    assert [(mark.character, mark.ends_clause) for mark in marks] == [(0, False), (5, True)]
+
+
 def test_data_with_a_long_path_is_found(tmp_path: Path) -> None:
     deep = tmp_path / ("a" * 60) / ("b" * 60) / "espeak-ng-data"
     deep.parent.mkdir(parents=True)

@@ -1,7 +1,9 @@
 """The Piper engine with small models of the real shape."""
 
+import asyncio
 import contextlib
 import itertools
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from component.tts.piper_models import HOP, RATE, make_voice
 from component.tts.tts_client import config, configure, say, text
 from onnx import TensorProto, helper
+from structlog.testing import capture_logs
 from voicemesh.tts.v1 import tts_service_pb2 as pb
 from voicemesh.tts.v1.tts_service_pb2_grpc import TtsServiceStub
 
@@ -179,3 +182,33 @@ async def test_the_service_speaks_with_it(tmp_path: Path) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await stub.Synthesize(pb.SynthesizeRequest(config=config(language="fr-FR"), text="Bonjour."))
         assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_changed_model_has_another_revision(tmp_path: Path) -> None:
+    make_voice(tmp_path, NAME)
+    revisions = []
+    for changed_at in (1_000_000_000, 1_000_000_000, 1_000_000_001):
+        os.utime(tmp_path / f"{NAME}.onnx", (changed_at, changed_at))
+        async with engine(tmp_path) as piper:
+            revisions.append(piper.voices[0].revision)
+    assert revisions[0] == revisions[1] != revisions[2]
+
+
+async def test_a_fixed_sentence_is_kept_over_a_restart_until_the_model_changes(tmp_path: Path) -> None:
+    (tmp_path / "voices").mkdir()
+    make_voice(tmp_path / "voices", NAME)
+    flow = tmp_path / "domains" / "clinic" / "en" / "flow.yaml"
+    flow.parent.mkdir(parents=True)
+    flow.write_text("phrases: {greeting: Hello there.}")
+    settings = TtsSettings(
+        tts_engine="piper", tts_piper_voices=tmp_path / "voices", domains_dir=flow.parents[2], cache_dir=tmp_path
+    )
+    warmed = []
+    for changed_at in (1_000_000_000, 1_000_000_000, 1_000_000_001):
+        os.utime(tmp_path / "voices" / f"{NAME}.onnx", (changed_at, changed_at))
+        with capture_logs() as logs:
+            async with serve(build, settings):
+                while not (told := [entry for entry in logs if entry["event"] == "tts.cache_warm"]):
+                    await asyncio.sleep(0.01)
+        warmed.append((told[0]["loaded"], told[0]["made"]))
+    assert warmed == [(0, 1), (1, 0), (0, 1)]

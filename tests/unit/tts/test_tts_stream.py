@@ -2,55 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from unit.tts.fake_engine import VOICE, FakeSynthesizer
-from voicemesh.common.v1.audio_pb2 import AudioEncoding, AudioFormat
+from unit.tts.fake_engine import FakeSynthesizer
+from unit.tts.stream_client import CONFIGURE, Client
 
 from mesh.errors import ErrorReason, MeshError
 from services.tts import utterance
-from services.tts.messages import AddText, Audio, Cancel, Command, Configure, Done, End, Event, Flush, Words
-from services.tts.model import Delivery
-from services.tts.stream import SynthesisStream
-
-CONFIGURE = Configure("en", AudioFormat(encoding=AudioEncoding.AUDIO_ENCODING_PCM16, sample_rate_hz=8_000))
-
-
-def stream(engine: FakeSynthesizer, *, characters: int = 5_000) -> SynthesisStream:
-    return SynthesisStream(
-        engine,
-        lambda config: Delivery(VOICE, config.rate, config.pitch_semitones),
-        max_pending_characters=characters,
-        max_open_utterances=4,
-    )
-
-
-class Client:
-    """Commands one by one, events one by one."""
-
-    def __init__(self, engine: FakeSynthesizer) -> None:
-        self._commands: asyncio.Queue[Command | None] = asyncio.Queue()
-        self.events = stream(engine).events(self._iterate())
-
-    def send(self, *commands: Command | None) -> None:
-        for command in commands:
-            self._commands.put_nowait(command)
-
-    async def _iterate(self) -> AsyncIterator[Command]:
-        while (command := await self._commands.get()) is not None:
-            yield command
-
-    async def until_done(self) -> tuple[list[Event], Done]:
-        events: list[Event] = []
-        async for event in self.events:
-            if isinstance(event, Done):
-                return events, event
-            events.append(event)
-        raise AssertionError("the stream ended without Done")
+from services.tts.messages import AddText, Audio, Cancel, End, Flush, Words
 
 
 async def test_a_cancel_is_answered_while_the_engine_is_still_at_work() -> None:
@@ -179,6 +141,8 @@ async def test_every_utterance_has_a_span(spans: InMemorySpanExporter) -> None:
         "tts.voice": "fake",
         "tts.utterance_id": "spoken",
         "tts.outcome": "spoken",
+        "tts.sentences": 1,
+        "tts.cached_sentences": 0,
         "tts.characters": 4,
         "tts.audio_s": 1.0,
     }
