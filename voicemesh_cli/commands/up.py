@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEFAULT_PORT = 7411
+STOP_GRACE_S = 15.0
+"""How long a service may take to end: more than the calls in progress get (VOICEMESH_DRAIN_S, 10 s)."""
 
 
 def register(app: typer.Typer) -> None:
@@ -74,13 +76,14 @@ async def _run(out: output.Output, port: int) -> None:
                 otlp_endpoint=os.environ.get("VOICEMESH_OTLP_ENDPOINT", ""),
                 region=os.environ.get("VOICEMESH_REGION", endpoints.DEFAULT_REGION),
                 on_progress=progress,
+                stop_grace_s=STOP_GRACE_S,
             )
             mesh = await stack.enter_async_context(launch(options))
         stack.enter_context(_written(state_file, mesh))
         _print_mesh(out, mesh, time.monotonic() - began)
         out.document({**mesh.state(), "logs": {name: str(path) for name, path in mesh.logs.items()}})
         await _until_stopped(mesh)
-        out.console.print("\nstopping ...")
+        out.console.print("\nstopping; calls in progress may end first ...")
     out.console.print("stopped.")
 
 

@@ -16,6 +16,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from mesh.config import ServiceSettings
 from voicemesh_cli.commands import doctor, up
 from voicemesh_cli.health import Check, State
 from voicemesh_cli.launcher import LaunchOptions
@@ -165,6 +166,10 @@ def test_up_ends_with_1_when_a_service_dies(monkeypatch: pytest.MonkeyPatch, fak
     assert result.exit_code == 1
     assert "nlu was killed by SIGKILL" in result.stderr
     assert not state_file.exists()
+
+
+def test_up_waits_longer_than_calls_in_progress_get() -> None:
+    assert ServiceSettings.model_fields["drain_s"].default < up.STOP_GRACE_S
 
 
 def test_up_refuses_a_folder_it_can_not_make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
