@@ -105,7 +105,8 @@ class Listener:
             heard.packets.append(body)
         elif kind == "words":
             sent_s = len(heard.audio) / self._bytes_per_second
-            assert all(seconds(word.start) >= sent_s for word in body.words), "a word came after its audio"
+            # Durations are exact to the microsecond.
+            assert all(seconds(word.start) >= sent_s - 1e-6 for word in body.words), "a word came after its audio"
             heard.words.extend(body.words)
         else:
             heard.done = body
