@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text
 
-from voicemesh_cli import health, output
+from mesh.config import default_cache_dir
+from voicemesh_cli import endpoints, health, output
+from voicemesh_cli.health import Check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from voicemesh_cli.health import Check
 
 _MARKS = {
     health.State.OK: Text("✓", style="green"),
@@ -39,8 +41,8 @@ def register(app: typer.Typer) -> None:
             missing = [check for check in found if check.state is health.State.MISSING]
             _print(out, found)
             if missing:
-                names = ", ".join(check.name for check in missing)
-                out.console.print(f"\n[bold red]The demo cannot run:[/] {names} missing.")
+                names = ", ".join(f"{check.area} {check.name}" for check in missing)
+                out.console.print(Text.assemble("\n", ("The demo cannot run:", "bold red"), f" mend {names}."))
             else:
                 out.console.print("\n[bold green]The demo can run:[/] make demo")
             out.document({"ok": not missing, "checks": [asdict(check) for check in found]})
@@ -53,11 +55,22 @@ async def _checks() -> list[Check]:
         health.python(),
         *health.extras(),
         *health.programs(),
+        folder("models", Path(os.environ.get("VOICEMESH_CACHE_DIR") or default_cache_dir()), "VOICEMESH_CACHE_DIR"),
+        folder("state", endpoints.state_file().parent, "VOICEMESH_STATE_DIR"),
         *await health.all_engines(),
         *health.databases(),
         health.microphone(),
         health.mesh(),
     ]
+
+
+def folder(name: str, path: Path, variable: str) -> Check:
+    """Whether a folder can be written, or made where it is not there yet; `variable` names another one."""
+    nearest = next(each for each in (path, *path.resolve().parents) if each.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK):
+        return Check("folder", name, health.State.OK, str(path))
+    remedy = f"name a folder that you can write: {variable}=FOLDER"
+    return Check("folder", name, health.State.MISSING, f"{path} can not be written", remedy)
 
 
 def _print(out: output.Output, checks: Sequence[Check]) -> None:

@@ -189,6 +189,14 @@ def test_up_refuses_a_port_that_is_taken(monkeypatch: pytest.MonkeyPatch, fake_o
     assert "--port" in json.loads(result.stdout)["error"]["message"]
 
 
+def test_doctor_looks_whether_folders_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert doctor.folder("models", tmp_path / "not" / "there" / "yet", "VOICEMESH_CACHE_DIR").state is State.OK
+    found = doctor.folder("models", tmp_path / "file" / "below", "VOICEMESH_CACHE_DIR")
+    assert found.state is State.MISSING
+    assert "VOICEMESH_CACHE_DIR" in found.remedy
+
+
 @pytest.mark.parametrize(("state", "exit_code"), [(State.OK, 0), (State.OPTIONAL, 0), (State.MISSING, 1)])
 def test_doctor_fails_only_for_what_the_demo_needs(
     monkeypatch: pytest.MonkeyPatch, state: State, exit_code: int
