@@ -6,7 +6,7 @@ export PATH := $(BIN):$(PATH)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench bench-load setup models format stubs lock recordings clean
+.PHONY: help demo up test check bench bench-load setup models format stubs lock endings recordings clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ lock: setup ## Choose the dependencies' versions anew
 	@uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url \
 	  --python-version 3.11 --override tools/lock-overrides.txt --custom-compile-command "make lock" \
 	  --quiet --output-file requirements.lock
+
+endings: setup ## Train what last words tell of an utterance's end anew (DATA: folder of the two data sets)
+	@python tools/train_endings.py --data $(DATA)
 
 recordings: setup ## Speak the callers' recordings of the demo anew (needs flite)
 	@python tools/make_recordings.py

@@ -13,9 +13,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from corpus import HERE, corpus
 from rich.console import Console
 from rich.table import Table
-from turns import RECORDINGS, ROOT, percentile
+from rows import percentile
 
 from voicemesh_cli.caller import CallOptions, load_recording, place_call
 from voicemesh_cli.launcher import LaunchOptions, RunningMesh, launch
@@ -55,11 +56,12 @@ def resident_mb(pids: list[int]) -> float:
 
 async def one_call(number: int, mesh: RunningMesh, level: Level) -> None:
     """Place one call and note how long its caller waited."""
-    domain, name = list(RECORDINGS.items())[number % len(RECORDINGS)]
+    recordings = list(corpus().items())
+    path, caller = recordings[number % len(recordings)]
     await asyncio.sleep(SPREAD_S * number / level.calls)
-    recording = load_recording(ROOT / "examples" / "recordings" / name)
     try:
-        report = await place_call(recording, mesh.addresses["dialogue"], CallOptions(domain=domain))
+        options = CallOptions(domain=caller.domain)
+        report = await place_call(load_recording(path), mesh.addresses["dialogue"], options)
     except VoicemeshError as error:
         level.refused[error.reason] += 1
         return
@@ -121,10 +123,9 @@ def main() -> int:
         console.print(f"{calls} calls at once", style="dim")
         rows.append(row(asyncio.run(measure(calls))))
     show(rows, console)
-    results = ROOT / "bench" / "results" / "load.json"
-    results.parent.mkdir(exist_ok=True)
+    results = HERE / "results" / "load.json"
     results.write_text(json.dumps(rows, indent=2) + "\n")
-    console.print(f"written to {results.relative_to(ROOT)}")
+    console.print("written to bench/results/load.json")
     return 0
 
 

@@ -1,102 +1,142 @@
 """How long a caller waits: end of the caller's speech to the agent's first audio at the client, by stage.
 
-The end of speech is the recording's own truth (its last voiced sample), not a detector's opinion. The mesh runs
-as real processes on this machine, started for the bench and stopped after it.
+The end of speech is the recording's own truth (its last voiced sample), not a detector's opinion. The same callers
+are served three times: by the mesh, real processes on this machine; by the same services in one process without
+gRPC, which tells what the mesh itself costs; and by Pipecat with the same recogniser and voice (bench/pipecat).
 """
 
 import argparse
 import asyncio
 import json
-import statistics
+import subprocess
+import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
+from corpus import HERE, corpus
 from rich.console import Console
 from rich.table import Table
+from rows import LATE_MS, STAGES, Row, cut_off, late, percentile, rows_of, share, waits
 
-from voicemesh_cli.caller import CallOptions, TurnReport, load_recording, place_call
+from voicemesh_cli.caller import CallOptions, load_recording, place_call
 from voicemesh_cli.launcher import LaunchOptions, launch
 
-ROOT = Path(__file__).parents[1]
-RECORDINGS = {"clinic": "clinic-booking.wav", "shop": "shop-complaint.wav"}
-STAGES = ("endpointing", "transcription", "understanding", "policy", "synthesis", "total")
+RESULTS = HERE / "results"
 
 
-async def measure(rounds: int, console: Console) -> list[TurnReport]:
-    """Place each recording's call `rounds` times, one after another; return their turns."""
-    turns: list[TurnReport] = []
+async def mesh_rows(console: Console) -> list[Row]:
+    """Place the corpus's calls to the mesh, one after another."""
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="voicemesh-bench-") as folder:
         async with launch(LaunchOptions(state_dir=Path(folder))) as mesh, mesh.watched():
-            for number in range(1, rounds + 1):
-                for domain, name in RECORDINGS.items():
-                    console.print(f"round {number}/{rounds}: {name}", style="dim")
-                    recording = load_recording(ROOT / "examples" / "recordings" / name)
-                    report = await place_call(recording, mesh.addresses["dialogue"], CallOptions(domain=domain))
-                    turns += report.turns
-    return turns
+            for path, caller in corpus().items():
+                console.print(f"mesh: {caller.name}", style="dim")
+                options = CallOptions(domain=caller.domain)
+                rows += rows_of(caller, await place_call(load_recording(path), mesh.addresses["dialogue"], options))
+    return rows
 
 
-def percentile(values: list[float], share: float) -> float:
-    """Return the percentile by linear interpolation; `share` from 0 to 1."""
-    if len(values) == 1:
-        return values[0]
-    return statistics.quantiles(values, n=1000, method="inclusive")[max(0, round(share * 1000) - 1)]
+def one_process_rows(console: Console) -> list[Row]:
+    """Place them to the services in one process."""
+    console.print("in one process", style="dim")
+    out, log = RESULTS / "one-process.json", RESULTS / "one-process.log"
+    with log.open("w") as printed:
+        command = [sys.executable, str(HERE / "inprocess.py"), "--out", str(out)]
+        if subprocess.run(command, stdout=printed, stderr=printed, check=False).returncode:
+            raise SystemExit(f"the services in one process failed: see {log}")
+    return [Row(**row) for row in json.loads(out.read_text())]
 
 
-def summarise(turns: list[TurnReport]) -> dict[str, object]:
-    """Return the figures, all in milliseconds. A turn without an answer is counted apart, not left out silently."""
-    answered = [turn for turn in turns if turn.first_audio_s is not None and turn.latency is not None]
-    waits = [1000 * (turn.first_audio_s or 0.0) for turn in answered]
-    stages = {
-        stage: [
-            1000 * value for turn in answered if turn.latency and (value := asdict(turn.latency)[stage]) is not None
-        ]
-        for stage in STAGES
-    }
+def pipecat_waits(console: Console) -> tuple[list[float], float]:
+    """Place them to Pipecat; return the waits and the share of turns cut off."""
+    console.print("Pipecat", style="dim")
+    folder, out = next(iter(corpus())).parent, RESULTS / "pipecat.json"
+    subprocess.run(["sh", str(HERE / "pipecat" / "setup.sh")], check=True)
+    python = HERE / "pipecat" / ".venv" / "bin" / "python"
+    command = [str(python), str(HERE / "pipecat" / "measure.py"), "--corpus", str(folder), "--out", str(out)]
+    subprocess.run(command, check=True)
+    rows = json.loads(out.read_text())["rows"]
+    found = [row["first_audio_ms"] for row in rows if row["first_audio_ms"] is not None]
+    return found, round(sum(row["cut_off"] for row in rows) / len(rows), 4)
+
+
+def summarise(rows: list[Row]) -> dict[str, object]:
+    """Return the figures, times in milliseconds. A turn without an answer counts as late, and is counted apart."""
+    found = waits(rows)
+    stages = {name: [row.stages_ms[name] for row in rows if name in row.stages_ms] for name in STAGES}
     return {
-        "turns": len(answered),
-        "unanswered": len(turns) - len(answered),
-        "p50_ms": round(percentile(waits, 0.5), 1),
-        "p95_ms": round(percentile(waits, 0.95), 1),
+        "turns": len(rows),
+        "unanswered": len(rows) - len(found),
+        "p50_ms": round(percentile(found, 0.5), 1),
+        "p95_ms": round(percentile(found, 0.95), 1),
+        "p99_ms": round(percentile(found, 0.99), 1),
+        "cutoff_rate": share(rows, cut_off(rows)),
+        "late_rate": share(rows, late(rows)),
         "stages_ms": {
-            stage: {"p50": round(percentile(values, 0.5), 1), "p95": round(percentile(values, 0.95), 1)}
-            for stage, values in stages.items()
+            name: {
+                key: round(percentile(values, part), 1) for key, part in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+            }
+            for name, values in stages.items()
             if values
         },
     }
 
 
-def show(figures: dict[str, object], console: Console) -> None:
-    """Print the figures as a table."""
+def compare(figures: dict[str, object], rows: list[Row], others: dict[str, list[float]]) -> None:
+    """Add what the mesh costs and how long Pipecat takes."""
+    ours = {part: percentile(waits(rows), part) for part in (0.5, 0.95)}
+    if "one process" in others:
+        alone = {part: percentile(others["one process"], part) for part in (0.5, 0.95)}
+        figures["one_process_p50_ms"], figures["one_process_p95_ms"] = (round(alone[part], 1) for part in (0.5, 0.95))
+        figures["mesh_cost_p50_ms"] = round(ours[0.5] - alone[0.5], 1)
+    if "pipecat" in others:
+        theirs = {part: percentile(others["pipecat"], part) for part in (0.5, 0.95)}
+        figures["pipecat_p50_ms"], figures["pipecat_p95_ms"] = (round(theirs[part], 1) for part in (0.5, 0.95))
+        figures["pipecat_ratio_p50"], figures["pipecat_ratio_p95"] = (
+            round(ours[part] / theirs[part], 3) for part in (0.5, 0.95)
+        )
+
+
+def show(figures: dict[str, object], rows: list[Row], console: Console) -> None:
+    """Print the figures, and the turns that went wrong."""
     table = Table(title=f"{figures['turns']} turns: end of speech to first agent audio at the client")
-    for column in ("stage", "p50 ms", "p95 ms"):
+    for column in ("stage", "p50 ms", "p95 ms", "p99 ms"):
         table.add_column(column, justify="left" if column == "stage" else "right")
     for stage, values in figures["stages_ms"].items():  # type: ignore[attr-defined]
-        table.add_row(stage if stage != "total" else "total on the server", str(values["p50"]), str(values["p95"]))
+        table.add_row(stage if stage != "total" else "total on the server", *(str(value) for value in values.values()))
     table.add_section()
-    table.add_row("first audio at the client", str(figures["p50_ms"]), str(figures["p95_ms"]), style="bold")
+    keys = ("p50_ms", "p95_ms", "p99_ms")
+    table.add_row("first audio at the client", *(str(figures[key]) for key in keys), style="bold")
     console.print(table)
-    if figures["unanswered"]:
-        console.print(f"{figures['unanswered']} turns were not answered by themselves", style="red")
+    for name, value in figures.items():
+        if name not in {*keys, "stages_ms", "turns"}:
+            console.print(f"{name}: {value}")
+    for row in rows:
+        if row in cut_off(rows) or row in late(rows):
+            fault = "cut off" if row.cut_off else f"later than {LATE_MS} ms"
+            console.print(f'{fault}: {row.recording} "{row.spoken}", heard as "{row.heard}"', style="yellow")
 
 
 def main() -> int:
     """Measure, print, and write bench/results/turns.json; 1 when no turn was answered."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=2, help="calls of each recording (default 2)")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--mesh-only", action="store_true", help="leave out the one process and Pipecat")
+    mesh_only = parser.parse_args().mesh_only
     console = Console()
-    turns = asyncio.run(measure(rounds, console))
-    if not any(turn.first_audio_s is not None for turn in turns):
+    RESULTS.mkdir(exist_ok=True)
+    rows = asyncio.run(mesh_rows(console))
+    if not waits(rows):
         console.print("no turn was answered", style="red")
         return 1
-    figures = summarise(turns)
-    show(figures, console)
-    results = ROOT / "bench" / "results" / "turns.json"
-    results.parent.mkdir(exist_ok=True)
-    results.write_text(json.dumps(figures, indent=2) + "\n")
-    console.print(f"written to {results.relative_to(ROOT)}")
+    figures, others = summarise(rows), {}
+    if not mesh_only:
+        others["one process"] = waits(one_process_rows(console))
+        others["pipecat"], figures["pipecat_cutoff_rate"] = pipecat_waits(console)
+    compare(figures, rows, others)
+    show(figures, rows, console)
+    document = {**figures, "rows": [row.__dict__ for row in rows]}
+    (RESULTS / "turns.json").write_text(json.dumps(document, indent=2) + "\n")
+    console.print("written to bench/results/turns.json")
     return 0
 
 

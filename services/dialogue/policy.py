@@ -131,6 +131,10 @@ class Expectation:
     """Whether a yes or a no is a whole answer."""
     characters: tuple[int, int] | None = None
     """How many digits or letters a number that is waited for has, at least and at most; None: unknown."""
+    text: bool = False
+    """Whether any words are an answer: what happened, in a sentence."""
+    words: int | None = None
+    """How many words a whole answer has at least; None: unknown."""
     keys: int | None = None
     """How many telephone keys are a whole answer; None: as many as come before `#` or a pause."""
     turn_taking: TurnTaking = TurnTaking()

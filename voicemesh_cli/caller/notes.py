@@ -22,7 +22,7 @@ class Notes:
     def __init__(self, tape: Tape, observer: Observer | None) -> None:
         self._tape = tape
         self._observer = observer
-        self._heard: list[sdk.Transcript] = []
+        self._heard: dict[str, sdk.Transcript] = {}
         self._understood: list[sdk.Understanding] = []
         self._agent: dict[str, AgentReport] = {}
         self._began: dict[str, float] = {}
@@ -55,9 +55,9 @@ class Notes:
         self._pass_on(event)
 
     def on_transcript(self, event: sdk.Transcript) -> None:
-        """Words of the caller; the final ones are kept."""
+        """Words of the caller; the last final ones of a turn are kept: one that went on holds its beginning."""
         if event.is_final:
-            self._heard.append(event)
+            self._heard[event.turn_id] = event
         self._pass_on(event)
 
     def on_understanding(self, event: sdk.Understanding) -> None:
@@ -113,7 +113,7 @@ class Notes:
         of the session. An agent's turn belongs to the one it says it answers, else to the last one begun.
         """
         owner: dict[str, TurnReport] = {}
-        for transcript in self._heard:
+        for transcript in self._heard.values():
             turn = self._turn_of_audio(transcript.start + _EARLY_S)
             if turn is not None:
                 turn.heard.append(transcript)

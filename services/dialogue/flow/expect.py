@@ -79,6 +79,8 @@ def _awaited(turn: Turn) -> Expectation:
         ("inform", "correct", *flow.intents, "repeat", "help"),
         types,
         characters=spec.characters if spec is not None and turn.state.mode != WAIT_CHOICE else None,
+        text=awaits_text(turn),
+        words=spec.words if spec is not None else None,
         keys=1 if choices(turn) else None,
     )
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from services.dialogue.flow.templates import Text
 
 _LENGTHS = {"phone": (7, 15)}
+_MEASURES = ("characters", "words")
+_MOST_WORDS = 20
 """Digits of the numbers whose length is known everywhere: telephone numbers by E.164."""
 UNIVERSAL_INTENTS = (
     "greet", "affirm", "deny", "correct", "help", "repeat", "human", "goodbye", "thank", "opt_out", "inform",
@@ -106,7 +108,7 @@ def _check_slot_names(items: Mapping[str, Item]) -> None:
 def _slot(name: str, item: Item, templates: Templates) -> SlotSpec:
     keys = item.mapping(
         ("type",),
-        ("prompt", "reprompt", "help", "ack", "called", "values", "keep", "from_contact", "checks", "characters"),
+        ("prompt", "reprompt", "help", "ack", "called", "values", "keep", "from_contact", "checks", *_MEASURES),
     )
 
     def text(key: str) -> Text | None:
@@ -128,6 +130,7 @@ def _slot(name: str, item: Item, templates: Templates) -> SlotSpec:
         from_contact=keys["from_contact"].flag() if "from_contact" in keys else False,
         checks=tuple(_check(entry, templates) for entry in checks),
         characters=_characters(keys["characters"]) if "characters" in keys else _LENGTHS.get(keys["type"].text()),
+        words=_words(keys["words"]) if "words" in keys else None,
     )
 
 
@@ -141,6 +144,13 @@ def _characters(item: Item) -> tuple[int, int]:
     if not 1 <= found[0] <= found[1] <= 64:
         item.fail(f"{item.path} is {text!r}", "Write the smaller number first, from 1 to 64.")
     return found
+
+
+def _words(item: Item) -> int:
+    text = item.text()
+    if not text.isdigit() or not 1 <= int(text) <= _MOST_WORDS:
+        item.fail(f"{item.path} is {text!r}", f"Write a number from 1 to {_MOST_WORDS}.")
+    return int(text)
 
 
 def _check(item: Item, templates: Templates) -> Check:

@@ -97,6 +97,8 @@ class SlotSpec:
     checks: tuple[Check, ...] = ()
     characters: tuple[int, int] | None = None
     """How many digits or letters its value has, at least and at most; None: unknown."""
+    words: int | None = None
+    """How many words its value has at least; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)

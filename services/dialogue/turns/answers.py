@@ -13,7 +13,7 @@ from services.dialogue.ports import CallRecord, CrmLink
 from services.dialogue.snapshot import Snapshot, TurnSnapshot
 from services.dialogue.turns.agent_side import AgentSide, Emit
 from services.dialogue.turns.agent_turn import AgentTurn
-from services.dialogue.turns.endpointing import ending, pause_needed
+from services.dialogue.turns.endpointing import Ending, ending, pause_needed
 from services.dialogue.turns.habits import Habits
 from services.dialogue.turns.hearing import CallerTurn, Hearing
 from services.dialogue.turns.preparation import Answer, Preparation, Preparer
@@ -145,9 +145,19 @@ class Answers:
         if self.thinking is not None:
             await self.reply()
         elif prep.pause is not None and self._desk.intake is not None:
-            found = ending(prep.heard.text, self.expectation, prep.answer.understanding, self._desk.habits())
-            metrics.ENDINGS.labels(found.value).inc()
+            found = self._ending(prep.heard, prep.answer)
+            metrics.ENDINGS.labels(found.name.lower()).inc()
             await self._desk.intake.finalize(prep.pause, pause_needed(found, self.taking))
+
+    def _ending(self, heard: model.Heard, answer: Answer) -> Ending:
+        return ending(
+            heard.text,
+            self.expectation,
+            answer.understanding,
+            self._desk.habits(),
+            last_word=heard.words[-1].confidence if heard.words else None,
+            closing=answer.reply.end,
+        )
 
     # The turn is over.
 

@@ -1,6 +1,7 @@
 """How people of a language speak: the words that tell when a turn is over and what is no turn at all.
 
 Data: `<domains>/common/<language>/turns.yaml`; a domain's own `<domain>/<language>/turns.yaml` adds to its lists.
+Beside it may stand `endings.tsv`, see `endings.py`.
 """
 
 import re
@@ -13,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mesh.config import ConfigError
+from services.dialogue.turns.endings import read_weights
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -32,6 +34,8 @@ class Habits(BaseModel):
     """Said while looking for words."""
     unfinished: frozenset[str] = frozenset()
     """A sentence that ends in one of these goes on."""
+    openers: frozenset[str] = frozenset()
+    """Said before what one has to say."""
     affirmations: frozenset[str] = Field(frozenset(), alias="yes")
     denials: frozenset[str] = Field(frozenset(), alias="no")
     characters: dict[str, int] = {}
@@ -40,6 +44,8 @@ class Habits(BaseModel):
     """How often a word lets the next character be repeated."""
     fillers: tuple[str, ...] = ()
     """Said while the answer takes long."""
+    endings: dict[str, float] = {}
+    """What the last words tell of whether an utterance is over: weights for `endings.probability`."""
 
     def joined(self, other: "Habits") -> "Habits":
         """Return these words and those of `other`."""
@@ -47,11 +53,13 @@ class Habits(BaseModel):
             backchannels=self.backchannels | other.backchannels,
             hesitations=self.hesitations | other.hesitations,
             unfinished=self.unfinished | other.unfinished,
+            openers=self.openers | other.openers,
             affirmations=self.affirmations | other.affirmations,
             denials=self.denials | other.denials,
             characters={**self.characters, **other.characters},
             repeats={**self.repeats, **other.repeats},
             fillers=other.fillers or self.fillers,
+            endings=other.endings or self.endings,
         )
 
 
@@ -97,13 +105,15 @@ class SpeechHabits:
 
     def _read(self, folder: str, language: str) -> Habits:
         path = self._folder / folder / language / "turns.yaml"
+        endings = read_weights(self._folder / folder / language / "endings.tsv")
         if not path.is_file():
-            return Habits()
+            return Habits(endings=endings)
         try:
-            return Habits.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+            words = Habits.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
         except yaml.YAMLError as error:
             raise ConfigError(f"{path}: not YAML ({error}); see docs/turn-taking.md") from error
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
             raise ConfigError(f"{path}: {place}: {first['msg']}; quote words such as 'no' and 'on'") from error
+        return words.model_copy(update={"endings": endings})

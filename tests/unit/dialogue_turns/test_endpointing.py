@@ -9,15 +9,20 @@ from services.dialogue.turns.endpointing import Ending, characters_in, ending, p
 from services.dialogue.turns.habits import Habits, SpeechHabits, made_of, words_of
 
 HABITS = SpeechHabits().of("clinic", "en-US")
-COMPLETE, UNCERTAIN, UNFINISHED = Ending.COMPLETE, Ending.UNCERTAIN, Ending.UNFINISHED
+WORDS_ALONE = HABITS.model_copy(update={"endings": {}})
+"""What is known of a language without weights for its endings."""
+COMPLETE, BRIEF, UNCERTAIN, DOUBTFUL, UNFINISHED = Ending
 YES_NO = Expectation(("affirm", "deny"), yes_no=True)
 PHONE = Expectation(("inform",), ("phone",), characters=(10, 10))
 ORDER = Expectation(("inform",), ("order_number",), characters=(5, 7))
 DAY = Expectation(("inform",), ("date",))
+NAME = Expectation(("inform",), ("person_name",), words=2)
+STORY = Expectation(("inform",), ("order_number",), text=True)
+VALUES = {"order_number": "B7312AB", "person_name": "David"}
 
 
 def meaning(intent: str = "inform", confidence: float = 0.9, *types: str) -> Understanding:
-    return Understanding("", intent, confidence, entities=tuple(Entity(kind, "x") for kind in types))
+    return Understanding("", intent, confidence, entities=tuple(Entity(kind, VALUES.get(kind, "x")) for kind in types))
 
 
 @pytest.mark.parametrize(
@@ -25,12 +30,15 @@ def meaning(intent: str = "inform", confidence: float = 0.9, *types: str) -> Und
     [
         ("I'd like to book a cleaning.", Expectation(), meaning("book_appointment"), COMPLETE),
         ("I'd like to come in on", Expectation(), meaning("book_appointment"), UNFINISHED),
-        ("I'd like to book a cleaning,", Expectation(), meaning("book_appointment"), UNCERTAIN),
+        ("I'd like to book a cleaning,", Expectation(), meaning("book_appointment"), BRIEF),
         ("I'd like to book a cleaning -", Expectation(), meaning("book_appointment"), UNFINISHED),
         ("No, that's all. Thank you, good-by.", Expectation(), meaning("goodbye"), COMPLETE),
         ("My number is", PHONE, meaning(), UNFINISHED),
         ("Well, um", DAY, meaning(), UNFINISHED),
-        ("Yeah.", YES_NO, meaning("affirm"), COMPLETE),
+        ("Yeah.", YES_NO, meaning("affirm"), BRIEF),
+        ("Yes, yes.", DAY, meaning("affirm"), BRIEF),
+        ("Yes", YES_NO, meaning("affirm"), UNCERTAIN),
+        ("Yes,", YES_NO, meaning("affirm"), UNCERTAIN),
         ("Yes, that's right.", YES_NO, meaning("affirm"), COMPLETE),
         ("No.", YES_NO, meaning("deny"), UNCERTAIN),
         ("No, I said Wednesday.", YES_NO, meaning("correct"), COMPLETE),
@@ -39,16 +47,27 @@ def meaning(intent: str = "inform", confidence: float = 0.9, *types: str) -> Und
         ("B seven three", ORDER, meaning(), UNFINISHED),
         ("B seven three one two.", ORDER, meaning(), UNCERTAIN),
         ("B seven three one two four five.", ORDER, meaning(), COMPLETE),
+        # What the recogniser wrote is no letter, what was understood is.
+        ("Be seven three one two.", ORDER, meaning("inform", 0.9, "order_number"), COMPLETE),
+        ("The ordinary numbers,", PHONE, meaning("inform"), UNFINISHED),
+        ("I don't have the number here.", PHONE, meaning("deny"), COMPLETE),
         # No number was begun: the sentence is judged as any other.
         ("Can I speak to a person?", PHONE, meaning("human"), COMPLETE),
         ("Tuesday.", DAY, meaning("inform", 0.2, "date"), COMPLETE),
         ("The big one.", DAY, meaning("", 0.0), UNCERTAIN),
         ("Something else.", DAY, Understanding("", "inform", 0.9, out_of_scope=True), UNCERTAIN),
         ("", DAY, meaning(), UNCERTAIN),
+        ("Hello.", Expectation(), meaning("greet"), UNCERTAIN),
+        ("It is not.", Expectation(), meaning("deny"), UNFINISHED),
+        # The value that was asked for is not there yet.
+        ("The other way.", DAY, meaning("inform"), DOUBTFUL),
+        ("My name is David.", NAME, meaning("inform", 0.9, "person_name"), UNCERTAIN),
+        ("It came in pieces.", STORY, meaning("", 0.0), COMPLETE),
+        ("It came in pieces,", STORY, meaning("", 0.0), BRIEF),
     ],
 )
 def test_how_words_end(text: str, expectation: Expectation, understanding: Understanding, expected: Ending):
-    assert ending(text, expectation, understanding, HABITS) is expected
+    assert ending(text, expectation, understanding, WORDS_ALONE) is expected
 
 
 def test_an_ambiguous_value_is_no_whole_answer():
@@ -58,8 +77,44 @@ def test_an_ambiguous_value_is_no_whole_answer():
 
 def test_the_pause_grows_with_doubt():
     taking = TurnTaking(0.2, 1.2, 0.06, 0.06)
-    needed = [pause_needed(found, taking) for found in (COMPLETE, UNCERTAIN, UNFINISHED)]
-    assert needed == [0.2, pytest.approx(0.45), 1.2]
+    needed = [pause_needed(found, taking) for found in Ending]
+    assert needed == [0.2, pytest.approx(0.3), pytest.approx(0.45), pytest.approx(0.6), 1.2]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I'd like to book.", DOUBTFUL),
+        ("I'd like to book a cleaning.", COMPLETE),
+        ("I got the wrong.", DOUBTFUL),
+        ("You sent me the wrong item.", COMPLETE),
+        ("And when can I reach?", DOUBTFUL),
+        ("When are you open on Friday?", COMPLETE),
+        ("It was three weeks.", UNCERTAIN),
+    ],
+)
+def test_last_words_tell_whether_more_follows(text, expected):
+    assert ending(text, Expectation(), meaning("opening_hours"), HABITS) is expected
+
+
+def test_a_value_that_was_asked_for_is_whole_whatever_its_words():
+    assert ending("The next thirsty.", DAY, meaning("inform", 0.9, "date"), HABITS) is COMPLETE
+
+
+def test_half_a_word_may_go_on():
+    heard = meaning("opening_hours")
+    assert ending("When are you open today?", Expectation(), heard, HABITS, last_word=0.9) is COMPLETE
+    assert ending("When are you open today?", Expectation(), heard, HABITS, last_word=0.3) is UNCERTAIN
+    # Digits of a number are counted instead.
+    number = "Five five five, oh one two three, four five six."
+    assert ending(number, PHONE, meaning(), HABITS, last_word=0.3) is COMPLETE
+
+
+def test_an_answer_that_ends_the_call_is_in_no_hurry():
+    heard = meaning("goodbye")
+    assert ending("That's all, thanks.", Expectation(), heard, HABITS) is COMPLETE
+    assert ending("That's all, thanks.", Expectation(), heard, HABITS, closing=True) is UNCERTAIN
+    assert ending("That's all and", Expectation(), heard, HABITS, closing=True) is UNFINISHED
 
 
 @pytest.mark.parametrize(
@@ -119,6 +174,13 @@ def test_a_domain_adds_its_own_words(tmp_path):
     found = SpeechHabits(tmp_path).of("clinic", "en-GB")
     assert found.unfinished == {"the", "dr"}
     assert found.fillers == ("Wait.",)
+
+
+def test_wrong_weights_are_named(tmp_path):
+    (tmp_path / "common" / "en").mkdir(parents=True)
+    (tmp_path / "common" / "en" / "endings.tsv").write_text("the\t-2.5\nthe end\tlikely\n")
+    with pytest.raises(ConfigError, match=r"endings\.tsv:2"):
+        SpeechHabits(tmp_path).of("clinic", "en")
 
 
 @pytest.mark.parametrize("text", ["backchannels: [yes]", "unknown: [a]", "a: [", "- a"])
