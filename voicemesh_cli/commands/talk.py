@@ -79,6 +79,8 @@ class _Talker:
         self._output_hz = self._found("output")
         for reason, consequences in self._lacking.items():
             self._console.print(Text(f"{reason}: {', and '.join(consequences)}", style="dim"))
+        # Whether a line is awaited, and whether the cursor stands where it is to be typed.
+        self._awaits_line = self._at_prompt = False
         self._loudspeaker = sound.Loudspeaker()
         self.dialogue = Dialogue()
 
@@ -116,9 +118,14 @@ class _Talker:
         view = ConversationView(self._console)
 
         def show(event: sdk.Event) -> None:
-            # What was typed stands there already.
-            if self._input_hz is not None or not isinstance(event, sdk.Transcript):
-                view.show(Moment(event.audio_offset, event))  # type: ignore[arg-type]
+            if self._input_hz is None and isinstance(event, sdk.Transcript):
+                return  # What was typed stands there already.
+            if self._at_prompt:
+                self._console.print()
+                self._at_prompt = False
+            view.show(Moment(event.audio_offset, event))  # type: ignore[arg-type]
+            if self._awaits_line and isinstance(event, sdk.AgentTurnEnded):
+                self._prompt()
 
         session.on_transcript(show)
         session.on_understanding(show)
@@ -156,6 +163,7 @@ class _Talker:
         self._prompt()
         with contextlib.suppress(sdk.SessionClosedError):
             async for line in _lines():
+                self._awaits_line = self._at_prompt = False
                 if not line.strip():
                     break
                 if not self._interactive:
@@ -166,6 +174,7 @@ class _Talker:
 
     def _prompt(self) -> None:
         if self._interactive:
+            self._awaits_line = self._at_prompt = True
             self._console.print(Text(f"{'you':<{MARGIN}}", "bold green"), end="")
 
 

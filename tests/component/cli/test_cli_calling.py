@@ -3,6 +3,11 @@
 import asyncio
 import functools
 import json
+import os
+import pty
+import select
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +24,8 @@ from voicemesh_cli.main import build_app
 
 RATE = 8_000
 QUIET = 328
-NOBODY = "nobody"
+NOBODY, IMPATIENT = "nobody", "impatient"
+IS_ASKED = threading.Event()
 
 Run = Callable[..., Result]
 
@@ -27,11 +33,14 @@ Run = Callable[..., Result]
 async def agent(call: Call) -> None:
     """Greets; answers what is typed; thanks for what is said and ends the call.
 
-    Whoever calls from nowhere gets no word after the greeting.
+    NOBODY gets no word after the greeting; IMPATIENT is asked something before having said a word.
     """
     start = await call.start()
     silent = start.customer.id == NOBODY
     await call.say("greeting", np.full(start.output_audio.sample_rate_hz // 10, 1_000, "<i2").tobytes(), text="welcome")
+    if start.customer.id == IMPATIENT:
+        await asyncio.to_thread(IS_ASKED.wait, 60)
+        await call.say("prompt", b"", text="are you there")
     while True:
         request = await call.read()
         kind = request.WhichOneof("request")
@@ -141,3 +150,36 @@ def test_what_is_piped_in_is_in_the_document(run: Run) -> None:
         ("good morning", "you said good morning"),
     ]
     assert document["disposition"]["code"] == "hung_up"
+
+
+def read_until(terminal: int, words: str) -> str:
+    """What a terminal shows until the words are there, or the program has ended; at most a minute without a byte."""
+    shown = ""
+    while words not in shown and select.select([terminal], [], [], 60)[0]:
+        try:
+            shown += os.read(terminal, 1_000).decode()
+        except OSError:  # the program has ended
+            break
+    return shown
+
+
+def test_what_the_agent_says_at_the_prompt_has_a_line_of_its_own(address: str) -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "100"}
+    arguments = ["talk", "--text", "--target", address, "--customer", IMPATIENT]
+    with subprocess.Popen(
+        [sys.executable, "-m", "voicemesh_cli", *arguments], stdin=theirs, stdout=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        before = read_until(ours, "you  ")
+        IS_ASKED.set()
+        after = read_until(ours, "you  ")
+        os.write(ours, b"\n")
+        rest = read_until(ours, "hung_up")
+        process.wait(60)
+    os.close(ours)
+    lines = [line.rstrip() for line in (before + after + rest).splitlines()]
+    assert process.returncode == 0, lines
+    assert "empty line hangs up" in before
+    assert lines.index("agent     welcome") < lines.index("you") < lines.index("agent     are you there")
+    assert lines.count("you") == 2
