@@ -79,10 +79,12 @@ async def _run(out: output.Output, port: int) -> None:
                 stop_grace_s=STOP_GRACE_S,
             )
             mesh = await stack.enter_async_context(launch(options))
-        stack.enter_context(_written(state_file, mesh))
-        _print_mesh(out, mesh, time.monotonic() - began)
-        out.document({**mesh.state(), "logs": {name: str(path) for name, path in mesh.logs.items()}})
-        await _until_stopped(mesh)
+        # Whoever finds the mesh by its file may also end it: the signals are heard first.
+        with _stop_signals() as stopped, _written(state_file, mesh):
+            _print_mesh(out, mesh, time.monotonic() - began)
+            out.document({**mesh.state(), "logs": {name: str(path) for name, path in mesh.logs.items()}})
+            async with mesh.watched():
+                await stopped.wait()
         out.console.print("\nstopping; calls in progress may end first ...")
     out.console.print("stopped.")
 
@@ -99,16 +101,16 @@ def _written(state_file: Path, mesh: RunningMesh) -> Iterator[None]:
         state_file.unlink(missing_ok=True)
 
 
-async def _until_stopped(mesh: RunningMesh) -> None:
-    """Wait for a signal that ends programs. Raises LaunchError when a process of the mesh dies before."""
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[asyncio.Event]:
+    """An event that is set by a signal that ends programs, for the length of the block."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in numbers:
         loop.add_signal_handler(number, stopped.set)
     try:
-        async with mesh.watched():
-            await stopped.wait()
+        yield stopped
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
