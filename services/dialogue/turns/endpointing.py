@@ -27,8 +27,8 @@ class Ending(Enum):
 
     COMPLETE = 0.0
     BRIEF = 0.1
-    """Whole, but more may follow: "Yes. Please do."; a voice that stays up."""
-    UNCERTAIN = 0.25
+    """Whole, but such words are often the beginning of more: "Yes. Please do." """
+    UNCERTAIN = 0.3
     """It may be over or not."""
     DOUBTFUL = 0.4
     """It would be odd to end here."""
@@ -71,9 +71,8 @@ def _ending(text: str, expectation: Expectation, understanding: Understanding, h
     if not words or made_of(words, habits.denials, habits.openers):
         # What is right follows often: "No. I said Wednesday."
         return Ending.UNCERTAIN
-    found = _by_value(expectation, understanding) or _by_words(words, expectation, understanding, habits)
-    # Recognisers put commas where a voice stays up, which may be the end all the same.
-    return Ending.BRIEF if text.rstrip().endswith(",") and found is Ending.COMPLETE else found
+    # A comma at the end says little: recognisers put it where a voice stays up, at ends as in pauses.
+    return _by_value(expectation, understanding) or _by_words(words, expectation, understanding, habits)
 
 
 def _affirmation(text: str, words: list[str]) -> Ending:
@@ -119,7 +118,7 @@ def _number(words: list[str], expectation: Expectation, understanding: Understan
     count = max(characters_in(words, habits), *read, 0)
     if count == 0:
         # "The order number is", heard as something else.
-        return Ending.UNFINISHED if understanding.intent == "inform" else None
+        return {"inform": Ending.UNFINISHED, "": Ending.DOUBTFUL}.get(understanding.intent)
     if count < least:
         return Ending.UNFINISHED
     return Ending.COMPLETE if count >= most else Ending.UNCERTAIN
