@@ -87,7 +87,7 @@ def _make(caller: Caller, folder: Path) -> None:
 def _speak(voice: str, text: str) -> Samples:
     """Return a sentence with its pauses as long as they are written."""
     parts = _PAUSE.split(text)
-    samples, sounds = _flite(voice, ", ".join(part.rstrip(",") for part in parts[::2]))
+    samples, sounds = flite(voice, ", ".join(part.rstrip(",") for part in parts[::2]))
     pieces, begin, count = [], 0, 0
     for part, wanted in zip(parts[::2], parts[1::2], strict=False):
         # A word has as many sounds in the sentence as it has alone.
@@ -114,10 +114,10 @@ def _pause_behind(sounds: list[tuple[str, float]], count: int) -> tuple[float, f
 
 
 def _sounds(voice: str, word: str) -> int:
-    return sum(name != "pau" for name, _ in _flite(voice, word)[1])
+    return sum(name != "pau" for name, _ in flite(voice, word)[1])
 
 
-def _flite(voice: str, text: str) -> tuple[Samples, list[tuple[str, float]]]:
+def flite(voice: str, text: str) -> tuple[Samples, list[tuple[str, float]]]:
     """Return a text's samples, and its sounds with the second where each ends."""
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
         command = ["flite", "-voice", voice, "-psdur", "-t", text, "-o", file.name]

@@ -126,7 +126,8 @@ def microphone() -> Check:
     try:
         import sounddevice  # noqa: PLC0415 - looks for the PortAudio library as it is imported
     except OSError as error:
-        return Check("sound", "microphone", State.OPTIONAL, str(error), typed)
+        remedy = f"install PortAudio (Debian: libportaudio2); {typed}"
+        return Check("sound", "microphone", State.OPTIONAL, str(error), remedy)
     try:
         device = sounddevice.query_devices(kind="input")
     except (sounddevice.PortAudioError, ValueError) as error:

@@ -98,6 +98,14 @@ class Notes:
         self.errors.append(event)
         self._pass_on(event)
 
+    def on_reconnecting(self, event: sdk.Reconnecting) -> None:
+        """The connection dropped; another one is opened."""
+        self._pass_on(event)
+
+    def on_resumed(self, event: sdk.Resumed) -> None:
+        """The call goes on over another connection."""
+        self._pass_on(event)
+
     def on_go_away(self, event: sdk.GoAway) -> None:
         """The instance is going away."""
         self._pass_on(event)

@@ -70,6 +70,8 @@ def load_recording(path: Path) -> Recording:
 
     Raises InputError when the file is missing, unreadable or holds no audio, or its turns are not readable.
     """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: give a WAV or FLAC file.")
     if not path.is_file():
         raise InputError(f"{path}: no such file.")
     try:

@@ -128,12 +128,13 @@ def _mentioned(turn: Turn, names: Iterable[str]) -> bool:
 
 
 def _ask_for_named(turn: Turn, names: Iterable[str]) -> bool:
-    """Ask for the one slot that the caller calls by its name: "the day is wrong"."""
+    """Ask for the one slot that the caller calls by its name: "the day is wrong"; who repeats its value is content."""
     said = f" {' '.join(word_list(turn.heard.text))} "
     named = [
         slot
         for slot in names
         if turn.state.slot(slot) is not None
+        and slot not in turn.same
         and any(f" {' '.join(word_list(name))} " in said for name in turn.script.slots[slot].called)
     ]
     if len(named) != 1:

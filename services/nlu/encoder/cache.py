@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from mesh.config import ConfigError
 from services.nlu.encoder import source
 from services.nlu.encoder.convert import convert
 
@@ -31,17 +32,23 @@ def prepare(cache_dir: Path, progress: Progress = lambda _: None) -> Path:
     builds, the others wait for it.
 
     Raises:
-        ConfigError: when the weights' package is missing or its weights are not the published ones.
-        OSError: when `cache_dir` cannot be written.
+        ConfigError: when the weights' package is missing or its weights are not the published ones, or when
+            `cache_dir` cannot be written.
     """
     target = prepared_folder(cache_dir)
     if is_whole(target):
         progress(f"sentence encoder: ready in {target}")
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(target.parent):
-        if not is_whole(target):  # another process may have built it while this one waited
-            _build(target, progress)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(target.parent):
+            if not is_whole(target):  # another process may have built it while this one waited
+                _build(target, progress)
+    except OSError as error:
+        raise ConfigError(
+            f"VOICEMESH_CACHE_DIR={str(cache_dir)!r}: the sentence encoder cannot be kept there ({error}); "
+            "name a folder that this user may write"
+        ) from error
     progress(f"sentence encoder: ready in {target}")
     return target
 

@@ -111,6 +111,12 @@ def test_a_text_longer_than_the_model_is_cut(cache_dir: Path) -> None:
     assert np.isfinite(vector).all()
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="VOICEMESH_CACHE_DIR"):
+        prepare(tmp_path / "file")
+
+
 def test_a_prepared_cache_is_used_as_it_is(cache_dir: Path) -> None:
     before = {path.name: path.stat().st_mtime_ns for path in prepared_folder(cache_dir).iterdir()}
     lines: list[str] = []
