@@ -52,9 +52,11 @@ def ending(
         understanding: what the text means.
         habits: the words of its language.
         last_word: the probability that the last word is right; None: unknown.
-        closing: whether the answer would end the call: then thanks often follow, and haste helps nobody.
+        closing: whether the answer would end the call: a farewell often follows, and haste helps nobody.
     """
     found = _ending(text, expectation, understanding, habits)
+    if closing and _ends_in(text, habits.farewells):
+        return Ending.COMPLETE
     doubt = closing or (last_word is not None and last_word < _CLEAR and not expectation.characters)
     return Ending.UNCERTAIN if doubt and found in {Ending.COMPLETE, Ending.BRIEF} else found
 

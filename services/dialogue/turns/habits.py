@@ -36,6 +36,8 @@ class Habits(BaseModel):
     """A sentence that ends in one of these goes on."""
     openers: frozenset[str] = frozenset()
     """Said before what one has to say."""
+    farewells: frozenset[str] = frozenset()
+    """Said at the very end."""
     affirmations: frozenset[str] = Field(frozenset(), alias="yes")
     denials: frozenset[str] = Field(frozenset(), alias="no")
     characters: dict[str, int] = {}
@@ -54,6 +56,7 @@ class Habits(BaseModel):
             hesitations=self.hesitations | other.hesitations,
             unfinished=self.unfinished | other.unfinished,
             openers=self.openers | other.openers,
+            farewells=self.farewells | other.farewells,
             affirmations=self.affirmations | other.affirmations,
             denials=self.denials | other.denials,
             characters={**self.characters, **other.characters},

@@ -113,8 +113,11 @@ def test_half_a_word_may_go_on():
 
 def test_an_answer_that_ends_the_call_is_in_no_hurry():
     heard = meaning("goodbye")
-    assert ending("That's all, thanks.", Expectation(), heard, HABITS) is COMPLETE
-    assert ending("That's all, thanks.", Expectation(), heard, HABITS, closing=True) is UNCERTAIN
+    assert ending("No, I don't want it.", Expectation(), heard, WORDS_ALONE) is COMPLETE
+    assert ending("No, I don't want it.", Expectation(), heard, WORDS_ALONE, closing=True) is UNCERTAIN
+    # The last word has been said.
+    assert ending("No, thank you.", Expectation(), heard, WORDS_ALONE) is UNCERTAIN
+    assert ending("No, thank you.", Expectation(), heard, WORDS_ALONE, closing=True) is COMPLETE
     assert ending("That's all and", Expectation(), heard, HABITS, closing=True) is UNFINISHED
 
 
