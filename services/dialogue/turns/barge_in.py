@@ -3,8 +3,9 @@
 from services.dialogue.policy import Expectation
 from services.dialogue.turns.habits import Habits, made_of, words_of
 
-_CERTAIN = 0.35
-"""A single word less probable than this is taken for a noise: recognisers hear words in coughs."""
+_CERTAIN, _LIKELY = 0.55, 0.35
+"""Words less probable than this are taken for a noise: recognisers hear words in coughs. The first is for few words."""
+_FEW = 2
 
 
 def is_interruption(
@@ -26,4 +27,6 @@ def is_interruption(
         return True
     if made_of(words, habits.backchannels, habits.hesitations):
         return False
-    return len(words) > 1 or confidence is None or confidence >= _CERTAIN
+    # "Star, star, star": a recogniser that hears nothing clearly says it again and again.
+    needed = _CERTAIN if len(set(words)) <= _FEW else _LIKELY
+    return confidence is None or confidence >= needed

@@ -153,6 +153,10 @@ def test_digits_and_letters_are_counted(text: str, count: int):
         # Recognisers hear words in coughs.
         ("Huh", 0.1, Expectation(), False, False),
         ("Stop", None, Expectation(), False, True),
+        ("Don't hurt.", 0.45, Expectation(), False, False),
+        ("Star, star, star, star", 0.45, Expectation(), False, False),
+        ("No, I won't.", 0.4, Expectation(), False, True),
+        ("And then make an end.", 0.3, Expectation(), False, False),
         ("", None, Expectation(), False, False),
     ],
 )
