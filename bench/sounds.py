@@ -17,8 +17,8 @@ Samples = NDArray[np.int16]
 
 
 def spoken(voice: str, text: str) -> Samples:
-    """Return a text from its first voiced sample on."""
-    return _from_onset(flite(voice, text)[0])
+    """Return a text from its first voiced sample to its last."""
+    return _voiced(flite(voice, text)[0])
 
 
 def cough(seed: int) -> Samples:
@@ -29,7 +29,7 @@ def cough(seed: int) -> Samples:
         time = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
         noise = np.convolve(random.normal(0, 1, len(time)), np.ones(6) / 6, "same")
         bursts += [loudness * noise * np.exp(-time / 0.06), np.zeros(round(0.08 * RATE_HZ))]
-    return _from_onset(np.concatenate(bursts))
+    return _voiced(np.concatenate(bursts))
 
 
 def knocks(seed: int) -> Samples:
@@ -37,10 +37,10 @@ def knocks(seed: int) -> Samples:
     random = np.random.default_rng(seed)
     time = np.arange(round(0.12 * RATE_HZ)) / RATE_HZ
     knock = np.sin(2 * np.pi * random.uniform(90, 160) * time) * np.exp(-time / 0.02)
-    return _from_onset(np.tile(np.concatenate([0.6 * knock, np.zeros(round(0.1 * RATE_HZ))]), 3))
+    return _voiced(np.tile(np.concatenate([0.6 * knock, np.zeros(round(0.1 * RATE_HZ))]), 3))
 
 
-def _from_onset(samples: NDArray[np.float64]) -> Samples:
+def _voiced(samples: NDArray[np.float64]) -> Samples:
     voiced = np.flatnonzero(np.abs(samples) > 0.01)
-    cut = np.clip(samples[voiced[0] :], -1, 1)
+    cut = np.clip(samples[voiced[0] : voiced[-1] + 1], -1, 1)
     return np.rint(cut * 32_767).astype(np.int16)
