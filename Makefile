@@ -6,10 +6,10 @@ export PATH := $(BIN):$(PATH)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench bench-load setup models format stubs lock endings recordings clean
+.PHONY: help demo up test check bench bench-bargein bench-resume bench-load bench-soak setup models format stubs lock endings recordings clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: models ## Play one spoken call through all six services and show what happens
 	@voicemesh demo $(ARGS)
@@ -23,11 +23,20 @@ test: models ## Run the whole test suite
 check: setup ## Format, lint, types, contracts, import arrows, stubs
 	@sh tools/check.sh
 
-bench: models ## Measure the latency of the demo's turns
+bench: models ## Measure the latency of turns: the mesh, one process, Pipecat (needs flite; 20 minutes)
 	@python bench/turns.py $(ARGS)
+
+bench-bargein: models ## Measure how fast the agent falls silent, and what false alarms do
+	@python bench/bargein.py $(ARGS)
+
+bench-resume: models ## Measure what a dropped connection and a killed dialogue cost a call
+	@python bench/resume.py $(ARGS)
 
 bench-load: models ## Measure how many calls this machine carries
 	@python bench/load.py $(ARGS)
+
+bench-soak: models ## Measure whether memory stays flat over 500 calls
+	@python bench/soak.py $(ARGS)
 
 setup: ## Make .venv and install what requirements.lock names
 	@sh tools/setup.sh >&2
