@@ -6,10 +6,18 @@ from services.dialogue.turns.habits import Habits, made_of, words_of
 _CERTAIN, _LIKELY = 0.55, 0.35
 """Words less probable than this are taken for a noise: recognisers hear words in coughs. The first is for few words."""
 _FEW = 2
+_AT_ALL = 0.15
+"""The same for words that go on with what was said a moment ago: few noises come just then."""
 
 
 def is_interruption(
-    text: str, confidence: float | None, *, habits: Habits, expectation: Expectation, question_heard: bool
+    text: str,
+    confidence: float | None,
+    *,
+    habits: Habits,
+    expectation: Expectation,
+    question_heard: bool,
+    goes_on: bool = False,
 ) -> bool:
     """Return whether words said over the agent take the turn.
 
@@ -18,6 +26,7 @@ def is_interruption(
         confidence: the probability that they are right; None: unknown.
         habits: the words of the language.
         expectation: what the agent's turn asks for.
+        goes_on: whether they follow so soon that the turn before them may not have been over.
         question_heard: whether the agent's question has begun: then a yes is an answer, before it is not.
     """
     words = words_of(text)
@@ -28,5 +37,5 @@ def is_interruption(
     if made_of(words, habits.backchannels, habits.hesitations):
         return False
     # "Star, star, star": a recogniser that hears nothing clearly says it again and again.
-    needed = _CERTAIN if len(set(words)) <= _FEW else _LIKELY
+    needed = _AT_ALL if goes_on else _CERTAIN if len(set(words)) <= _FEW else _LIKELY
     return confidence is None or confidence >= needed

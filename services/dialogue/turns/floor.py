@@ -125,14 +125,16 @@ class Floor:
             if claims and self.answers.goes_on:
                 await self.answers.take_back()
             return claims
+        goes_on = self.answers.goes_on or self.answers.may_repair(turn)
         claims = is_interruption(
             item.text,
             item.confidence,
             habits=self.desk.habits(),
             expectation=turn.reply.expectation,
             question_heard=turn.question_heard(self._loop.time()),
+            goes_on=goes_on,
         )
-        if claims and (self.answers.goes_on or self.answers.may_repair(turn)):
+        if claims and goes_on:
             await self.answers.take_back()
         elif claims and self._may_interrupt(turn):
             await self._interrupt()

@@ -165,6 +165,13 @@ def test_what_interrupts_the_agent(text, confidence, expectation, question_heard
     assert found is expected
 
 
+@pytest.mark.parametrize(("confidence", "expected"), [(0.3, True), (0.1, False), (None, True)])
+def test_words_that_follow_at_once_need_be_less_clear(confidence, expected):
+    heard = {"habits": HABITS, "expectation": Expectation(), "question_heard": False}
+    assert is_interruption("Won't you?", confidence, goes_on=True, **heard) is expected
+    assert is_interruption("Uh-huh.", confidence, goes_on=True, **heard) is False
+
+
 def test_phrases_of_several_words_are_matched_whole():
     assert made_of(words_of("Let me see, um"), HABITS.hesitations)
     assert not made_of(words_of("let me"), HABITS.hesitations)
