@@ -1,5 +1,8 @@
 """How many calls one machine carries: turn latency, CPU and memory at more and more calls at once.
 
+The callers are those of the demo, who answer without hesitating; with --corpus those of turns.py, who pause within
+sentences, half of them on telephones: each of their calls takes half as much again.
+
 The recordings are played at their own pace by this process; the mesh runs as real processes, started anew for each
 level. A call that the mesh refuses is counted by the refusal's reason; it is no bad call.
 """
@@ -23,6 +26,7 @@ from voicemesh_cli.launcher import LaunchOptions, RunningMesh, launch
 from voicemesh_client import VoicemeshError
 
 LEVELS = (1, 10, 20, 40, 60)
+DEMO = {"clinic-booking.wav": "clinic", "shop-complaint.wav": "shop"}
 SPREAD_S = 6.0
 """Calls begin evenly within so many seconds, as no two callers dial at once."""
 
@@ -54,13 +58,18 @@ def resident_mb(pids: list[int]) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-async def one_call(number: int, mesh: RunningMesh, level: Level) -> None:
+def recordings(*, hesitating: bool) -> list[tuple[Path, str]]:
+    """Return what is played, with its domain."""
+    if hesitating:
+        return [(path, caller.domain) for path, caller in corpus().items()]
+    return [(HERE.parent / "examples" / "recordings" / name, domain) for name, domain in DEMO.items()]
+
+
+async def one_call(path: Path, domain: str, delay_s: float, mesh: RunningMesh, level: Level) -> None:
     """Place one call and note how long its caller waited."""
-    recordings = list(corpus().items())
-    path, caller = recordings[number % len(recordings)]
-    await asyncio.sleep(SPREAD_S * number / level.calls)
+    await asyncio.sleep(delay_s)
     try:
-        options = CallOptions(domain=caller.domain)
+        options = CallOptions(domain=domain)
         report = await place_call(load_recording(path), mesh.addresses["dialogue"], options)
     except VoicemeshError as error:
         level.refused[error.reason] += 1
@@ -72,7 +81,7 @@ async def one_call(number: int, mesh: RunningMesh, level: Level) -> None:
             level.waits_ms.append(1000 * turn.first_audio_s)
 
 
-async def measure(calls: int) -> Level:
+async def measure(calls: int, played: list[tuple[Path, str]]) -> Level:
     """Place so many calls at once."""
     level = Level(calls)
     with tempfile.TemporaryDirectory(prefix="voicemesh-load-") as folder:
@@ -81,7 +90,8 @@ async def measure(calls: int) -> Level:
             before = cpu_seconds(pids)
             async with asyncio.TaskGroup() as tasks:
                 for number in range(calls):
-                    tasks.create_task(one_call(number, mesh, level))
+                    path, domain = played[number % len(played)]
+                    tasks.create_task(one_call(path, domain, SPREAD_S * number / calls, mesh, level))
             level.cpu_s = cpu_seconds(pids) - before
             level.rss_mb = resident_mb(pids)
     return level
@@ -117,13 +127,15 @@ def main() -> int:
     """Measure every level, print, and write bench/results/load.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--levels", type=int, nargs="+", default=LEVELS, help="calls at once, several levels")
-    levels = parser.parse_args().levels
-    console, rows = Console(), []
-    for calls in levels:
+    parser.add_argument("--corpus", action="store_true", help="callers who hesitate, half of them on telephones")
+    options = parser.parse_args()
+    console, rows, played = Console(), [], recordings(hesitating=options.corpus)
+    for calls in options.levels:
         console.print(f"{calls} calls at once", style="dim")
-        rows.append(row(asyncio.run(measure(calls))))
+        rows.append(row(asyncio.run(measure(calls, played))))
     show(rows, console)
     results = HERE / "results" / "load.json"
+    results.parent.mkdir(exist_ok=True)
     results.write_text(json.dumps(rows, indent=2) + "\n")
     console.print("written to bench/results/load.json")
     return 0

@@ -96,6 +96,9 @@ class SpeechHabits:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder: Traversable = folder if folder is not None else resources.files("voicemesh_domains")
         self._load = cache(self._read)
+        self._joined = cache(
+            lambda domain, language: self._load("common", language).joined(self._load(domain, language))
+        )
 
     def of(self, domain: str, language: str) -> Habits:
         """Return the words of a domain in a language; none where nothing is known of the language.
@@ -103,8 +106,7 @@ class SpeechHabits:
         Raises:
             ConfigError: when a file does not hold such words.
         """
-        primary = language.partition("-")[0].lower()
-        return self._load("common", primary).joined(self._load(domain, primary))
+        return self._joined(domain, language.partition("-")[0].lower())
 
     def _read(self, folder: str, language: str) -> Habits:
         path = self._folder / folder / language / "turns.yaml"
