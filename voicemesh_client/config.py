@@ -78,7 +78,7 @@ class SessionConfig:
     output_audio: AudioFormat | None = None
     turn_taking: TurnTaking | None = None
     resume: bool = True
-    frame_ms: int = 20
+    frame_ms: int = 40
     outbox_frames: int = 100
     max_events: int = 1_000
     open_timeout_s: float = 10.0

@@ -59,7 +59,7 @@ class SessionOptions(TypedDict, total=False):
     records of the call (made up where not given). input_audio: the form the caller's audio is sent in; without it
     the caller types. output_audio: the form the agent's audio is wanted in; without it none is sent. turn_taking:
     how turns are taken. resume: whether the SDK reconnects by itself when a connection drops (yes). frame_ms:
-    length of a frame of the caller's audio (20). outbox_frames: messages that may wait to be sent (100).
+    length of a frame of the caller's audio (40). outbox_frames: messages that may wait to be sent (100).
     max_events: events that may wait to be taken (1,000). open_timeout_s: how long the mesh may take to start (10).
     close_timeout_s: how long it may take to end (5).
     """

@@ -16,6 +16,7 @@ from services.dialogue.adapters.records import StoredCall, stored_call
 from services.dialogue.adapters.recovery import Recovery
 from services.dialogue.adapters.snapshots import Snapshots
 from services.dialogue.adapters.store import OUTBOX
+from services.dialogue.admission import Places
 from services.dialogue.call import Calls
 from services.dialogue.config import DialogueSettings
 from services.dialogue.domains import time_zones
@@ -47,6 +48,8 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     snapshots = Snapshots(settings.nats_url, settings.dialogue_session_limit_s)
     runtime.tasks.create_task(snapshots.run())
 
+    places = Places(settings.dialogue_max_sessions)
+
     def record(info: model.SessionInfo) -> AbstractContextManager[StoredCall]:
         return stored_call(records, info)
 
@@ -58,13 +61,13 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
         limits=Limits(
             session_s=settings.dialogue_session_limit_s,
             silence_s=settings.dialogue_silence_s,
-            forward_ms=settings.dialogue_forward_ms,
+            forward_ms=lambda: settings.dialogue_forward_busy_ms if places.busy else settings.dialogue_forward_ms,
             drain_s=settings.drain_s,
             resume_s=settings.dialogue_resume_s,
             pace=_pace(settings),
         ),
         text_silence_s=settings.dialogue_text_silence_s,
-        max_sessions=settings.dialogue_max_sessions,
+        places=places,
         draining=runtime.draining,
         instance=runtime.instance,
         phrases=Phrases(settings.domains_dir),

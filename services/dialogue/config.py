@@ -39,6 +39,7 @@ class DialogueSettings(ServiceSettings):
     dialogue_text_silence_s: float = Field(120.0, gt=0, description="silence of a typing caller before a prompt")
     dialogue_start_limit_s: float = Field(10.0, gt=0, description="time a client has to send StartSession")
     dialogue_forward_ms: int = Field(40, ge=10, le=200, description="audio is forwarded in pieces of this length")
+    dialogue_forward_busy_ms: int = Field(80, ge=10, le=200, description="the same while there are many sessions")
     dialogue_speculate_ms: int = Field(100, ge=50, le=2000, description="silence before an answer is prepared")
     dialogue_shortest_pause_ms: int = Field(200, ge=50, le=5000, description="silence that ends a whole sentence")
     dialogue_longest_pause_ms: int = Field(1200, ge=50, le=5000, description="silence that ends any words")

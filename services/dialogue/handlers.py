@@ -15,6 +15,7 @@ from mesh import logs
 from mesh.errors import ErrorReason, MeshError
 from services.dialogue import metrics, model
 from services.dialogue.adapters.store import SESSIONS
+from services.dialogue.admission import Places
 from services.dialogue.call import Call, Calls, Connection, Returning, new_token, not_resumable, session_of
 from services.dialogue.keeper import Keeper
 from services.dialogue.limits import Limits
@@ -50,7 +51,7 @@ class Conversations:
         engine: the dialogue's database.
         limits: for speaking callers.
         text_silence_s: silence of a typing caller before a prompt.
-        max_sessions: sessions at once.
+        places: for sessions at once.
         draining: set when the process is going away.
         instance: this process's name.
         phrases: words that are likely in answers.
@@ -69,7 +70,7 @@ class Conversations:
         engine: AsyncEngine,
         limits: Limits,
         text_silence_s: float,
-        max_sessions: int,
+        places: Places,
         draining: asyncio.Event,
         instance: str,
         phrases: Phrases,
@@ -89,10 +90,9 @@ class Conversations:
         self._engine = engine
         self._limits = limits
         self._text_silence_s = text_silence_s
-        self._max_sessions = max_sessions
+        self._places = places
         self._draining = draining
         self._instance = instance
-        self._sessions = 0
 
     async def converse(self, info: model.SessionInfo, connection: Connection) -> None:
         """Begin a conversation and hold it over its first connection.
@@ -258,21 +258,7 @@ class Conversations:
         """
         if self._draining.is_set():
             raise going_away()
-        if self._sessions >= self._max_sessions:
-            raise MeshError(
-                ErrorReason.ERROR_REASON_OVERLOADED,
-                "all lines are busy; try again in a few seconds",
-                retry_after_s=5.0,
-                metadata={"limit": str(self._max_sessions), "in_progress": str(self._sessions)},
-            )
-        self._count(1)
-        place = contextlib.ExitStack()
-        place.callback(self._count, -1)
-        return place
-
-    def _count(self, change: int) -> None:
-        self._sessions += change
-        metrics.SESSIONS.set(self._sessions)
+        return self._places.take()
 
 
 def _replayed(audio: AudioSnapshot, first: int | None) -> AudioSnapshot:

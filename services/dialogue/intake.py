@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 from mesh.errors import ErrorReason, MeshError, protocol_violation
@@ -15,10 +15,14 @@ _FRAMES = 1500
 
 
 class AudioIntake:
-    """Takes frames of any length and forwards pieces of `forward_ms`: small messages cost more than they bring."""
+    """Takes frames of any length and forwards pieces of `forward_ms()`: small messages cost more than they bring."""
 
     def __init__(
-        self, form: AudioFormat, recognition: Recognition, forward_ms: int, begin: AudioSnapshot | None = None
+        self,
+        form: AudioFormat,
+        recognition: Recognition,
+        forward_ms: Callable[[], int],
+        begin: AudioSnapshot | None = None,
     ) -> None:
         begin = begin or AudioSnapshot()
         self.recognition = recognition
@@ -30,7 +34,7 @@ class AudioIntake:
         self._frames: deque[tuple[int, float]] = deque(maxlen=_FRAMES)
         self._frame_s = begin.frame_s
         self._format = form
-        self._piece = form.sample_rate_hz * forward_ms // 1000 * form.frame_bytes
+        self._forward_ms = forward_ms
         self._buffer = bytearray()
         self._next_sequence = begin.sequence
         self._finished = False
@@ -57,7 +61,7 @@ class AudioIntake:
     async def _forward(self, data: bytes) -> None:
         self.clock.advance(len(data), asyncio.get_running_loop().time())
         self._buffer += data
-        if len(self._buffer) >= self._piece:
+        if len(self._buffer) >= self._format.sample_rate_hz * self._forward_ms() // 1000 * self._format.frame_bytes:
             piece, self._buffer = bytes(self._buffer), bytearray()
             await self.recognition.send(piece)
 

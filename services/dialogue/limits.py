@@ -1,5 +1,6 @@
 """How long and how large a session may get."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.dialogue.turns.answers import Pace
@@ -11,7 +12,8 @@ class Limits:
 
     session_s: float
     silence_s: float
-    forward_ms: int
+    forward_ms: Callable[[], int]
+    """Asked for each piece of audio: larger pieces cost less, and come later."""
     drain_s: float
     resume_s: float = 0.0
     """How long a client that lost its connection may stay away; 0: not at all."""

@@ -206,7 +206,7 @@ class Stage:
     info: model.SessionInfo
     policy: Policy
     table: dict[str, model.Understanding] = field(default_factory=dict)
-    limits: Limits = Limits(session_s=600, silence_s=8, forward_ms=40, drain_s=5)
+    limits: Limits = Limits(session_s=600, silence_s=8, forward_ms=lambda: 40, drain_s=5)
     consent_link: FakeConsent = field(default_factory=FakeConsent)
     crm_link: FakeCrm = field(default_factory=FakeCrm)
     voice_link: FakeVoice = field(default_factory=FakeVoice)

@@ -129,7 +129,7 @@ class Process:
             neighbours=stage,
             record=database.record(self),
             emit=self.line.emit,
-            limits=Limits(session_s=600, silence_s=8, forward_ms=40, drain_s=5, resume_s=30),
+            limits=Limits(session_s=600, silence_s=8, forward_ms=lambda: 40, drain_s=5, resume_s=30),
             supported_languages=("en-US",),
             phrases=Phrases(),
             habits=stage.habits,

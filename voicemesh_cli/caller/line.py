@@ -1,4 +1,4 @@
-"""The caller's end of the line: speech or silence, a frame every 20 ms, without a gap."""
+"""The caller's end of the line: speech or silence, a frame at a time, without a gap."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ async def test_turn_by_turn(dialogue, recording, tmp_path) -> None:
     assert (kinds[0], kinds[-1]) == (sdk.SessionStarted, sdk.SessionEnded)
     call = dialogue.calls[0]
     assert [audio.sequence for audio in call.of("audio")] == list(range(len(call.of("audio"))))
-    assert {len(audio.data) for audio in call.of("audio")} == {320}, "silence flows between the turns"
+    assert {len(audio.data) for audio in call.of("audio")} == {640}, "silence flows between the turns"
     both, rate = soundfile.read(report.files["call"], dtype="int16")
     assert rate == RATE
     assert (both[:, 1] == 1_000).sum() == 3 * RATE, "all that the agent said is on tape"

@@ -54,7 +54,7 @@ async def test_an_error_in_the_middle_comes_behind_the_events_before_it(dialogue
 
     dialogue.script = script
     seen = []
-    async with sdk.connect(dialogue.address) as mesh, mesh.session("clinic", input_audio=PCM) as session:
+    async with sdk.connect(dialogue.address) as mesh, mesh.session("clinic", input_audio=PCM, frame_ms=20) as session:
         await session.send_audio(bytes(640))
         session.on_started(seen.append)
         session.on_agent_turn(seen.append)
@@ -93,7 +93,7 @@ async def test_a_mesh_that_vanishes(dialogue) -> None:
         await call.read("end")
 
     dialogue.script = script
-    async with sdk.connect(dialogue.address) as mesh, mesh.session("clinic", input_audio=PCM) as session:
+    async with sdk.connect(dialogue.address) as mesh, mesh.session("clinic", input_audio=PCM, frame_ms=20) as session:
         await dialogue.server.stop(0)
         with pytest.raises(sdk.ConnectionDroppedError):
             async for _ in session:
@@ -133,7 +133,7 @@ async def test_a_cancelled_application_hangs_up_and_leaves_no_task(dialogue, sty
 
     async def application(ready: asyncio.Event) -> None:
         handlers = Handlers() if style == "handlers" else None
-        async with talking(dialogue, input_audio=PCM, output_audio=PCM, handlers=handlers) as session:
+        async with talking(dialogue, input_audio=PCM, frame_ms=20, output_audio=PCM, handlers=handlers) as session:
             ready.set()
             if style == "play":
                 await session.play(PCM.silence(3_600))

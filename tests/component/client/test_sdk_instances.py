@@ -82,7 +82,7 @@ async def test_a_session_goes_on_at_another_instance_when_its_own_dies() -> None
     async with (
         two_instances(memory) as (one, two),
         sdk.connect(targets(one, two)) as mesh,
-        mesh.session("clinic", input_audio=PCM) as session,
+        mesh.session("clinic", input_audio=PCM, frame_ms=20) as session,
     ):
         await speak(session, memory, range(30))
         await one.server.stop(0)
@@ -113,7 +113,7 @@ async def test_an_instance_that_does_not_know_the_session_is_not_the_last_word()
         serving(refusing) as two,
         network(one.address) as line,
         sdk.connect([line.address, two.address]) as mesh,
-        mesh.session("clinic", input_audio=PCM) as session,
+        mesh.session("clinic", input_audio=PCM, frame_ms=20) as session,
     ):
         await speak(session, memory, range(10))
         line.cut_now()
@@ -130,7 +130,7 @@ async def test_where_only_the_network_broke_the_session_stays_where_it_is() -> N
         two_instances(memory) as (one, two),
         network(one.address) as line,
         sdk.connect([line.address, two.address]) as mesh,
-        mesh.session("clinic", input_audio=PCM) as session,
+        mesh.session("clinic", input_audio=PCM, frame_ms=20) as session,
     ):
         await speak(session, memory, range(10))
         line.cut_now()
@@ -169,7 +169,7 @@ async def test_a_stopped_instance_is_noticed_and_left() -> None:
         two_instances(memory) as (one, two),
         network(one.address) as line,
         sdk.connect([line.address, two.address]) as mesh,
-        mesh.session("clinic", input_audio=PCM) as session,
+        mesh.session("clinic", input_audio=PCM, frame_ms=20) as session,
     ):
         await speak(session, memory, range(10))
         # As with SIGSTOP: connections stand, and nothing answers.
@@ -192,7 +192,7 @@ async def test_an_instance_that_goes_away_hands_the_session_over_without_a_gap()
         serving(lingering) as one,
         serving(memory.serve) as two,
         sdk.connect(targets(one, two)) as mesh,
-        mesh.session("clinic", input_audio=PCM) as session,
+        mesh.session("clinic", input_audio=PCM, frame_ms=20) as session,
     ):
         await speak(session, memory, range(10))
         memory.say(go_away={"deadline": {"seconds": 60}})
@@ -220,7 +220,7 @@ async def test_where_nobody_takes_the_session_over_it_stays_until_the_end() -> N
         serving(leaving) as one,
         serving(refusing) as two,
         sdk.connect(targets(one, two)) as mesh,
-        mesh.session("clinic", input_audio=PCM) as session,
+        mesh.session("clinic", input_audio=PCM, frame_ms=20) as session,
     ):
         memory.say(go_away={"deadline": {"seconds": 60}})
         async for event in session:
@@ -295,7 +295,7 @@ async def test_an_instance_that_resumes_another_session_is_not_believed() -> Non
     async with (
         serving(script) as one,
         sdk.connect(one.address) as mesh,
-        mesh.session("clinic", input_audio=PCM) as session,
+        mesh.session("clinic", input_audio=PCM, frame_ms=20) as session,
     ):
         with pytest.raises(sdk.ServiceError, match="another session"):
             await session.run()

@@ -39,7 +39,7 @@ async def broken_line(
 ) -> AsyncIterator[tuple[sdk.Session, Network]]:
     """A session over a network that breaks."""
     async with serving(memory.serve) as dialogue, network(dialogue.address, cuts) as line:
-        options = {"input_audio": PCM, "output_audio": PCM, **options}
+        options = {"input_audio": PCM, "output_audio": PCM, "frame_ms": 20, **options}
         async with sdk.connect(line.address, clock=clock) as mesh, mesh.session("clinic", **options) as session:
             yield session, line
 
@@ -107,7 +107,7 @@ def test_wherever_connections_break_nothing_is_lost_and_nothing_comes_twice(cuts
 async def test_what_is_sent_without_a_connection_waits_and_arrives_once() -> None:
     memory, seen = RememberedCall(), []
     async with serving(memory.serve) as dialogue, network(dialogue.address) as line:
-        options = {"input_audio": PCM, "output_audio": PCM, "outbox_frames": 5}
+        options = {"input_audio": PCM, "output_audio": PCM, "frame_ms": 20, "outbox_frames": 5}
         async with sdk.connect(line.address) as mesh, mesh.session("clinic", **options) as session:
             dropped = asyncio.Event()
             session.on_reconnecting(lambda _: dropped.set())
@@ -173,7 +173,7 @@ async def test_a_session_that_is_gone_fails_clearly_and_keeps_its_secret(caplog)
         serving(forgetful) as dialogue,
         network(dialogue.address) as line,
         sdk.connect(line.address) as mesh,
-        mesh.session("clinic", input_audio=PCM) as session,
+        mesh.session("clinic", input_audio=PCM, frame_ms=20) as session,
     ):
         line.cut_now()
         with pytest.raises(sdk.SessionLimitError, match="nobody knows it"):
@@ -214,7 +214,7 @@ async def test_metadata_and_interceptors_go_with_every_connection() -> None:
         serving(memory.serve) as dialogue,
         network(dialogue.address) as line,
         sdk.connect(line.address, metadata=[("x-app", "1")], interceptors=[Counted()]) as mesh,
-        mesh.session("clinic", input_audio=PCM) as session,
+        mesh.session("clinic", input_audio=PCM, frame_ms=20) as session,
     ):
         await session.send_audio(frame(0))
         await memory.until(lambda: len(memory.frames) == 1)

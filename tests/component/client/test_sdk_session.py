@@ -42,7 +42,7 @@ async def test_a_typed_conversation(dialogue) -> None:
 
 
 async def test_audio_is_recut_into_numbered_frames(dialogue) -> None:
-    async with sdk.connect(dialogue.address) as mesh, mesh.session("clinic", input_audio=PCM) as session:
+    async with sdk.connect(dialogue.address) as mesh, mesh.session("clinic", input_audio=PCM, frame_ms=20) as session:
         for size in (1, 999, 640, 641, 3):
             await session.send_audio(bytes(size))
         await session.end_of_audio()
@@ -86,7 +86,7 @@ async def test_all_kinds_of_messages_reach_the_mesh(dialogue) -> None:
 async def test_playing_a_file_at_the_pace_of_speech(dialogue, tmp_path) -> None:
     samples = array("h", range(16_000))
     sdk.write_wav(tmp_path / "a.wav", samples.tobytes(), PCM)
-    async with talking(dialogue, clock=FastClock(), input_audio=PCM) as session:
+    async with talking(dialogue, clock=FastClock(), input_audio=PCM, frame_ms=20) as session:
         began = await session.play_file(tmp_path / "a.wav")
         assert session.clock.now() - began >= 1.0
         await session.play_file(tmp_path / "a.wav", realtime=False)

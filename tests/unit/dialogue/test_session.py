@@ -244,7 +244,7 @@ def test_audio_on_hold_is_not_recognised():
 
 def test_the_longest_session_ends_with_a_reason():
     async def test():
-        s = stage(limits=Limits(session_s=20, silence_s=100, forward_ms=40, drain_s=5))
+        s = stage(limits=Limits(session_s=20, silence_s=100, forward_ms=lambda: 40, drain_s=5))
         error = await failure(s.run(None))
         assert error.reason == ErrorReason.ERROR_REASON_SESSION_TOO_LONG
         assert s.record.log[-1] == ("ended", "session_too_long")
