@@ -171,6 +171,31 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """Something to be done before the agent can go on: ask a calendar, look an order up, change a booking."""
+
+    name: str
+    """Of the entry point in `voicemesh.dialogue.actions` that does it, or of one the domain declares."""
+    arguments: dict[str, str] = field(default_factory=dict)
+    effect: bool = False
+    """Whether it changes anything: then it waits until the caller has heard the sentences before it, and is never
+    done for a turn that was only guessed. What changes nothing may be done early, and in vain."""
+    timeout: float | None = None
+    """Seconds after which it has failed; None: the server's own."""
+    filler: str = ""
+    """What is said when it takes long; empty: the language's own fillers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """What an action came to."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+    """Why it failed, in a sentence for the log; empty: it did not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What the agent says and does next."""
 
@@ -188,6 +213,8 @@ class Reply:
     effective_after: int | None = None
     """How many of the sentences the caller must have heard for the outcomes to take effect; None: all.
     Until then the caller cannot interrupt."""
+    action: Action | None = None
+    """What is done after these sentences; `Policy.on_action` then says how the agent goes on."""
 
     @property
     def text(self) -> str:
