@@ -7,7 +7,8 @@ from services.dialogue.policy import Entity, State
 
 _PERSONAL = frozenset({"phone", "email", "person_name", "order_number"})
 # What may stand between two characters of a value that is read aloud: "1 5 5 5, 0 1 2", "sarah at example dot com".
-_BETWEEN = r"[\W_]*(?:(?:at|dot|underscore)[\W_]+)?"
+_SIGNS = "at|dot|underscore|arroba|punto|guion bajo|guion|más"
+_BETWEEN = rf"[\W_]*(?:(?:{_SIGNS})[\W_]+)?"
 _SHORTEST = 2
 
 

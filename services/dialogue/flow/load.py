@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from services.dialogue.flow.reader import Item
-    from services.dialogue.flow.spoken import English
+    from services.dialogue.flow.spoken.forms import SpokenForms
     from services.dialogue.flow.templates import Text
 
 _LENGTHS = {"phone": (7, 15)}
@@ -86,13 +86,13 @@ def load_text(text: str, file: str) -> Script:
     return checked(script)
 
 
-def _forms(item: Item) -> English:
+def _forms(item: Item) -> SpokenForms:
     forms = spoken.spoken_forms(item.text())
     if forms is None:
         known = ", ".join(spoken.languages())
         item.fail(
             f"there are no spoken forms for language {item.text()!r} (there are: {known})",
-            "Add a class for it to services/dialogue/flow/spoken.py.",
+            "Add a class for it to services/dialogue/flow/spoken/.",
         )
     return forms
 

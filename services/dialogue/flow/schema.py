@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from services.dialogue.flow.reader import Place
-    from services.dialogue.flow.spoken import English
+    from services.dialogue.flow.spoken.forms import SpokenForms
     from services.dialogue.flow.templates import Condition, Text
     from services.dialogue.policy import TurnTaking
 
@@ -244,4 +244,4 @@ class Script:
     flows: Mapping[str, Flow]
     by_intent: Mapping[str, str]
     """The flow each intent starts."""
-    spoken: English
+    spoken: SpokenForms

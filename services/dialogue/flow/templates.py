@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from services.dialogue.flow.reader import Item, Place
-    from services.dialogue.flow.spoken import English
+    from services.dialogue.flow.spoken.forms import SpokenForms
 
 BUILT_IN: Final = frozenset(
     {"today", "now", "time_zone", "contact", "open_items", "data", "value", "changed", "choices", "task", "text"}
@@ -23,6 +23,7 @@ BUILT_IN: Final = frozenset(
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b[A-Z][a-z]\.)\s+")
 """Between two sentences; "Dr. Miller" and "J. Miller" are kept together."""
+_OPENING: Final = re.compile(r"[¿¡]*.")
 
 
 class FlowRunError(RuntimeError):
@@ -95,7 +96,7 @@ class Condition:
 class Templates:
     """Makes texts and conditions of one flow file; names that are no slot and not built in are errors."""
 
-    def __init__(self, spoken: English, slots: frozenset[str]) -> None:
+    def __init__(self, spoken: SpokenForms, slots: frozenset[str]) -> None:
         # Speech is no HTML: escaping would make the synthesiser read "&#39;" aloud.
         self._environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
         self._environment.filters.update(spoken.filters())
@@ -159,5 +160,6 @@ def find_item(items: tuple[dict[str, str], ...], kind: str, text: str = "") -> d
 
 
 def sentences(words: str) -> tuple[str, ...]:
-    """Words in sentences, each beginning with a capital letter."""
-    return tuple(part[0].upper() + part[1:] for part in _SENTENCE_END.split(words) if part)
+    """Words in sentences, each beginning with a capital letter: "¿Qué día?"."""
+    parts = [part for part in _SENTENCE_END.split(words) if part]
+    return tuple(_OPENING.sub(lambda match: match[0].upper(), part, count=1) for part in parts)

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from services.dialogue.adapters.redaction import redacted, without_personal
-from services.dialogue.flow.spoken import English
+from services.dialogue.flow.spoken import English, Spanish
 from services.dialogue.policy import Entity, Slot, State
 
 SPOKEN = English()
+SPANISH = Spanish()
 
 
 def entity(kind: str, text: str, part: str) -> Entity:
@@ -53,6 +54,11 @@ def test_what_is_not_personal_stays():
             Slot("e", "sarah_m@example.com", type="email"),
             f"Write to {SPOKEN.email('sarah_m@example.com')}, right?",
             "Write to [email], right?",
+        ),
+        (
+            Slot("e", "ana_p-r@example.com", type="email"),
+            f"Le escribimos a {SPANISH.email('ana_p-r@example.com')}.",
+            "Le escribimos a [email].",
         ),
         (Slot("s", "cleaning", type="service"), "A cleaning it is.", "A cleaning it is."),
     ],

@@ -22,7 +22,7 @@ BROKEN = {
     "empty text": ("  goodbye: Bye.", '  goodbye: ""', "goodbye", "is empty", "Write a text"),
     "empty list": ("  goodbye: Bye.", "  goodbye: []", "goodbye", "empty list", "at least one"),
     "text is a mapping": ("  goodbye: Bye.", "  goodbye: {a: b}", "goodbye", "must be a text", "one line"),
-    "language": ("language: en", "language: tlh", "tlh", "no spoken forms", "spoken.py"),
+    "language": ("language: en", "language: tlh", "tlh", "no spoken forms", "spoken/"),
     "slot name built in": ("  note:\n", "  today:\n", "    type: text", "is built in", "something else"),
     "slot name": ("  note:\n", "  my note:\n", "    type: text", "no identifier", "letters"),
     "unknown slot in ask": ("- ask: day", "- ask: dya", "- ask: dya", "unknown slot 'dya'", "'day'"),
