@@ -72,7 +72,7 @@ class ScoringEngine:
         if domain is None:
             raise UnknownDomainError(request.domain)
         language = spoken_language(request.language, domain)
-        text = SpokenText(request.text)
+        text = SpokenText(request.text, language)
         entities = extract(text, self._context(request, language), domain.file.entity_types, request.words)
         share = expected_share(text, entities, request.expectation)
         bare = gives_only_information(text, entities)

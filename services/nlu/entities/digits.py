@@ -1,41 +1,55 @@
 """Digits one after another, as people dictate them: "five five five, oh one two", "double four"."""
 
 import re
-
-_REPEATS = {"double": 2, "triple": 3, "treble": 3}
-_SOUNDALIKES = {"for": "4", "fore": "4", "to": "2", "too": "2", "won": "1", "ate": "8", "niner": "9", "fife": "5"}
-
-UNIT = r"(?:(?:double|triple|treble) (?:\d|oh?\b)|\d+(?!\d|st\b|nd\b|rd\b|th\b|[.:]\d)|oh?\b)"
-"""One or more digits said in one go, on canonical text."""
-
-_SOUNDALIKE = rf"(?:{'|'.join(_SOUNDALIKES)})(?=,? \d(?!\d)|[.,!?]*$)"
-"""A word that sounds like a digit, before a single digit or at the very end."""
-
-CHAIN = rf"{UNIT}(?:(?:, |[ \-]){UNIT})*"
-"""Digits with no more than a space, comma or hyphen between."""
-
-_BEHIND_ONE_DIGIT = r"(?:(?<=[ -]\d[ -])|(?<=[ -]\d, ))"
-LOOSE_CHAIN = rf"(?:{_SOUNDALIKE} )?{UNIT}(?:(?:, |[ \-])(?:{_BEHIND_ONE_DIGIT}{_SOUNDALIKE}|{UNIT}))*"
-"""The same, words that sound like digits among single ones: "A for five one too"."""
-
-_PIECE = re.compile(rf"{_SOUNDALIKE}|{UNIT}")
-_SOUNDS = re.compile(rf"\b(?:{'|'.join(_SOUNDALIKES)})\b")
+from collections.abc import Mapping
 
 
-def digits_of(chain: str) -> str:
-    """Return the digits of a chain."""
-    return "".join(_digits(piece) for piece in _PIECE.findall(chain))
+class Dictation:
+    """How digits are dictated in one language; all patterns are for canonical text.
 
+    Attributes:
+        unit: pattern of one or more digits said in one go.
+        chain: pattern of units with no more than a space, comma or hyphen between.
+        loose_chain: the same, words that sound like digits among single ones: "A for five one too".
+    """
 
-def guessed(chain: str) -> bool:
-    """Say whether a chain has words that only sound like digits."""
-    return _SOUNDS.search(chain) is not None
+    def __init__(
+        self, *, zeros: str, repeats: Mapping[str, int], soundalikes: Mapping[str, str], ordinals: str
+    ) -> None:
+        """Say how digits are dictated.
 
+        Args:
+            zeros: pattern of the words for 0 that are no number words: "oh?".
+            repeats: words that repeat the digit behind them, and how often it counts: {"double": 2}.
+            soundalikes: what recognisers write for a digit, and the digit: {"for": "4"}.
+            ordinals: pattern of what makes digits an ordinal: "st|nd|rd|th".
+        """
+        self._zeros = re.compile(zeros)
+        self._repeats = repeats
+        self._soundalikes = soundalikes
+        sounds = "|".join(soundalikes) or "(?!)"
+        self.unit = rf"(?:(?:{'|'.join(repeats)}) (?:\d|(?:{zeros})\b)|\d+(?!\d|(?:{ordinals})\b|[.:]\d)|(?:{zeros})\b)"
+        soundalike = rf"(?:{sounds})(?=,? \d(?!\d)|[.,!?]*$)"
+        behind_one_digit = r"(?:(?<=[ -]\d[ -])|(?<=[ -]\d, ))"
+        self.chain = rf"{self.unit}(?:(?:, |[ \-]){self.unit})*"
+        self.loose_chain = (
+            rf"(?:{soundalike} )?{self.unit}(?:(?:, |[ \-])(?:{behind_one_digit}{soundalike}|{self.unit}))*"
+        )
+        self._piece = re.compile(rf"{soundalike}|{self.unit}")
+        self._sounds = re.compile(rf"\b(?:{sounds})\b")
 
-def _digits(piece: str) -> str:
-    first, _, rest = piece.partition(" ")
-    if rest:
-        return _digits(rest) * _REPEATS[first]
-    if piece in {"o", "oh"}:
-        return "0"
-    return _SOUNDALIKES.get(piece, piece)
+    def digits(self, chain: str) -> str:
+        """Return the digits of a chain."""
+        return "".join(self._digits(piece) for piece in self._piece.findall(chain))
+
+    def guessed(self, chain: str) -> bool:
+        """Say whether a chain has words that only sound like digits."""
+        return self._sounds.search(chain) is not None
+
+    def _digits(self, piece: str) -> str:
+        first, _, rest = piece.partition(" ")
+        if rest:
+            return self._digits(rest) * self._repeats[first]
+        if self._zeros.fullmatch(piece):
+            return "0"
+        return self._soundalikes.get(piece, piece)

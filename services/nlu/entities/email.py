@@ -1,59 +1,77 @@
 """E-mail addresses, written or as they are spoken: "jane dot smith at example dot com"."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from services.nlu.entities.found import Context, Found
 from services.nlu.entities.text import SpokenText
 
 _WRITTEN = re.compile(r"\b[a-z0-9][a-z0-9._%+-]*@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}\b")
-_DOT = r"(?: dot | ?\. ?)"
-_SIGN = r" (?:dot|underscore|under score|dash|hyphen|minus|plus) |[._+-]"
-_JOINT = rf"(?:{_SIGN}| (?=\d)|(?<=\s[a-z0-9]) (?!at\b)|(?<=^[a-z]) (?!at\b))"
-"""Between the pieces of a name: signs; nothing before digits and after single letters, "j smith 4 2"."""
-_LABEL = r"(?:[a-z] )*[a-z0-9]+(?:(?: dash | hyphen |-)[a-z0-9]+)*"
-_DOMAIN = rf"(?P<domain>{_LABEL}(?:{_DOT}{_LABEL})*?{_DOT}(?P<top>[a-z]{{2,10}}))(?![a-z])(?! dot )"
-_AT = r"(?: at | ?@ ?| at sign )"
-_SPOKEN = re.compile(rf"(?<![\w'])(?P<local>[a-z0-9]+(?:{_JOINT}[a-z0-9]+)*){_AT}{_DOMAIN}")
-_RUN_TOGETHER = re.compile(
-    rf"\b(?:e-?mail(?: address)?(?: is|'s)?|address is|write to me at|reach me at) "
-    rf"(?P<local>[a-z]+ [a-z]+(?: [a-z]+)?){_AT}{_DOMAIN}"
-)
-_SIGNS = (
-    (" underscore ", "_"),
-    (" under score ", "_"),
-    (" dot ", "."),
-    (" dash ", "-"),
-    (" hyphen ", "-"),
-    (" minus ", "-"),
-    (" plus ", "+"),
-    (" ", ""),
-)
-_HEARD_FOR_COM = frozenset({"con", "calm", "come", "comm", "cam"})
 
 
-def read_emails(text: SpokenText, _: Context) -> Iterator[Found]:
-    """Find e-mail addresses; a value is in lower case, as written."""
-    for match in _WRITTEN.finditer(text.canonical):
-        yield Found("email", match.start(), match.end(), match.group(), 0.98)
-    for match in _SPOKEN.finditer(text.canonical):
-        value = f"{_signs(match['local'])}@{_domain(match['domain'])}"
-        yield Found("email", match.start(), match.end(), value, 0.9 if " dot " in match["local"] else 0.85)
-    for match in _RUN_TOGETHER.finditer(text.canonical):
-        # "jane smith at example dot com": whether a dot was meant, nobody can hear
-        words, domain = match["local"].split(" "), _domain(match["domain"])
-        if not {"dot", "underscore", "dash", "hyphen", "plus", "is"} & set(words):
-            values = ("".join(words) + "@" + domain, ".".join(words) + "@" + domain)
-            yield Found("email", match.start("local"), match.end(), values[0], 0.88, values[1:])
+@dataclass(frozen=True, slots=True)
+class AddressWords:
+    """What the signs of an address are called.
+
+    Attributes:
+        at: words for "@".
+        dot: words for ".".
+        signs: words for the other signs: {"underscore": "_"}.
+        heard_tops: what recognisers write for a top-level domain, and the domain: {"con": "com"}.
+        cue: pattern of what announces an address; after it a name's words may be run together.
+        no_names: words behind the cue that begin no name.
+    """
+
+    at: tuple[str, ...]
+    dot: tuple[str, ...]
+    signs: Mapping[str, str]
+    heard_tops: Mapping[str, str]
+    cue: str
+    no_names: frozenset[str] = frozenset()
 
 
-def _domain(spoken: str) -> str:
-    """Return a domain as written; recognisers hear "com" in several ways."""
-    name, _, top = _signs(spoken).rpartition(".")
-    return f"{name}.{'com' if top in _HEARD_FOR_COM else top}"
+class EmailReader:
+    """Finds e-mail addresses; a value is in lower case, as written."""
 
+    def __init__(self, words: AddressWords) -> None:
+        self._words = words
+        dots, ats = "|".join(words.dot), "|".join(words.at)
+        dashes = [word for word, sign in words.signs.items() if sign == "-"]
+        dot = rf"(?: (?:{dots}) | ?\. ?)"
+        sign = rf" (?:{dots}|{'|'.join(words.signs)}) |[._+-]"
+        # between the pieces of a name: signs; nothing before digits and after single letters, "j smith 4 2"
+        joint = rf"(?:{sign}| (?=\d)|(?<=\s[a-z0-9]) (?!(?:{ats})\b)|(?<=^[a-z]) (?!(?:{ats})\b))"
+        label = rf"(?:[a-z] )*[a-z0-9]+(?:(?: (?:{'|'.join(dashes)}) |-)[a-z0-9]+)*"
+        domain = rf"(?P<domain>{label}(?:{dot}{label})*?{dot}(?P<top>[a-z]{{2,10}}))(?![a-z])(?! (?:{dots}) )"
+        at = rf"(?: (?:{ats}) | ?@ ?)"
+        self._spoken = re.compile(rf"(?<![\w'])(?P<local>[a-z0-9]+(?:{joint}[a-z0-9]+)*){at}{domain}")
+        self._run_together = re.compile(rf"\b(?:{words.cue}) (?P<local>[a-z]+ [a-z]+(?: [a-z]+)?){at}{domain}")
+        said = {f" {word} ": sign for word, sign in words.signs.items()} | {f" {word} ": "." for word in words.dot}
+        self._signs = [*sorted(said.items(), key=lambda item: -len(item[0])), (" ", "")]
+        self._no_names = {*words.dot, *words.signs, *words.no_names}
 
-def _signs(spoken: str) -> str:
-    for words, sign in _SIGNS:
-        spoken = spoken.replace(words, sign)
-    return spoken
+    def __call__(self, text: SpokenText, _: Context) -> Iterator[Found]:
+        """Find e-mail addresses."""
+        for match in _WRITTEN.finditer(text.canonical):
+            yield Found("email", match.start(), match.end(), match.group(), 0.98)
+        for match in self._spoken.finditer(text.canonical):
+            value = f"{self._written(match['local'])}@{self._domain(match['domain'])}"
+            dotted = any(f" {dot} " in match["local"] for dot in self._words.dot)
+            yield Found("email", match.start(), match.end(), value, 0.9 if dotted else 0.85)
+        for match in self._run_together.finditer(text.canonical):
+            # "jane smith at example dot com": whether a dot was meant, nobody can hear
+            words, domain = match["local"].split(" "), self._domain(match["domain"])
+            if not self._no_names & set(words):
+                values = ("".join(words) + "@" + domain, ".".join(words) + "@" + domain)
+                yield Found("email", match.start("local"), match.end(), values[0], 0.88, values[1:])
+
+    def _domain(self, spoken: str) -> str:
+        """Return a domain as written; recognisers hear "com" in several ways."""
+        name, _, top = self._written(spoken).rpartition(".")
+        return f"{name}.{self._words.heard_tops.get(top, top)}"
+
+    def _written(self, spoken: str) -> str:
+        for words, sign in self._signs:
+            spoken = spoken.replace(words, sign)
+        return spoken

@@ -1,44 +1,15 @@
 """All entity types together: read, judged against each other, placed in the text and on the audio clock."""
 
 import itertools
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from services.nlu.entities.dates import read_dates
-from services.nlu.entities.email import read_emails
-from services.nlu.entities.found import Context, Found, Reader
-from services.nlu.entities.gazetteers import read_gazetteers
-from services.nlu.entities.money import read_money
-from services.nlu.entities.number import read_numbers
-from services.nlu.entities.order_number import read_order_numbers
-from services.nlu.entities.person_name import read_person_names
-from services.nlu.entities.phone import read_phones
+from services.nlu.entities.found import Context, Found
+from services.nlu.entities.grammar import Retractions, grammar_of
 from services.nlu.entities.text import SpokenText
-from services.nlu.entities.times import read_times
 from services.nlu.model import Entity, TimedWord
 
-READERS: tuple[Reader, ...] = (
-    read_emails,
-    read_phones,
-    read_order_numbers,
-    read_money,
-    read_dates,
-    read_times,
-    read_person_names,
-    read_gazetteers,
-    read_numbers,
-)
-
 _EXPECTED_BONUS = 0.25
-_NEGATION = re.compile(r"\b(?:not|instead of|rather than|isn't|never)(?: (?:on|at|the|a|for|in|my))*[ ]$")
-_REPAIR = re.compile(
-    r"(?:\b(?:no|nope|sorry|wait|actually|oops|i mean|i meant|make that|make it|scratch that|correction|or rather"
-    r"|rather|i should say)\b[\s,.!-]*)+(?:(?:on|at|the|it's|a|i|said|mean|meant|for|um|uh)\s+)*"
-)
-"""Words that take back what was just said, when they stand directly before the new."""
-_FROM = re.compile(r"\bfrom (?:the )?$")
-_TO = re.compile(r"^ to (?:the )?$")
 _OLD_VALUE = 0.4
 """Confidence of X in "from X to Y": it was said, but Y is what is wanted."""
 
@@ -57,8 +28,11 @@ def extract(
         words: the text's words with their times, where it was spoken.
     """
     wanted = frozenset(types)
-    found = [f for reader in READERS for f in reader(text, context) if f.type in wanted]
-    kept = _weighed(_without_retracted(_without_overlaps(found, context.expected), text.canonical), text.canonical)
+    grammar = grammar_of(text.language)
+    found = [f for reader in grammar.readers for f in reader(text, context) if f.type in wanted]
+    kept = _without_overlaps(found, context.expected)
+    kept = _without_retracted(kept, text.canonical, grammar.retractions)
+    kept = _weighed(kept, text.canonical, grammar.retractions)
     entities = [_placed(f, text) for f in kept]
     return tuple(_timed(entities, text.raw, words) if words else entities)
 
@@ -76,19 +50,21 @@ def _without_overlaps(found: Iterable[Found], expected: Sequence[str]) -> list[F
     return sorted(kept, key=lambda f: f.start)
 
 
-def _without_retracted(found: list[Found], canonical: str) -> list[Found]:
-    kept = [f for f in found if not _NEGATION.search(canonical[: f.start])]
-    for repair in _REPAIR.finditer(canonical):
+def _without_retracted(found: list[Found], canonical: str, retractions: Retractions) -> list[Found]:
+    kept = [f for f in found if not retractions.negation.search(canonical[: f.start])]
+    for repair in retractions.repair.finditer(canonical):
         if any(f.start == repair.end() for f in kept):
             renewed = {f.type for f in kept if f.start >= repair.end()}
             kept = [f for f in kept if f.end > repair.start() or f.type not in renewed]
     return kept
 
 
-def _weighed(found: list[Found], canonical: str) -> list[Found]:
+def _weighed(found: list[Found], canonical: str, retractions: Retractions) -> list[Found]:
     weighed = list(found)
     for index, (one, other) in enumerate(itertools.pairwise(found)):
-        moved = _FROM.search(canonical[: one.start]) and _TO.search(canonical[one.end : other.start])
+        moved = retractions.moved_from.search(canonical[: one.start]) and retractions.moved_to.search(
+            canonical[one.end : other.start]
+        )
         if one.type == other.type and moved:
             weighed[index] = replace(one, confidence=min(one.confidence, _OLD_VALUE))
     return weighed

@@ -5,36 +5,51 @@ from collections.abc import Iterator
 
 import phonenumbers
 
-from services.nlu.entities.digits import UNIT, digits_of
+from services.nlu.entities.digits import Dictation
 from services.nlu.entities.found import Context, Found
 from services.nlu.entities.text import SpokenText
 
-_NUMBER = re.compile(rf"(?<![\w$€£.])(?P<plus>\+ ?|plus )?\(?{UNIT}(?:(?:, | ?- ?|[). (/]{{1,2}}){UNIT})*")
-_CUE = re.compile(
-    r"\b(?:phone|mobile|cell|telephone|call me|call me back|reach me|my number|text me|dial)\b[^.?!]{0,25}$"
-)
 _LOCAL_DIGITS = 7
 _SHORTEST, _LONGEST = 7, 15  # ITU-T E.164 allows 15
 
 
-def read_phones(text: SpokenText, context: Context) -> Iterator[Found]:
-    """Find phone numbers; a value is E.164 ("+12125550123").
+class PhoneReader:
+    """Finds phone numbers; a value is E.164 ("+12125550123").
 
     Seven digits are completed with the domain's area code; where it has none the digits stand alone, for they have
     no international form.
     """
-    for match in _NUMBER.finditer(text.canonical):
-        digits = digits_of(match.group())
-        if not _SHORTEST <= len(digits) <= _LONGEST:
-            continue
-        value, confidence = _normal(digits, context, international=match["plus"] is not None)
-        if _CUE.search(text.canonical[: match.start()]):
-            confidence = min(confidence + 0.2, 0.97)
-        end = match.start() + len(match.group().rstrip(" ,.-("))
-        yield Found("phone", match.start(), end, value, confidence)
+
+    def __init__(self, dictation: Dictation, *, plus: str, cue: str) -> None:
+        r"""Say how numbers are told.
+
+        Args:
+            dictation: how digits are dictated.
+            plus: the word for the sign before a country's code.
+            cue: pattern of words that ask for or announce a phone number: "phone|my number".
+        """
+        self._dictation = dictation
+        unit = dictation.unit
+        self._number = re.compile(
+            rf"(?<![\w$€£.])(?P<plus>\+ ?|{plus} )?\(?{unit}(?:(?:, | ?- ?|[). (/]{{1,2}}){unit})*"
+        )
+        self._cue = re.compile(rf"\b(?:{cue})\b[^.?!]{{0,25}}$")
+
+    def __call__(self, text: SpokenText, context: Context) -> Iterator[Found]:
+        """Find phone numbers."""
+        for match in self._number.finditer(text.canonical):
+            digits = self._dictation.digits(match.group())
+            if not _SHORTEST <= len(digits) <= _LONGEST:
+                continue
+            value, confidence = e164(digits, context, international=match["plus"] is not None)
+            if self._cue.search(text.canonical[: match.start()]):
+                confidence = min(confidence + 0.2, 0.97)
+            end = match.start() + len(match.group().rstrip(" ,.-("))
+            yield Found("phone", match.start(), end, value, confidence)
 
 
-def _normal(digits: str, context: Context, *, international: bool) -> tuple[str, float]:
+def e164(digits: str, context: Context, *, international: bool) -> tuple[str, float]:
+    """Return digits as an international number where they can be one, and how likely that is right."""
     local = len(digits) == _LOCAL_DIGITS and not international
     if local and not context.area_code:
         return digits, 0.5

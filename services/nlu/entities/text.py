@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from text_to_num import find_numbers
 
+from services.nlu.entities.grammar import grammar_of
+
 _TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d+(?:st|nd|rd|th)?|\s+|.", re.IGNORECASE | re.DOTALL)
-_NO_NUMBERS = frozenset({"second", "seconds"})
-"""Words that text2num takes for numbers, and people seldom mean so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,10 @@ class Word:
 class _NumberToken:
     """A token for text2num."""
 
-    def __init__(self, text: str, *, apart: bool) -> None:
+    def __init__(self, text: str, *, apart: bool, no_number: bool) -> None:
         self._text = text
         self._apart = apart
+        self._no_number = no_number
 
     def text(self) -> str:
         return self._text
@@ -39,7 +40,7 @@ class _NumberToken:
         return self._apart
 
     def not_a_number_part(self) -> bool:
-        return self._text in _NO_NUMBERS
+        return self._no_number
 
 
 def straight(text: str) -> str:
@@ -52,12 +53,15 @@ class SpokenText:
 
     Attributes:
         raw: the text as it came.
+        language: BCP 47 tag of its language.
         canonical: in lower case, number words written as digits ("twenty fourth" is "24th"), straight quotes.
         words: the words of the text.
     """
 
-    def __init__(self, raw: str) -> None:
+    def __init__(self, raw: str, language: str = "en") -> None:
         self.raw = raw
+        self.language = language
+        self._speech = grammar_of(language).speech
         tokens = [(m.group(), m.start(), m.end()) for m in _TOKEN.finditer(raw)]
         self.words = tuple(Word(t.lower(), a, b) for t, a, b in tokens if t[0].isalnum())
         numbers = self._numbers()
@@ -102,11 +106,17 @@ class SpokenText:
         return start + offset, start + offset
 
     def _numbers(self) -> dict[int, tuple[str, int]]:
+        if not self._speech.numbers:
+            return {}
         tokens = [
-            _NumberToken(word.spoken, apart=index > 0 and self._broken(self.words[index - 1].end, word.start))
+            _NumberToken(
+                word.spoken,
+                apart=index > 0 and self._broken(self.words[index - 1].end, word.start),
+                no_number=word.spoken in self._speech.no_numbers,
+            )
             for index, word in enumerate(self.words)
         ]
-        found = find_numbers(tokens, "en", threshold=0)
+        found = find_numbers(tokens, self._speech.numbers, threshold=0)
         return {
             self.words[n.start].start: (n.text, self.words[n.end - 1].end)
             for n in found

@@ -8,9 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.nlu.domains import BUILT_IN_TYPES, bundled_domains, load_domains
+from services.nlu.domains import bundled_domains, load_domains
 from services.nlu.entities.extract import extract
 from services.nlu.entities.found import Context
+from services.nlu.entities.grammar import BUILT_IN_TYPES
 from services.nlu.entities.text import SpokenText
 from services.nlu.model import Entity, TimedWord
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
+from services.nlu.entities.clock import clock, in_business_hours, in_half
 from services.nlu.entities.found import Context, Found
 from services.nlu.entities.text import SpokenText
 
@@ -74,14 +75,13 @@ def _found(minutes: int, match: re.Match[str], text: SpokenText, confidence: flo
     start, end = _span(match)
     groups = match.groupdict()
     if groups.get("named") or minutes >= 13 * 60 or (groups.get("hour") or "").startswith("0"):
-        return Found("time", start, end, _clock(minutes), confidence)
+        return Found("time", start, end, clock(minutes), confidence)
     half = groups.get("half") or groups.get("half_before")
     afternoon = _is_afternoon(half, minutes) if half else _part_of_day(text, start, minutes)
-    morning = minutes % 720
     if afternoon is not None:
-        return Found("time", start, end, _clock(morning + 720 if afternoon else morning), confidence)
-    likely, other = (morning, morning + 720) if 7 * 60 <= morning < 12 * 60 else (morning + 720, morning)
-    return Found("time", start, end, _clock(likely), confidence - 0.1, (_clock(other),))
+        return Found("time", start, end, clock(in_half(minutes, afternoon=afternoon)), confidence)
+    likely, other = in_business_hours(minutes)
+    return Found("time", start, end, clock(likely), confidence - 0.1, (clock(other),))
 
 
 def _is_afternoon(half: str, minutes: int) -> bool:
@@ -102,11 +102,6 @@ def _part_of_day(text: SpokenText, start: int, minutes: int) -> bool | None:
         if len(parts) == 1:
             return _is_afternoon(parts.pop(), minutes)
     return None
-
-
-def _clock(minutes: int) -> str:
-    hour, minute = divmod(minutes % 1440, 60)
-    return f"{hour:02d}:{minute:02d}"
 
 
 def _relative(text: SpokenText, context: Context) -> Iterator[Found]:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
+from services.nlu.entities.amounts import SIGNS, amount
 from services.nlu.entities.found import Context, Found
 from services.nlu.entities.text import SpokenText
 
-_SIGNS = {"$": "USD", "€": "EUR", "£": "GBP"}
 _NAMES = {
     "dollar": "USD",
     "buck": "USD",
@@ -58,5 +58,5 @@ def _value(match: re.Match[str], currency: str) -> str:
     groups = match.groupdict()
     whole = Decimal((groups.get("amount") or "0").replace(",", "").replace(" point ", "."))
     total = whole + Decimal(groups.get("cents") or 0) / 100
-    code = _SIGNS.get(groups.get("sign") or "") or _NAMES.get(groups.get("unit") or "", currency)
-    return f"{total:.2f} {code}"
+    code = SIGNS.get(groups.get("sign") or "") or _NAMES.get(groups.get("unit") or "", currency)
+    return amount(total, code)

@@ -1,0 +1,1 @@
+"""English: how its dates, times, amounts and names are said."""

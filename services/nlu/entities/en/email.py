@@ -1,0 +1,21 @@
+"""How e-mail addresses are spoken in English."""
+
+from services.nlu.entities.email import AddressWords, EmailReader
+
+read_emails = EmailReader(
+    AddressWords(
+        at=("at", "at sign"),
+        dot=("dot",),
+        signs={
+            "underscore": "_",
+            "under score": "_",
+            "dash": "-",
+            "hyphen": "-",
+            "minus": "-",
+            "plus": "+",
+        },
+        heard_tops=dict.fromkeys(("con", "calm", "come", "comm", "cam"), "com"),
+        cue=r"e-?mail(?: address)?(?: is|'s)?|address is|write to me at|reach me at",
+        no_names=frozenset({"is"}),
+    )
+)

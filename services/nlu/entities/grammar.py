@@ -1,0 +1,96 @@
+"""What a language brings along, and where it is found: a folder here with a `grammar.py` that defines `GRAMMAR`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.nlu.entities.found import Reader
+
+BUILT_IN_TYPES: Final = ("date", "time", "phone", "email", "money", "order_number", "person_name", "number")
+"""The entity types that a domain may name without listing words for them."""
+
+_NEVER: Final = re.compile(r"(?!)")
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How the words of a language become regular text.
+
+    Attributes:
+        numbers: the language's code in text2num; empty where number words stay words.
+        no_numbers: words that text2num takes for numbers, and people seldom mean so.
+    """
+
+    numbers: str = ""
+    no_numbers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Retractions:
+    """How people of a language take back what they said; all patterns are for canonical text.
+
+    Attributes:
+        negation: ends directly before what is not meant: "not on ".
+        repair: stands directly before the new words: "no, I mean ".
+        moved_from: ends directly before the old value: "from the ".
+        moved_to: all that stands between the old and the new value: " to the ".
+    """
+
+    negation: re.Pattern[str] = _NEVER
+    repair: re.Pattern[str] = _NEVER
+    moved_from: re.Pattern[str] = _NEVER
+    moved_to: re.Pattern[str] = _NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """All that is read in one language.
+
+    Attributes:
+        language: primary language subtag, "en".
+        readers: one for each kind of entity; what they find competes in `extract`.
+    """
+
+    language: str
+    readers: tuple[Reader, ...]
+    speech: Speech = field(default_factory=Speech)
+    retractions: Retractions = field(default_factory=Retractions)
+
+
+def languages() -> tuple[str, ...]:
+    """Return the primary subtags of the languages that have a grammar."""
+    return tuple(_modules())
+
+
+@lru_cache(maxsize=64)
+def grammar_of(language: str) -> Grammar:
+    """Return the grammar for a BCP 47 tag: its primary language counts.
+
+    A language without a grammar gets the neutral one, which finds the domain's own words and nothing else.
+    """
+    primary = language.lower().split("-")[0]
+    module = _modules().get(primary)
+    if module is None:
+        from services.nlu.entities.gazetteers import read_gazetteers  # noqa: PLC0415 - readers need the text first
+
+        return Grammar(primary, (read_gazetteers,))
+    grammar: Grammar = importlib.import_module(module).GRAMMAR
+    return grammar
+
+
+@lru_cache(maxsize=1)
+def _modules() -> Mapping[str, str]:
+    """Return the module of each language's grammar, by primary subtag."""
+    package = __name__.rpartition(".")[0]
+    here = Path(__file__).parent
+    folders = [found.name for found in pkgutil.iter_modules([str(here)]) if found.ispkg]
+    return {name: f"{package}.{name}.grammar" for name in sorted(folders) if (here / name / "grammar.py").exists()}
