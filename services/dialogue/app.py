@@ -9,6 +9,8 @@ from mesh.database import database, migrate, sqlite_url
 from mesh.outbox import Outbox
 from mesh.serving import Runtime
 from services.dialogue import model
+from services.dialogue.actions import Actions, installed_actions
+from services.dialogue.actions.http import http_transport
 from services.dialogue.adapters.asr import Endpointing
 from services.dialogue.adapters.neighbours import GrpcNeighbours
 from services.dialogue.adapters.recorder import recorder
@@ -26,7 +28,7 @@ from services.dialogue.limits import Limits
 from services.dialogue.phrases import Phrases
 from services.dialogue.policy import TurnTaking
 from services.dialogue.servicer import DialogueServicer
-from services.dialogue.turns.answers import Pace
+from services.dialogue.turns.desk import Pace
 from services.dialogue.turns.habits import SpeechHabits
 
 _DATABASE_VARIABLE = "VOICEMESH_DIALOGUE_DATABASE_URL"
@@ -47,6 +49,9 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
 
     snapshots = Snapshots(settings.nats_url, settings.dialogue_session_limit_s)
     runtime.tasks.create_task(snapshots.run())
+
+    transport = await runtime.stack.enter_async_context(http_transport())
+    actions = Actions(installed_actions(transport, settings.domains_dir), settings.dialogue_action_timeout_s)
 
     places = Places(settings.dialogue_max_sessions)
 
@@ -72,6 +77,7 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
         instance=runtime.instance,
         phrases=Phrases(settings.domains_dir),
         habits=SpeechHabits(settings.domains_dir),
+        actions=actions,
         time_zones=time_zones(settings.domains_dir),
         calls=Calls(runtime.tasks, settings.dialogue_resume_s),
         snapshots=snapshots,

@@ -47,6 +47,9 @@ class DialogueSettings(ServiceSettings):
     dialogue_barge_in_thinking_ms: int = Field(60, ge=0, le=5000, description="speech that holds an answer back")
     dialogue_repair_ms: int = Field(1000, ge=0, le=5000, description="words so soon after a turn belong to it")
     dialogue_filler_ms: int = Field(800, ge=50, le=20_000, description="an answer that takes longer gets a filler")
+    dialogue_action_timeout_s: float = Field(
+        5.0, gt=0, le=60, description="an action that says nothing else has failed after so long"
+    )
     dialogue_resume_s: float = Field(30.0, ge=0, description="a dropped connection can be resumed so long; 0: never")
     dialogue_keys_ms: int = Field(2000, ge=100, le=20_000, description="pause that ends an answer in telephone keys")
     dialogue_consent_timeout_s: float = Field(2.0, gt=0, description="an answer later than this is a no")

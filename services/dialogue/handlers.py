@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from mesh import logs
 from mesh.errors import ErrorReason, MeshError
 from services.dialogue import metrics, model
+from services.dialogue.actions import Actions
 from services.dialogue.adapters.store import SESSIONS
 from services.dialogue.admission import Places
 from services.dialogue.call import Call, Calls, Connection, Returning, new_token, not_resumable, session_of
@@ -56,6 +57,7 @@ class Conversations:
         instance: this process's name.
         phrases: words that are likely in answers.
         habits: how people speak.
+        actions: what can be done for callers.
         time_zones: of each domain, for sessions that name none.
         calls: the calls in progress.
         snapshots: where sessions are kept for other instances.
@@ -75,6 +77,7 @@ class Conversations:
         instance: str,
         phrases: Phrases,
         habits: SpeechHabits,
+        actions: Actions,
         time_zones: Mapping[str, str],
         calls: Calls,
         snapshots: SnapshotStore,
@@ -84,6 +87,7 @@ class Conversations:
         self._snapshots = snapshots
         self._phrases = phrases
         self._habits = habits
+        self._actions = actions
         self._policy = policy
         self._neighbours = neighbours
         self._record = record
@@ -189,6 +193,7 @@ class Conversations:
                     supported_languages=domain.languages,
                     phrases=self._phrases,
                     habits=self._habits,
+                    actions=self._actions,
                     line=line,
                     keeper=keeper,
                     token=token,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.dialogue.turns.answers import Pace
+from services.dialogue.turns.desk import Pace
 
 
 @dataclass(frozen=True)

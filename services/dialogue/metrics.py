@@ -30,3 +30,5 @@ TAKEN_OVER = Counter("voicemesh_dialogue_taken_over", "Sessions of other instanc
 SNAPSHOTS = Counter("voicemesh_dialogue_snapshots", "Snapshots of sessions that were written")
 SNAPSHOTS_MISSED = Counter("voicemesh_dialogue_snapshots_missed", "Snapshots that could not be written")
 FILLERS = Counter("voicemesh_dialogue_fillers", "Fillers spoken because the answer took long")
+ACTIONS = Counter("voicemesh_dialogue_actions", "Actions, by what became of them", ["action", "result"])
+ACTION_SECONDS = Histogram("voicemesh_dialogue_action_seconds", "How long actions took", ["action"], buckets=_BUCKETS)

@@ -100,6 +100,8 @@ class CallInfo:
     open_items: tuple[OpenItem, ...] = ()
     flow: str = ""
     """The flow to begin with; empty: the caller is asked what to do."""
+    action_key: str = ""
+    """While an action is done that changes something: the same whenever it is repeated, and never another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +355,18 @@ class Policy(Protocol):
 
         The result may be thrown away and asked for again. Nothing the caller says raises; only a state or a
         call of an unknown domain does.
+
+        Raises:
+            UnknownDomainError: The state's domain or language is not there (any more).
+
+        """
+        ...
+
+    def on_action(self, state: State, result: ActionResult, call: CallInfo) -> tuple[State, Reply]:
+        """Go on once the action of the last reply is done, or has failed.
+
+        `state` is the one that came with that reply. The new reply may hold another action. Like `respond` it may be
+        thrown away and asked for again.
 
         Raises:
             UnknownDomainError: The state's domain or language is not there (any more).

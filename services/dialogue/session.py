@@ -14,6 +14,7 @@ from typing import Any
 
 from mesh import logs
 from services.dialogue import beside, metrics, model
+from services.dialogue.actions import Actions
 from services.dialogue.intake import AudioIntake
 from services.dialogue.keeper import Keeper
 from services.dialogue.limits import Limits
@@ -33,7 +34,8 @@ from services.dialogue.refusals import (
 )
 from services.dialogue.snapshot import Snapshot, digest
 from services.dialogue.turns.agent_side import AgentSide, Emit
-from services.dialogue.turns.answers import Desk
+from services.dialogue.turns.desk import Desk
+from services.dialogue.turns.errands import Errands
 from services.dialogue.turns.floor import Floor
 from services.dialogue.turns.habits import SpeechHabits
 from services.dialogue.turns.preparation import Preparation, Preparer
@@ -61,6 +63,7 @@ class Session:
         supported_languages: of the session's domain.
         phrases: words that are likely in an answer.
         habits: how people speak.
+        actions: what can be done for the caller; None: nothing.
         line: to the client; None: one connection is all there is.
         keeper: keeps the session's snapshot; None: nobody else can go on with it.
         token: what resumes the session.
@@ -79,6 +82,7 @@ class Session:
         supported_languages: tuple[str, ...],
         phrases: Phrases,
         habits: SpeechHabits,
+        actions: Actions | None = None,
         line: Line | None = None,
         keeper: Keeper | None = None,
         token: str = "",
@@ -93,6 +97,7 @@ class Session:
         self._supported = supported_languages
         self._phrases = phrases
         self._habits = habits
+        self._actions = actions or Actions()
         self._line = line
         self._keeper = keeper
         self._token = token
@@ -180,7 +185,7 @@ class Session:
             crm=crm,
             emit=self._emit,
             intake=self._intake,
-            preparer=Preparer(self._policy, self._understander, speaker, self._call_info),
+            preparer=self._preparer(speaker),
             agent=agent,
             habits=lambda: self._habits.of(self.info.domain, self.info.language),
             call=self._call_info,
@@ -191,6 +196,10 @@ class Session:
             info=lambda: self.info,
         )
         return Floor(desk, self._limits.pace, self._limits.silence_s)
+
+    def _preparer(self, speaker: Speaker) -> Preparer:
+        errands = Errands(self._policy, self._actions, self._call_info)
+        return Preparer(self._policy, self._understander, speaker, self._call_info, errands)
 
     # The actor.
 

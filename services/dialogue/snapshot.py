@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pydantic import TypeAdapter, ValidationError
 
 from services.dialogue.model import Heard, SessionInfo
-from services.dialogue.policy import Expectation, Reply, State, Understanding
+from services.dialogue.policy import Action, Expectation, Reply, State, Understanding
 
 
 class SnapshotError(ValueError):
@@ -36,6 +36,22 @@ class AgentSnapshot:
     state: State
     effective: bool
     filler: bool
+    row: int = 0
+
+
+@dataclass(frozen=True)
+class Errand:
+    """An action to be done, for the sentences before it were heard."""
+
+    action: Action
+    state: State
+    """The conversation's state meanwhile."""
+    in_reply_to: str
+    """The caller's turn that it came of; empty: none."""
+    row: int
+    """How many actions in a row were done before it, since that turn."""
+    key: str
+    """The same whenever it is done again."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +81,8 @@ class Snapshot:
     silences: int = 0
     audio: AudioSnapshot = field(default_factory=AudioSnapshot)
     agent: AgentSnapshot | None = None
+    errand: Errand | None = None
+    """What is being done."""
     waiting: tuple[TurnSnapshot, ...] = ()
     """Turns that are over and not answered, the oldest first."""
     unsettled: TurnSnapshot | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mesh.errors import MeshError
 from services.dialogue import model
+from services.dialogue.actions import Actions
 from services.dialogue.adapters.tts import Piece
 from services.dialogue.limits import Limits
 from services.dialogue.phrases import Phrases
@@ -213,6 +214,7 @@ class Stage:
     record: FakeRecord = field(default_factory=FakeRecord)
     heard: list[model.SessionOutput] = field(default_factory=list)
     habits: SpeechHabits = field(default_factory=SpeechHabits)
+    actions: Actions = field(default_factory=Actions)
 
     def __post_init__(self) -> None:
         self.recognition_link = FakeRecognition()
@@ -258,6 +260,7 @@ class Stage:
             supported_languages=("en-US",),
             phrases=Phrases(),
             habits=self.habits,
+            actions=self.actions,
         )
         async with asyncio.TaskGroup() as tasks:
             caller = tasks.create_task(script(self)) if script else None

@@ -133,6 +133,7 @@ class Process:
             supported_languages=("en-US",),
             phrases=Phrases(),
             habits=stage.habits,
+            actions=stage.actions,
             line=self.line,
             keeper=self.keeper,
             token="t",

@@ -49,12 +49,22 @@ class AgentSide:
         trace: TurnTrace | None = None,
         speech: Speech | None = None,
         filler: bool = False,
+        row: int = 0,
+        not_before: float = 0.0,
     ) -> None:
         """Begin a turn. There must be none."""
         assert self.turn is None
         self.turns += 1
         turn = AgentTurn(
-            f"a{self.turns}", in_reply_to, reply, state, trace, filler=filler, acknowledged=self._acknowledged
+            f"a{self.turns}",
+            in_reply_to,
+            reply,
+            state,
+            trace,
+            filler=filler,
+            acknowledged=self._acknowledged,
+            row=row,
+            not_before=not_before,
         )
         self.turn = turn
         await self._emit(model.AgentBegins(turn.turn_id, in_reply_to, reply.text))
@@ -70,6 +80,7 @@ class AgentSide:
             filler=taken.filler,
             acknowledged=self._acknowledged,
             effective=taken.effective,
+            row=taken.row,
         )
         await self._emit(model.AgentBegins(taken.turn_id, taken.in_reply_to, taken.reply.text))
         self.speaker.begin(self.turn)

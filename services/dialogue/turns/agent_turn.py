@@ -36,6 +36,10 @@ class AgentTurn:
     """Whether the client says that nothing is left to play."""
     effective: bool = False
     """Whether its outcomes have taken effect."""
+    row: int = 0
+    """How many actions in a row were done before it, since the caller's turn."""
+    not_before: float = 0.0
+    """An action behind it waits until then: so long the caller may take back what it answers."""
     words: list[model.Word] = field(default_factory=list)
     sentence_ends: list[float] = field(default_factory=list)
     sentence_starts: list[float] = field(default_factory=list)
@@ -109,6 +113,8 @@ class AgentTurn:
 
     def is_delivered(self, now: float) -> bool:
         """Whether all of it was heard, as far as that can be known."""
+        if self.reply.action is not None and (self.paused or now < self.not_before):
+            return False
         due = self.delivery_due
         return self.delivered or (due is not None and now >= due)
 
@@ -117,8 +123,10 @@ class AgentTurn:
         """When it counts as heard unless the client says so earlier; None while that is open."""
         if self.duration is None or self._paused_at is not None:
             return None
+        if self.delivered:
+            return self.not_before
         grace = _ACKNOWLEDGEMENT_GRACE_S if self.acknowledged else 0.0
-        return (self.first_audio_at or 0.0) + self._paused + self.duration + grace
+        return max(self.not_before, (self.first_audio_at or 0.0) + self._paused + self.duration + grace)
 
     def takes_effect(self, now: float) -> bool:
         """Whether enough of it was heard for its outcomes to take effect."""

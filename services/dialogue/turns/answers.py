@@ -2,43 +2,22 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mesh import logs
 from services.dialogue import metrics, model
-from services.dialogue.intake import AudioIntake
-from services.dialogue.policy import CallInfo, Expectation, Policy, Reply, State, TurnTaking, Understanding
-from services.dialogue.ports import CallRecord, CrmLink
-from services.dialogue.snapshot import Snapshot, TurnSnapshot
-from services.dialogue.turns.agent_side import AgentSide, Emit
+from services.dialogue.policy import Action, Expectation, Reply, State, TurnTaking, Understanding
+from services.dialogue.snapshot import Errand, Snapshot, TurnSnapshot
 from services.dialogue.turns.agent_turn import AgentTurn
-from services.dialogue.turns.endpointing import Ending, ending, pause_needed
-from services.dialogue.turns.habits import Habits
+from services.dialogue.turns.desk import Desk, Pace
+from services.dialogue.turns.endpointing import ending, pause_needed
+from services.dialogue.turns.errands import errand
 from services.dialogue.turns.hearing import CallerTurn, Hearing
-from services.dialogue.turns.preparation import Answer, Preparation, Preparer
-from services.dialogue.turns.speech import Speech
-from services.dialogue.turns.timers import Timers
+from services.dialogue.turns.preparation import Answer, Preparation
 from services.dialogue.turns.trace import TurnTrace
 
 _log = logs.get_logger(__name__)
 _MAX_PENDING_TURNS = 8
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How turns are taken unless client or flow say otherwise; seconds."""
-
-    taking: TurnTaking = field(default_factory=lambda: TurnTaking(0.2, 1.2, 0.06, 0.06))
-    """With every value set."""
-    repair_s: float = 1.0
-    """Words that follow a turn's end so soon belong to it."""
-    filler_s: float = 0.8
-    """An answer that takes longer is preceded by a filler."""
-    doubt_s: float = 2.5
-    """A sound over the agent's voice that has no words for so long is none of the caller's."""
-    keys_s: float = 2.0
-    """So long after the last key an answer in keys is over."""
 
 
 @dataclass
@@ -50,28 +29,6 @@ class Answered:
     expectation: Expectation
     understanding: Understanding
     effective: bool = False
-
-
-@dataclass
-class Desk:
-    """What the floor works with."""
-
-    policy: Policy
-    record: CallRecord
-    crm: CrmLink
-    emit: Emit
-    intake: AudioIntake | None
-    preparer: Preparer
-    agent: AgentSide
-    habits: Callable[[], Habits]
-    call: Callable[[], CallInfo]
-    expect: Callable[[Expectation], Awaitable[None]]
-    """Tells the neighbours what is waited for."""
-    tell: Callable[[Preparation], Awaitable[None]]
-    """Puts a finished preparation into the session's inbox."""
-    tasks: asyncio.TaskGroup
-    timers: Timers
-    info: Callable[[], model.SessionInfo]
 
 
 class Answers:
@@ -100,6 +57,7 @@ class Answers:
         self._hearing = hearing
         self._loop = asyncio.get_running_loop()
         self._prep: Preparation | None = None
+        self._doing: Preparation | None = None
         self._last: Answered | None = None
         self._fillers = 0
 
@@ -110,6 +68,16 @@ class Answers:
         return self.state
 
     @property
+    def errand(self) -> Errand | None:
+        """What is being done between two turns of the agent."""
+        return self._doing.errand if self._doing is not None else None
+
+    @property
+    def busy(self) -> bool:
+        """Whether the agent is about to say something."""
+        return self.thinking is not None or self._doing is not None
+
+    @property
     def taking(self) -> TurnTaking:
         """How turns are taken now: the client's wishes, then the step's, then the server's."""
         return self._desk.info().turn_taking.over(self.expectation.turn_taking.over(self._pace.taking))
@@ -117,7 +85,9 @@ class Answers:
     # Before the turn is over.
 
     def speculate(self, item: model.Heard) -> None:
-        """The caller pauses: prepare the answer to what was said so far."""
+        """The caller pauses: prepare the answer to what was said so far, unless what is being done comes first."""
+        if self._doing is not None:
+            return
         heard = self._hearing.so_far(item)
         if self._prep is not None and self._prep.fits(heard, self.base):
             self._prep.pause = self._hearing.pause
@@ -139,35 +109,38 @@ class Answers:
         prep.begin(work, self._desk.tell, self._desk.tasks)
 
     async def on_prepared(self, prep: Preparation) -> None:
-        """An answer is there: say it if its turn is over, else judge whether it is."""
-        if prep is not self._prep or prep.answer is None:
-            return
-        if self.thinking is not None:
+        """An answer is there or its meaning is: say it if its turn is over, else judge whether it is."""
+        if prep is self._doing or (prep is self._prep and self.thinking is not None):
             await self.reply()
-        elif prep.pause is not None and self._desk.intake is not None:
-            found = self._ending(prep.heard, prep.answer)
-            metrics.ENDINGS.labels(found.name.lower()).inc()
-            await self._desk.intake.finalize(prep.pause, pause_needed(found, self.taking))
+        elif prep is self._prep and prep.understanding is not None and not prep.judged:
+            await self._judge(prep, prep.understanding)
 
-    def _ending(self, heard: model.Heard, answer: Answer) -> Ending:
-        return ending(
-            heard.text,
+    async def _judge(self, prep: Preparation, understanding: Understanding) -> None:
+        if prep.pause is None or self._desk.intake is None:
+            return
+        prep.judged = True
+        words = prep.heard.words
+        found = ending(
+            prep.heard.text,
             self.expectation,
-            answer.understanding,
+            understanding,
             self._desk.habits(),
-            last_word=heard.words[-1].confidence if heard.words else None,
-            closing=answer.reply.end,
+            last_word=words[-1].confidence if words else None,
+            closing=prep.answer is not None and prep.answer.reply.end,
         )
+        metrics.ENDINGS.labels(found.name.lower()).inc()
+        await self._desk.intake.finalize(prep.pause, pause_needed(found, self.taking))
 
     # The turn is over.
 
     async def take_turn(self, turn: CallerTurn) -> None:
         """Answer a turn, now or once the agent may be answered."""
         agent = self._agent.turn
-        if agent is None and self.thinking is None:
+        if agent is None and not self.busy:
             await self.think(turn)
         elif not (agent and agent.reply.end) and len(self.pending) < _MAX_PENDING_TURNS:
             self.pending.append(turn)
+            await self.reply()
         else:
             _log.info("turn.unanswered", turn_id=turn.turn_id)
             await self.note(turn)
@@ -192,45 +165,106 @@ class Answers:
 
     async def on_filler(self) -> None:
         """The answer takes long: say something meanwhile."""
-        fillers = self._desk.habits().fillers
+        prep = self._awaited()
         busy = self._agent.turn is not None or self._hearing.speaking or self.on_hold
-        if self.thinking is None or busy or not fillers:
-            return
-        words = fillers[self._fillers % len(fillers)]
+        words = self._filler(prep.under_way) if prep is not None and not busy else ""
+        if prep is not None and words:
+            metrics.FILLERS.inc()
+            await self._agent.say(Reply((words,)), self.base, in_reply_to=prep.turn_id, filler=True)
+
+    def _filler(self, action: Action | None) -> str:
+        """Return the action's own filler, else the language's next one."""
+        if action is not None and action.filler:
+            return action.filler
+        fillers = self._desk.habits().fillers
         self._fillers += 1
-        metrics.FILLERS.inc()
-        await self._agent.say(Reply((words,)), self.base, in_reply_to=self.thinking.turn_id, filler=True)
+        return fillers[(self._fillers - 1) % len(fillers)] if fillers else ""
+
+    def _awaited(self) -> Preparation | None:
+        """Return what the agent says next, if it is about to say something."""
+        return self._doing or (self._prep if self.thinking is not None else None)
 
     async def reply(self) -> None:
         """Say the answer, unless the call is on hold, the caller speaks or a filler is still heard."""
-        turn, prep = self.thinking, self._prep
-        if turn is None or prep is None or prep.answer is None or self._agent.turn is not None or self.on_hold:
+        prep = self._awaited()
+        if prep is None or prep.answer is None or self._agent.turn is not None or self.on_hold:
             return
         spoken = self._hearing.spoken_for(self._loop.time())
         if spoken is not None and spoken >= (self.taking.barge_in_thinking or 0.0):
             self._desk.timers.set("doubt", self._loop.time() + self._pace.doubt_s)
             return
-        answer, base = prep.answer, prep.base
-        self.thinking = self._prep = None
         self._desk.timers.clear("filler", "doubt")
+        if prep is self._doing:
+            self._doing = None
+            await self.say(prep.answer.reply, prep.answer.state, answer=prep.answer, in_reply_to=prep.turn_id)
+        elif self.thinking is not None:
+            turn, self.thinking, self._prep = self.thinking, None, None
+            await self._reply_to(turn, prep, prep.answer)
+
+    async def _reply_to(self, turn: CallerTurn, prep: Preparation, answer: Answer) -> None:
         prep.commit()
         prep.trace(turn.trace)
-        self._last = Answered(turn, base, self.expectation, answer.understanding)
-        self._desk.timers.set("settle", self._loop.time() + self._pace.repair_s)
+        self._last = Answered(turn, prep.base, self.expectation, answer.understanding)
+        settled = self._loop.time() + self._pace.repair_s
+        self._desk.timers.set("settle", settled)
         await self._desk.emit(model.Understood(turn.turn_id, answer.understanding, answer.state.slots))
-        await self.say(answer.reply, answer.state, turn=turn, speech=answer.speech)
+        await self.say(
+            answer.reply,
+            answer.state,
+            answer=answer,
+            in_reply_to=turn.turn_id,
+            trace=turn.trace,
+            not_before=settled if turn.spoken else 0.0,
+        )
 
     async def say(
-        self, reply: Reply, state: State, *, turn: CallerTurn | None = None, speech: Speech | None = None
+        self,
+        reply: Reply,
+        state: State,
+        *,
+        answer: Answer | None = None,
+        in_reply_to: str = "",
+        trace: TurnTrace | None = None,
+        not_before: float = 0.0,
     ) -> None:
         """Let the agent speak; an unfinished turn of its own is broken off."""
         if self._agent.turn is not None:
             await self._agent.break_off()
         self.state = state
-        trace = turn.trace if turn is not None else None
-        in_reply_to = turn.turn_id if turn is not None else ""
-        await self._agent.say(reply, state, in_reply_to=in_reply_to, trace=trace, speech=speech)
+        await self._agent.say(
+            reply,
+            state,
+            in_reply_to=in_reply_to,
+            trace=trace,
+            speech=answer.speech if answer is not None else None,
+            row=answer.row if answer is not None else 0,
+            not_before=not_before,
+        )
         await self._expect(reply.expectation)
+
+    def act(self, turn: AgentTurn) -> None:
+        """The caller has heard what comes before an action: do it, then go on."""
+        assert turn.reply.action is not None
+        session_id = self._desk.info().session_id
+        self._do(
+            errand(
+                turn.reply.action,
+                turn.state,
+                session_id=session_id,
+                turn_id=turn.turn_id,
+                in_reply_to=turn.in_reply_to,
+                row=turn.row,
+            )
+        )
+
+    def _do(self, what: Errand) -> None:
+        self.discard()
+        now = self._desk.timers.elapsed()
+        heard = model.Heard(0, "", is_final=True, start=now, end=now)
+        self._doing = Preparation(what.in_reply_to, heard, what.state, None, what)
+        self._desk.timers.clear("silence")
+        self._desk.timers.set("filler", self._loop.time() + self._pace.filler_s)
+        self._doing.begin(self._desk.preparer.carry_out, self._desk.tell, self._desk.tasks)
 
     async def _expect(self, expectation: Expectation) -> None:
         self.expectation = expectation
@@ -289,6 +323,8 @@ class Answers:
         """Take down what is left: the session is over."""
         await self.settle()
         self.discard()
+        if self._doing is not None:
+            self._doing.leave()
         turn, self.thinking = self.thinking, None
         if turn is not None:
             turn.trace.close()
@@ -321,3 +357,5 @@ class Answers:
             trace = TurnTrace(spoken_until=now, ended=now, now=self._loop.time)
             self.pending.append(CallerTurn(turn.turn_id, turn.heard, trace, turn.meaning, spoken=turn.spoken))
         await self._expect(taken.expectation)
+        if taken.errand is not None:
+            self._do(taken.errand)

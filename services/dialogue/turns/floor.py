@@ -12,8 +12,9 @@ from services.dialogue import metrics, model
 from services.dialogue.policy import State, Understanding
 from services.dialogue.snapshot import AgentSnapshot, AudioSnapshot, Snapshot
 from services.dialogue.turns.agent_turn import AgentTurn
-from services.dialogue.turns.answers import Answers, Desk, Pace
+from services.dialogue.turns.answers import Answers
 from services.dialogue.turns.barge_in import is_interruption
+from services.dialogue.turns.desk import Desk, Pace
 from services.dialogue.turns.habits import made_of, words_of
 from services.dialogue.turns.hearing import DETECTION_S, Hearing
 from services.dialogue.turns.trace import TurnTrace
@@ -200,9 +201,11 @@ class Floor:
             await self.answers.reply()
         elif turn.reply.end:
             self.end(turn.reply.disposition, self._silence_failure)
+        elif turn.reply.action is not None:
+            self.answers.act(turn)
         elif self.answers.pending:
             await self.answers.think(self.answers.pending.popleft())
-        elif self.input_over and self.answers.thinking is None:
+        elif self.input_over and not self.answers.busy:
             self.end("")
         else:
             self.wait_for_caller()
@@ -257,7 +260,7 @@ class Floor:
 
     def wait_for_caller(self) -> None:
         """It is the caller's turn, if nobody speaks."""
-        busy = self.agent.turn is not None or self.answers.thinking is not None or self.hearing.speaking
+        busy = self.agent.turn is not None or self.answers.busy or self.hearing.speaking
         if busy or self.quiet or self.input_over or self.agent.away:
             self.desk.timers.clear("silence")
         else:
@@ -267,7 +270,7 @@ class Floor:
         """Nothing more will be heard."""
         self.input_over = True
         self.desk.timers.clear("silence")
-        if self.agent.turn is None and not self.answers.pending and self.answers.thinking is None:
+        if self.agent.turn is None and not self.answers.pending and not self.answers.busy:
             self.end("")
 
     async def set_quiet(self, *, quiet: bool, on_hold: bool | None) -> None:
@@ -309,6 +312,7 @@ class Floor:
             turn is not None and turn.effective,
             self.answers.unsettled,
             self.answers.waiting(),
+            self.answers.errand,
         )
 
     def snapshot(
@@ -339,7 +343,10 @@ class Floor:
             audio=self._heard_audio(),
             agent=None
             if turn is None
-            else AgentSnapshot(turn.turn_id, turn.in_reply_to, turn.reply, turn.state, turn.effective, turn.filler),
+            else AgentSnapshot(
+                turn.turn_id, turn.in_reply_to, turn.reply, turn.state, turn.effective, turn.filler, turn.row
+            ),
+            errand=self.answers.errand,
             waiting=self.answers.waiting(),
             unsettled=self.answers.unsettled,
             sentiments=tuple(self.answers.sentiments),
@@ -362,7 +369,7 @@ class Floor:
         await self.answers.restore(taken)
         if taken.agent is not None:
             await self.agent.again(taken.agent)
-        elif self.answers.pending:
+        elif self.answers.pending and not self.answers.busy:
             await self.answers.think(self.answers.pending.popleft())
         else:
             self.wait_for_caller()

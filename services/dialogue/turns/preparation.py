@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from services.dialogue import metrics
 from services.dialogue.model import Heard
-from services.dialogue.policy import CallInfo, Expectation, Policy, Reply, State, Understanding
+from services.dialogue.policy import Action, CallInfo, Expectation, Policy, Reply, State, Understanding
 from services.dialogue.ports import Understander
+from services.dialogue.snapshot import Errand
+from services.dialogue.turns.errands import Errands
 from services.dialogue.turns.speaker import Speaker
 from services.dialogue.turns.speech import Speech
 from services.dialogue.turns.trace import TurnTrace
@@ -21,28 +23,43 @@ class Answer:
     state: State
     reply: Reply
     speech: Speech | None
+    row: int = 0
+    """How many actions were done for it."""
 
 
 class Preparation:
-    """One answer in the making. The policy is pure: nothing has happened until the session takes the answer.
+    """One answer in the making. Nothing has happened until the session takes the answer: the policy is pure, and only
+    actions that change nothing are done.
 
     Args:
         heard: what the caller said, perhaps not all of it.
         base: the conversation's state it is answered in.
         pause: where the pause began in which it is prepared, on the audio clock; None: the turn is over.
+        errand: what is done first, for an answer to what comes of it; None: the caller's words are answered.
     """
 
-    def __init__(self, turn_id: str, heard: Heard, base: State, pause: float | None) -> None:
+    def __init__(
+        self, turn_id: str, heard: Heard, base: State, pause: float | None, errand: Errand | None = None
+    ) -> None:
         self.turn_id = turn_id
         self.heard = heard
         self.base = base
         self.pause = pause
+        self.errand = errand
+        self.understanding: Understanding | None = None
+        """What was said means; set before the answer is there."""
+        self.judged = False
+        """Whether it was judged how the words end."""
         self.answer: Answer | None = None
+        self.under_way: Action | None = errand.action if errand is not None else None
+        """The action that is being done."""
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._understood = self._began
         self._decided = self._began
         self._task: asyncio.Task[None] | None = None
+        self._tell: Callable[[Preparation], Awaitable[None]] | None = None
+        self._wanted = True
 
     @property
     def done(self) -> bool:
@@ -59,16 +76,23 @@ class Preparation:
         tell: Callable[["Preparation"], Awaitable[None]],
         tasks: asyncio.TaskGroup,
     ) -> None:
-        """Begin to prepare; `tell` is called once the answer is there."""
+        """Begin to prepare; `tell` is called once the answer is there, and before it where it takes long."""
 
         async def run() -> None:
             self.answer = await work(self)
-            await tell(self)
+            await self.announce()
 
+        self._tell = tell
         self._task = tasks.create_task(run())
 
-    def understood(self) -> None:
+    async def announce(self) -> None:
+        """Tell the session that there is something new."""
+        if self._wanted and self._tell is not None:
+            await self._tell(self)
+
+    def understood(self, understanding: Understanding) -> None:
         """The meaning is known."""
+        self.understanding = understanding
         self._understood = self._loop.time()
 
     def decided(self) -> None:
@@ -84,10 +108,17 @@ class Preparation:
         """It is not wanted: nothing of it remains but its cost."""
         if self._task is not None:
             self._task.cancel()
-        speech = self.answer.speech if self.answer is not None else None
-        if speech is not None:
-            speech.cancel()
-        self._count("discarded", speech)
+        self._silence()
+        self._count("discarded", self.answer.speech if self.answer is not None else None)
+
+    def leave(self) -> None:
+        """Nobody waits for the answer any more, but what is being done is done to its end."""
+        self._wanted = False
+        self._silence()
+
+    def _silence(self) -> None:
+        if self.answer is not None and self.answer.speech is not None:
+            self.answer.speech.cancel()
 
     def commit(self) -> None:
         """It is what the agent says."""
@@ -112,23 +143,48 @@ class Preparer:
         understander: reads the caller's.
         speaker: makes the first sentence's speech.
         call: what is known of the call now.
+        errands: does what the policy wants done.
     """
 
     def __init__(
-        self, policy: Policy, understander: Understander, speaker: Speaker, call: Callable[[], CallInfo]
+        self,
+        policy: Policy,
+        understander: Understander,
+        speaker: Speaker,
+        call: Callable[[], CallInfo],
+        errands: Errands,
     ) -> None:
         self._policy = policy
         self._understander = understander
         self._speaker = speaker
         self._call = call
+        self._errands = errands
 
     async def prepare(self, wanted: Preparation, known: Understanding | None = None) -> Answer:
         """Return the answer to what was heard; `known` is its meaning where it needs no reading."""
         understanding = known or await self._understander.understand(wanted.turn_id, wanted.heard)
-        wanted.understood()
+        wanted.understood(understanding)
         state, reply = self._policy.respond(wanted.base, understanding, self._call())
+        if reply.action is not None:
+            await wanted.announce()
+        return await self._answer(wanted, understanding, state, reply, row=0)
+
+    async def carry_out(self, wanted: Preparation) -> Answer:
+        """Do the errand and return what is said then."""
+        errand = wanted.errand
+        assert errand is not None
+        state, reply = await self._errands.carry_out(errand)
+        return await self._answer(wanted, Understanding(""), state, reply, row=errand.row + 1)
+
+    async def _answer(
+        self, wanted: Preparation, understanding: Understanding, state: State, reply: Reply, *, row: int
+    ) -> Answer:
+        def tell(action: Action | None) -> None:
+            wanted.under_way = action
+
+        state, reply, row = await self._errands.look_up(state, reply, row, tell)
         wanted.decided()
-        return Answer(understanding, state, reply, self._speaker.prepare(reply))
+        return Answer(understanding, state, reply, self._speaker.prepare(reply), row)
 
     async def expect(self, expectation: Expectation, language: str) -> None:
         """Let answers be read in the light of the question."""
