@@ -52,7 +52,7 @@ class NluUnderstander:
         try:
             async with asyncio.timeout(_ANSWER_WITHIN_S):
                 await self._stream.send(StreamingParseRequest(hypothesis=hypothesis))
-                return _understanding(heard.text, await future)
+                return understanding(heard.text, await future)
         except TimeoutError:
             raise no_answer("nlu", _ANSWER_WITHIN_S) from None
         finally:
@@ -74,7 +74,8 @@ def _word(word: model.Word) -> audio_pb2.Word:
     return proto
 
 
-def _understanding(text: str, parse: nlu_pb2.Parse) -> model.Understanding:
+def understanding(text: str, parse: nlu_pb2.Parse) -> model.Understanding:
+    """Return what a parse says of a text."""
     best = parse.intents[0] if parse.intents else None
     return model.Understanding(
         text=text,

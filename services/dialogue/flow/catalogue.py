@@ -14,6 +14,11 @@ def flow_files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.glob("*/*/flow.yaml")))
 
 
+def domains_folder(folder: Path | None = None) -> Path:
+    """The folder of domains; by default that of `voicemesh_domains`."""
+    return folder if folder is not None else Path(str(resources.files("voicemesh_domains")))
+
+
 def installed_policy(folder: Path | None = None) -> FlowPolicy:
     """A policy with the flows of all domains in a folder; by default those of `voicemesh_domains`.
 
@@ -22,8 +27,7 @@ def installed_policy(folder: Path | None = None) -> FlowPolicy:
         FlowFileError: One of them is wrong.
 
     """
-    if folder is None:
-        folder = Path(str(resources.files("voicemesh_domains")))
+    folder = domains_folder(folder)
     files = flow_files(folder)
     if not files:
         raise FileNotFoundError(f"{folder} holds no <domain>/<language>/flow.yaml; add one (docs/flows.md)")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Final
 
+from services.dialogue.flow.actions import take_result
 from services.dialogue.flow.expect import expectation
 from services.dialogue.flow.hear import hear
 from services.dialogue.flow.keys import read_keys
 from services.dialogue.flow.run import await_answer, run, start
+from services.dialogue.flow.schema import Call
 from services.dialogue.flow.turn import Turn, achieved
 from services.dialogue.policy import DomainInfo, Frame, State, UnknownDomainError
 
@@ -16,16 +18,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from services.dialogue.flow.schema import Script
-    from services.dialogue.policy import CallInfo, Reply, Slot, Understanding
+    from services.dialogue.policy import ActionResult, CallInfo, Reply, Slot, Understanding
 
 _SILENT_PROMPTS: Final = 2
 
 
 class FlowPolicy:
-    """Follows YAML flows; see `docs/flows.md`. One policy serves any number of domains and calls."""
+    """Follows YAML flows; see `docs/flows.md`. One policy serves any number of domains and calls.
+
+    A domain's flows can be replaced while calls run: a call goes on with the version it began with until that is
+    forgotten. Each method reads what there is once; a replacement between two turns is all that calls may notice.
+    """
 
     def __init__(self, scripts: Iterable[Script]) -> None:
-        self._scripts = {(script.domain, _primary(script.language)): script for script in scripts}
+        self._scripts = {_key(script): script for script in scripts}
+        self._older: dict[tuple[str, str, str], Script] = {}
+
+    def replace(self, script: Script) -> None:
+        """Let new calls follow this script; those that run keep the version they began with."""
+        before = self._scripts.get(_key(script))
+        if before is not None and before.version != script.version:
+            self._older[*_key(before), before.version] = before
+        self._older.pop((*_key(script), script.version), None)
+        self._scripts[_key(script)] = script
+
+    def forget(self, domain: str, language: str, version: str) -> None:
+        """Drop a version that was replaced; a call that still has it goes on with the present one."""
+        self._older.pop((domain, _primary(language), version), None)
+
+    def present(self, domain: str, language: str) -> str | None:
+        """The version that new calls follow; None: there is no such domain or language."""
+        script = self._scripts.get((domain, _primary(language)))
+        return script.version if script is not None else None
 
     def domains(self) -> tuple[DomainInfo, ...]:
         """The domains there are flow files for, by name."""
@@ -66,7 +90,7 @@ class FlowPolicy:
             FlowRunError: A template of the flow file fails.
 
         """
-        script = self._script(state.domain, state.language)
+        script = self._script_of(state)
         turn = Turn(script, _restored(state, script), call, understanding)
         turn.set(turns=state.turns + 1)
         if state.ended:
@@ -78,9 +102,26 @@ class FlowPolicy:
             _count(turn)
         return turn.result()
 
+    def on_action(self, state: State, result: ActionResult, call: CallInfo) -> tuple[State, Reply]:
+        """Go on with what an action came to; a state that waits for none just goes on.
+
+        Raises:
+            UnknownDomainError: The state's domain or language is not there (any more).
+            FlowRunError: A template of the flow file fails.
+
+        """
+        script = self._script_of(state)
+        turn = Turn(script, _restored(state, script), call)
+        if state.ended:
+            turn.finish(state.disposition)
+        elif isinstance(turn.instruction, Call):
+            take_result(turn, turn.instruction, result)
+        run(turn)
+        return turn.result()
+
     def on_silence(self, state: State, count: int) -> tuple[State, Reply]:
         """Prompt twice with the open question, then say goodbye. `count` is counted from 1."""
-        script = self._script(state.domain, state.language)
+        script = self._script_of(state)
         turn = Turn(script, _restored(state, script), None)
         if state.ended:
             turn.finish(state.disposition)
@@ -97,7 +138,7 @@ class FlowPolicy:
 
     def read_keys(self, state: State, keys: str, call: CallInfo) -> Understanding:
         """What telephone keys mean as the answer to the open question; see `flow/keys.py`."""
-        script = self._script(state.domain, state.language)
+        script = self._script_of(state)
         turn = Turn(script, _restored(state, script), call)
         return read_keys(turn, keys, yes_no=expectation(turn).yes_no)
 
@@ -107,12 +148,17 @@ class FlowPolicy:
 
     def summarise(self, state: State, disposition: str) -> str:
         """What the finished flows say they did; without any, the domain's words for the disposition."""
-        script = self._script(state.domain, state.language)
+        script = self._script_of(state)
         closing = script.summaries.get(disposition)
         said = list(state.summary)
         if closing is not None and (not said or disposition not in state.dispositions):
             said.append(" ".join(Turn(script, state, None).words(closing)))
         return " ".join(said[-2:]) or f"{disposition.replace('_', ' ').capitalize()}."
+
+    def _script_of(self, state: State) -> Script:
+        """The version the state was made with, else the present one."""
+        older = self._older.get((state.domain, _primary(state.language), state.version))
+        return older or self._script(state.domain, state.language)
 
     def _script(self, domain: str, language: str) -> Script:
         script = self._scripts.get((domain, _primary(language)))
@@ -120,6 +166,10 @@ class FlowPolicy:
             known = ", ".join(f"{name} ({tag})" for name, tag in sorted(self._scripts)) or "none"
             raise UnknownDomainError(f"no flows for domain {domain!r} in {language!r}; there are: {known}")
         return script
+
+
+def _key(script: Script) -> tuple[str, str]:
+    return script.domain, _primary(script.language)
 
 
 def _primary(language: str) -> str:
@@ -166,5 +216,8 @@ def _restored(state: State, script: Script) -> State:
 
 
 def _fits(slot: Slot, script: Script) -> bool:
+    variable = script.variables.get(slot.name)
+    if variable is not None:
+        return variable.type == slot.type
     spec = script.slots.get(slot.name)
     return spec is not None and spec.type == slot.type and (not spec.values or slot.value in spec.values)

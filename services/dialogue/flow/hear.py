@@ -14,7 +14,7 @@ from services.dialogue.flow.expect import (
 )
 from services.dialogue.flow.run import ask_again, await_answer, close, run
 from services.dialogue.flow.summary import answer_detail, answer_summary, object_to
-from services.dialogue.flow.tasks import answer_switch, begin_task
+from services.dialogue.flow.tasks import answer_switch, begin_task, interrupt
 from services.dialogue.flow.turn import FEW_WORDS, WAIT_LEAVE
 from services.dialogue.policy import Outcome
 
@@ -38,9 +38,14 @@ def _clear_intent(turn: Turn) -> str:
     heard, settings = turn.heard, turn.script.settings
     if heard.out_of_scope:
         return ""
-    sentence = awaits_text(turn) and turn.word_count > FEW_WORDS
+    sentence = awaits_text(turn) and turn.word_count > FEW_WORDS and not _is_urgent(turn, heard.intent)
     least = settings.sure_confidence if sentence else settings.min_confidence
     return heard.intent if heard.confidence is None or heard.confidence >= least else ""
+
+
+def _is_urgent(turn: Turn, intent: str) -> bool:
+    flow = turn.script.by_intent.get(intent)
+    return flow is not None and turn.script.flows[flow].urgent > 0
 
 
 # Ways out of the call.
@@ -160,6 +165,7 @@ def _not_understood(turn: Turn) -> None:
 
 
 _HANDLERS: Final[tuple[Callable[[Turn], bool], ...]] = (
+    interrupt,
     _human,
     _opt_out,
     _goodbye,

@@ -1,10 +1,10 @@
-"""Which slots are surely known at each step: a forward data-flow analysis over all programs of a script."""
+"""Which slots and variables are surely known at each step: a forward data-flow analysis over all programs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.dialogue.flow.schema import Ask, Call, Confirm, End, Goto, HandOver, Jump
+from services.dialogue.flow.schema import Ask, Call, Confirm, End, Goto, HandOver, Jump, Run, Set
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -51,7 +51,7 @@ def _own(flow: Flow, step: int) -> Known:
 
 
 def _is_run(name: str, flows: Mapping[str, Flow]) -> bool:
-    return any(isinstance(step, Call | Goto) and step.flow == name for flow in flows.values() for step in flow.program)
+    return any(isinstance(step, Run | Goto) and step.flow == name for flow in flows.values() for step in flow.program)
 
 
 def _next(position: Position, known: Known, flows: Mapping[str, Flow]) -> Iterator[tuple[Position, Known]]:
@@ -63,6 +63,10 @@ def _next(position: Position, known: Known, flows: Mapping[str, Flow]) -> Iterat
     if isinstance(instruction, Goto):
         yield (instruction.flow, 0), known
     elif isinstance(instruction, Call):
+        yield (name, step + 1), known | _filled(instruction)
+        if instruction.failed_at is not None:
+            yield (name, instruction.failed_at), known
+    elif isinstance(instruction, Run):
         yield (instruction.flow, 0), known
         # Coming back it knows no less; what the called flow fills besides is not relied upon.
         yield (name, step + 1), known
@@ -77,4 +81,8 @@ def _next(position: Position, known: Known, flows: Mapping[str, Flow]) -> Iterat
 def _filled(instruction: Instruction) -> Known:
     if isinstance(instruction, Ask) and not instruction.optional:
         return frozenset({instruction.slot})
+    if isinstance(instruction, Set):
+        return frozenset(name for name, _ in instruction.values)
+    if isinstance(instruction, Call):
+        return frozenset(name for name, _ in instruction.into)
     return frozenset(instruction.slots) if isinstance(instruction, Confirm) else frozenset()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from services.dialogue.flow import spoken
 from services.dialogue.flow.check import checked
+from services.dialogue.flow.domain import check_intents, check_slots, check_top, surroundings
+from services.dialogue.flow.program import compile_steps, used_slots
 from services.dialogue.flow.reader import nearest, read
 from services.dialogue.flow.schema import (
     OPTIONAL_PHRASES,
@@ -17,21 +19,24 @@ from services.dialogue.flow.schema import (
     Settings,
     SlotSpec,
 )
-from services.dialogue.flow.steps import compile_steps, read_steps, read_turn_taking, used_slots
+from services.dialogue.flow.steps import Names, read_steps, read_turn_taking
 from services.dialogue.flow.templates import BUILT_IN, Templates
+from services.dialogue.flow.variables import read_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from services.dialogue.flow.domain import Surroundings
     from services.dialogue.flow.reader import Item
     from services.dialogue.flow.spoken.forms import SpokenForms
     from services.dialogue.flow.templates import Text
 
 _LENGTHS = {"phone": (7, 15)}
+"""Digits of the numbers whose length is known everywhere: telephone numbers by E.164."""
 _MEASURES = ("characters", "words")
 _MOST_WORDS = 20
-"""Digits of the numbers whose length is known everywhere: telephone numbers by E.164."""
+_MOST_URGENT = 9
 UNIVERSAL_INTENTS = (
     "greet", "affirm", "deny", "correct", "help", "repeat", "human", "goodbye", "thank", "opt_out", "inform",
 )  # fmt: skip
@@ -46,11 +51,11 @@ def load(path: Path) -> Script:
         OSError: It cannot be read.
 
     """
-    return load_text(path.read_text(encoding="utf-8"), str(path))
+    return load_text(path.read_text(encoding="utf-8"), str(path), surroundings(path))
 
 
-def load_text(text: str, file: str) -> Script:
-    """Read a flow file's text; `file` is what errors call it.
+def load_text(text: str, file: str, around: Surroundings | None = None) -> Script:
+    """Read a flow file's text; `file` is what errors call it, `around` what it may refer to outside itself.
 
     Raises:
         FlowFileError: It is wrong.
@@ -58,14 +63,21 @@ def load_text(text: str, file: str) -> Script:
     """
     top = read(text, file).mapping(
         ("domain", "language", "version", "description", "phrases", "slots", "flows"),
-        ("data", "settings", "summaries"),
+        ("data", "settings", "summaries", "variables"),
     )
+    if around is not None:
+        check_top(top, around)
     forms = _forms(top["language"])
     slot_items = top["slots"].keys()
     _check_slot_names(slot_items)
-    templates = Templates(forms, frozenset(slot_items))
+    if around is not None:
+        check_slots(slot_items, around)
+        check_intents(top["flows"].keys(), around)
+    variables = read_variables(top["variables"], slot_items) if "variables" in top else {}
+    templates = Templates(forms, frozenset((*slot_items, *variables)))
     slots = {name: _slot(name, item, templates) for name, item in slot_items.items()}
-    flows = {name: _flow(name, item, templates, slots) for name, item in top["flows"].keys().items()}
+    names = Names(slots, variables)
+    flows = {name: _flow(name, item, templates, names) for name, item in top["flows"].keys().items()}
     data: Any = top["data"].plain() if "data" in top and top["data"].keys() else {}
     summaries = top["summaries"].keys() if "summaries" in top else {}
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -79,11 +91,12 @@ def load_text(text: str, file: str) -> Script:
         phrases=_phrases(top["phrases"], templates),
         summaries={name: templates.text(item) for name, item in summaries.items()},
         slots=slots,
+        variables=variables,
         flows=flows,
         by_intent=_by_intent(top["flows"], flows),
         spoken=forms,
     )
-    return checked(script)
+    return checked(script, around.actions if around is not None else None)
 
 
 def _forms(item: Item) -> SpokenForms:
@@ -158,19 +171,21 @@ def _check(item: Item, templates: Templates) -> Check:
     return Check(templates.condition(keys["reject"]), templates.text(keys["say"]))
 
 
-def _flow(name: str, item: Item, templates: Templates, slots: Mapping[str, SlotSpec]) -> Flow:
+def _flow(name: str, item: Item, templates: Templates, names: Names) -> Flow:
     keys = item.mapping(
         ("steps",),
-        ("title", "intents", "kind", "collects", "disposition", "summary", "after_correction"),
+        ("title", "intents", "kind", "urgent", "collects", "disposition", "summary", "after_correction"),
     )
     kind = keys["kind"].text() if "kind" in keys else "task"
     if kind not in {"task", "information"}:
         keys["kind"].fail(f"unknown kind {kind!r}", nearest(kind, ("task", "information")))
-    steps = read_steps(keys["steps"], templates, slots)
+    if "urgent" in keys and "intents" not in keys:
+        keys["urgent"].fail("an urgent flow without 'intents' is never started", "Add 'intents: [NAME]'.")
+    steps = read_steps(keys["steps"], templates, names)
     collects = keys["collects"].texts() if "collects" in keys else ()
     for slot in collects:
-        if slot not in slots:
-            keys["collects"].fail(f"unknown slot {slot!r}", nearest(slot, slots))
+        if slot not in names.slots:
+            keys["collects"].fail(f"unknown slot {slot!r}", nearest(slot, names.slots))
     return Flow(
         name=name,
         place=item.place,
@@ -180,6 +195,7 @@ def _flow(name: str, item: Item, templates: Templates, slots: Mapping[str, SlotS
         title=keys["title"].text() if "title" in keys else name.replace("_", " "),
         intents=keys["intents"].texts() if "intents" in keys else (),
         information=kind == "information",
+        urgent=int(keys["urgent"].number(1, _MOST_URGENT)) if "urgent" in keys else 0,
         disposition=keys["disposition"].text() if "disposition" in keys else "",
         summary=templates.text(keys["summary"]) if "summary" in keys else None,
         after_correction=keys["after_correction"].text() if "after_correction" in keys else "",

@@ -102,6 +102,11 @@ class Item:
         """Whether it is a list."""
         return isinstance(self.node, yaml.SequenceNode)
 
+    @property
+    def is_mapping(self) -> bool:
+        """Whether it is a mapping."""
+        return isinstance(self.node, yaml.MappingNode)
+
     def text(self) -> str:
         """The text of a scalar, as it was written; empty text is an error."""
         if not isinstance(self.node, yaml.ScalarNode):
@@ -169,6 +174,9 @@ def read(text: str, file: str) -> Item:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
+        begun = getattr(error, "context_mark", None)
+        if mark and begun and begun.line != mark.line:
+            problem = f"{problem}, {error.context} that began in line {begun.line + 1}"  # type: ignore[attr-defined]
         raise FlowFileError(
             file,
             mark.line + 1 if mark else 1,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from services.dialogue.flow.reader import Place
     from services.dialogue.flow.spoken.forms import SpokenForms
-    from services.dialogue.flow.templates import Condition, Text
+    from services.dialogue.flow.templates import Condition, Expression, Text
     from services.dialogue.policy import TurnTaking
 
 PHRASES: Final[Mapping[str, str]] = {
@@ -102,6 +102,18 @@ class SlotSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class VariableSpec:
+    """A value that steps and actions set, never the caller."""
+
+    name: str
+    place: Place
+    type: str
+    """text, number, date, time, boolean or money."""
+    initial: str | None = None
+    """Its value, in normal form, until it is set; None: it has none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
     """Says a text."""
 
@@ -170,7 +182,38 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Set:
+    """Gives variables values, in order; a later one sees the earlier."""
+
+    values: tuple[tuple[str, Expression], ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
+    """Has an action done and goes on with what it came to."""
+
+    action: str
+    arguments: tuple[tuple[str, Text], ...]
+    place: Place
+    effect: bool = False
+    """Whether it changes anything; see `policy.Action`."""
+    timeout: float | None = None
+    """Seconds; None: the server's own."""
+    filler: Text | None = None
+    """What is said when it takes long; None: the language's own fillers."""
+    into: tuple[tuple[str, str], ...] = ()
+    """Slots and variables that take a field of the result, each with the field's name."""
+    reads: frozenset[str] = frozenset()
+    """Names its arguments use: when one changes, the action is asked again."""
+    failed: tuple[Step, ...] = ()
+    """What is done when it fails; none: the call goes to a person."""
+    failed_at: int | None = None
+    """In a program: where `failed` begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
     """Runs another flow, then goes on."""
 
     flow: str
@@ -185,7 +228,7 @@ class Goto:
     place: Place
 
 
-Step = Say | Ask | Confirm | Branch | Act | HandOver | End | Call | Goto
+Step = Say | Ask | Confirm | Branch | Act | Set | Call | Run | HandOver | End | Goto
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +239,7 @@ class Jump:
     unless: Condition | None = None
 
 
-Instruction = Say | Ask | Confirm | Act | HandOver | End | Call | Goto | Jump
+Instruction = Say | Ask | Confirm | Act | Set | Call | Run | HandOver | End | Goto | Jump
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +261,8 @@ class Flow:
     """Intents that start it; none: only other flows do."""
     information: bool = False
     """Whether it only answers a question: it may interrupt a task, which then goes on."""
+    urgent: int = 0
+    """From 1 to 9: it interrupts whatever is less urgent, at once and unasked; 0: it waits its turn."""
     disposition: str = ""
     """How the call ends when this was its outcome."""
     summary: Text | None = None
@@ -241,6 +286,7 @@ class Script:
     summaries: Mapping[str, Text]
     """A sentence about calls that ended with a disposition and did nothing else."""
     slots: Mapping[str, SlotSpec]
+    variables: Mapping[str, VariableSpec]
     flows: Mapping[str, Flow]
     by_intent: Mapping[str, str]
     """The flow each intent starts."""

@@ -1,9 +1,11 @@
-"""The steps of a flow: read from YAML, and laid out as a program with jumps."""
+"""The steps of a flow, read from YAML; `program.py` lays them out."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
+from services.dialogue.flow.program import never_goes_on
 from services.dialogue.flow.reader import nearest
 from services.dialogue.flow.schema import (
     Act,
@@ -14,23 +16,33 @@ from services.dialogue.flow.schema import (
     End,
     Goto,
     HandOver,
-    Jump,
+    Run,
     Say,
+    Set,
 )
 from services.dialogue.policy import TurnTaking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from services.dialogue.flow.reader import Item
-    from services.dialogue.flow.schema import Instruction, SlotSpec, Step
+    from services.dialogue.flow.schema import SlotSpec, Step, VariableSpec
     from services.dialogue.flow.templates import Condition, Templates, Text
 
-    Slots = Mapping[str, SlotSpec]
     Keys = Mapping[str, Item]
 
+_LONGEST_ACTION_S: Final = 60.0
 
-def read_steps(item: Item, templates: Templates, slots: Slots) -> tuple[Step, ...]:
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Names:
+    """What the steps of a file may name."""
+
+    slots: Mapping[str, SlotSpec]
+    variables: Mapping[str, VariableSpec]
+
+
+def read_steps(item: Item, templates: Templates, names: Names) -> tuple[Step, ...]:
     """The steps of a list.
 
     Raises:
@@ -40,10 +52,15 @@ def read_steps(item: Item, templates: Templates, slots: Slots) -> tuple[Step, ..
     entries = item.list()
     if not entries:
         item.fail(f"{item.path} has no steps", "Write at least one, for example '- say: ...'.")
-    return tuple(_step(entry, templates, slots) for entry in entries)
+    steps: list[Step] = []
+    for entry in entries:
+        if steps and never_goes_on(steps[-1]):
+            entry.fail("this step is never reached: the one before it does not come back", "Take one of them out.")
+        steps.append(_step(entry, templates, names))
+    return tuple(steps)
 
 
-def _step(item: Item, templates: Templates, slots: Slots) -> Step:
+def _step(item: Item, templates: Templates, names: Names) -> Step:
     keys = item.keys()
     kinds = [name for name in keys if name in _KINDS and not (name == "say" and "hand_over" in keys)]
     if not kinds:
@@ -51,19 +68,19 @@ def _step(item: Item, templates: Templates, slots: Slots) -> Step:
         item.fail(f"unknown step {name!r}", nearest(name, _KINDS))
     if len(kinds) > 1:
         item.fail(f"one step is both {kinds[0]!r} and {kinds[1]!r}", "Begin each step on a '- ' line of its own.")
-    return _KINDS[kinds[0]](item, templates, slots)
+    return _KINDS[kinds[0]](item, templates, names)
 
 
-def _say(item: Item, templates: Templates, _slots: Slots) -> Say:
+def _say(item: Item, templates: Templates, _names: Names) -> Say:
     keys = item.mapping(("say",), ("uninterruptible",))
     firm = keys["uninterruptible"].flag() if "uninterruptible" in keys else False
     return Say(templates.text(keys["say"]), firm)
 
 
-def _ask(item: Item, templates: Templates, slots: Slots) -> Ask:
+def _ask(item: Item, templates: Templates, names: Names) -> Ask:
     keys = item.mapping(("ask",), ("prompt", "reprompt", "optional", "turn_taking"))
-    name = _slot_name(keys["ask"], slots)
-    spec = slots[name]
+    name = _slot_name(keys["ask"], names)
+    spec = names.slots[name]
     prompt = templates.text(keys["prompt"]) if "prompt" in keys else spec.prompt
     if prompt is None:
         item.fail(f"nothing is said to ask for slot {name!r}", "Give the slot or this step a 'prompt'.")
@@ -72,22 +89,22 @@ def _ask(item: Item, templates: Templates, slots: Slots) -> Ask:
     return Ask(name, item.place, prompt, reprompt or prompt, optional, _taking(keys))
 
 
-def _confirm(item: Item, templates: Templates, slots: Slots) -> Confirm:
+def _confirm(item: Item, templates: Templates, names: Names) -> Confirm:
     keys = item.mapping(("confirm", "slots"), ("again", "also", "turn_taking"))
     entries = keys["slots"].list()
     if not entries:
         keys["slots"].fail("a confirmation of no slots confirms nothing", "Name the slots the summary is about.")
-    names = tuple(_slot_name(entry, slots) for entry in entries)
-    also = tuple(_slot_name(entry, slots) for entry in keys["also"].list()) if "also" in keys else ()
-    for name, entry in zip((*names, *also), (*entries, *(keys["also"].list() if also else ())), strict=True):
-        if slots[name].prompt is None:
+    slots = tuple(_slot_name(entry, names) for entry in entries)
+    also = tuple(_slot_name(entry, names) for entry in keys["also"].list()) if "also" in keys else ()
+    for name, entry in zip((*slots, *also), (*entries, *(keys["also"].list() if also else ())), strict=True):
+        if names.slots[name].prompt is None:
             entry.fail(
                 f"slot {name!r} is confirmed but has no 'prompt' to ask for it again",
                 "Give the slot a 'prompt' under 'slots'.",
             )
     text = templates.text(keys["confirm"])
     again = templates.text(keys["again"]) if "again" in keys else text
-    return Confirm(text, again, names, also, item.place, _taking(keys))
+    return Confirm(text, again, slots, also, item.place, _taking(keys))
 
 
 def _taking(keys: Keys) -> TurnTaking | None:
@@ -116,7 +133,7 @@ def read_turn_taking(item: Item) -> TurnTaking:
     return taking
 
 
-def _branch(item: Item, templates: Templates, slots: Slots) -> Branch:
+def _branch(item: Item, templates: Templates, names: Names) -> Branch:
     keys = item.mapping(("branch",))
     ways: list[tuple[Condition | None, tuple[Step, ...]]] = []
     entries = keys["branch"].list()
@@ -125,16 +142,16 @@ def _branch(item: Item, templates: Templates, slots: Slots) -> Branch:
             way = entry.mapping(("else",))
             if index != len(entries) - 1:
                 entry.fail("ways behind 'else' are never gone", "Move 'else' to the end of the branch.")
-            ways.append((None, read_steps(way["else"], templates, slots)))
+            ways.append((None, read_steps(way["else"], templates, names)))
         else:
             way = entry.mapping(("if", "then"))
-            ways.append((templates.condition(way["if"]), read_steps(way["then"], templates, slots)))
+            ways.append((templates.condition(way["if"]), read_steps(way["then"], templates, names)))
     if not ways:
         item.fail("a branch without ways", "Write '- if: CONDITION' with 'then:' steps below it.")
     return Branch(tuple(ways), item.place)
 
 
-def _act(item: Item, templates: Templates, _slots: Slots) -> Act:
+def _act(item: Item, templates: Templates, _names: Names) -> Act:
     keys = item.mapping(("act",), ("fields",))
     fields: tuple[tuple[str, Text], ...] = ()
     if "fields" in keys:
@@ -142,25 +159,58 @@ def _act(item: Item, templates: Templates, _slots: Slots) -> Act:
     return Act(keys["act"].text(), fields, item.place)
 
 
-def _hand_over(item: Item, templates: Templates, _slots: Slots) -> HandOver:
+def _hand_over(item: Item, templates: Templates, _names: Names) -> HandOver:
     keys = item.mapping(("hand_over",), ("say",))
     return HandOver(keys["hand_over"].text(), templates.text(keys["say"]) if "say" in keys else None)
 
 
-def _end(item: Item, templates: Templates, _slots: Slots) -> End:
+def _end(item: Item, templates: Templates, _names: Names) -> End:
     keys = item.mapping(("end",))
     return End(templates.text(keys["end"]))
 
 
-def _call(item: Item, _templates: Templates, _slots: Slots) -> Call:
-    return Call(item.mapping(("call",))["call"].text(), item.place)
+def _set(item: Item, templates: Templates, names: Names) -> Set:
+    entries = item.mapping(("set",))["set"].keys()
+    if not entries:
+        item.fail("nothing is set", "Write 'VARIABLE: EXPRESSION' lines below 'set'.")
+    for name, entry in entries.items():
+        if name in names.slots:
+            entry.fail(f"{name!r} is a slot, which only the caller and actions fill", "Declare a variable for it.")
+        if name not in names.variables:
+            entry.fail(f"unknown variable {name!r}", nearest(name, names.variables))
+    return Set(tuple((name, templates.expression(entry)) for name, entry in entries.items()), item.place)
 
 
-def _goto(item: Item, _templates: Templates, _slots: Slots) -> Goto:
+def _call(item: Item, templates: Templates, names: Names) -> Call:
+    keys = item.mapping(("call",), ("with", "effect", "timeout", "filler", "into", "failed"))
+    arguments = keys["with"].keys() if "with" in keys else {}
+    texts = {name: templates.text(argument) for name, argument in arguments.items()}
+    into = keys["into"].keys() if "into" in keys else {}
+    for name, field in into.items():
+        if name not in names.slots and name not in names.variables:
+            field.fail(f"unknown slot or variable {name!r}", nearest(name, [*names.slots, *names.variables]))
+    return Call(
+        action=keys["call"].text(),
+        arguments=tuple(texts.items()),
+        place=item.place,
+        effect=keys["effect"].flag() if "effect" in keys else False,
+        timeout=keys["timeout"].number(0.1, _LONGEST_ACTION_S) if "timeout" in keys else None,
+        filler=templates.text(keys["filler"]) if "filler" in keys else None,
+        into=tuple((name, field.text()) for name, field in into.items()),
+        reads=frozenset(name for text in texts.values() for name in text.names),
+        failed=read_steps(keys["failed"], templates, names) if "failed" in keys else (),
+    )
+
+
+def _run(item: Item, _templates: Templates, _names: Names) -> Run:
+    return Run(item.mapping(("run",))["run"].text(), item.place)
+
+
+def _goto(item: Item, _templates: Templates, _names: Names) -> Goto:
     return Goto(item.mapping(("goto",))["goto"].text(), item.place)
 
 
-_KINDS: Final[Mapping[str, Callable[[Item, Templates, Slots], Step]]] = {
+_KINDS: Final[Mapping[str, Callable[[Item, Templates, Names], Step]]] = {
     "say": _say,
     "ask": _ask,
     "confirm": _confirm,
@@ -168,58 +218,15 @@ _KINDS: Final[Mapping[str, Callable[[Item, Templates, Slots], Step]]] = {
     "act": _act,
     "hand_over": _hand_over,
     "end": _end,
+    "set": _set,
     "call": _call,
+    "run": _run,
     "goto": _goto,
 }
 
 
-def _slot_name(item: Item, slots: Slots) -> str:
+def _slot_name(item: Item, names: Names) -> str:
     name = item.text()
-    if name not in slots:
-        item.fail(f"unknown slot {name!r}", nearest(name, slots))
+    if name not in names.slots:
+        item.fail(f"unknown slot {name!r}", nearest(name, names.slots))
     return name
-
-
-def walk(steps: tuple[Step, ...]) -> Iterator[Step]:
-    """All steps, those inside branches too, in the order of the file."""
-    for step in steps:
-        yield step
-        if isinstance(step, Branch):
-            for _, inner in step.ways:
-                yield from walk(inner)
-
-
-def used_slots(steps: tuple[Step, ...]) -> tuple[str, ...]:
-    """Slots the steps ask for or confirm, each once, in the order of the file."""
-    names: list[str] = []
-    for step in walk(steps):
-        if isinstance(step, Ask):
-            names.append(step.slot)
-        elif isinstance(step, Confirm):
-            names.extend((*step.slots, *step.also))
-    return tuple(dict.fromkeys(names))
-
-
-def compile_steps(steps: tuple[Step, ...]) -> tuple[Instruction, ...]:
-    """The steps as a flat program: each way of a branch is skipped by a jump unless its condition holds."""
-    program: list[Instruction] = []
-    _emit(steps, program)
-    return tuple(program)
-
-
-def _emit(steps: tuple[Step, ...], program: list[Instruction]) -> None:
-    for step in steps:
-        if not isinstance(step, Branch):
-            program.append(step)
-            continue
-        exits: list[int] = []
-        for condition, inner in step.ways:
-            gate = len(program)
-            program.append(Jump(gate + 1, condition))  # aimed below, once the way's length is known
-            _emit(inner, program)
-            exits.append(len(program))
-            program.append(Jump(0))
-            if condition is not None:
-                program[gate] = Jump(len(program), condition)
-        for index in exits:
-            program[index] = Jump(len(program))

@@ -27,6 +27,17 @@ def changes_subject(turn: Turn) -> bool:
     return sure or turn.frame is None or not names_one_of(turn, names)
 
 
+def interrupt(turn: Turn) -> bool:
+    """Begin an urgent flow at once, whatever runs; what is interrupted goes on afterwards, if the call does."""
+    name = turn.script.by_intent.get(turn.intent)
+    urgency = turn.script.flows[name].urgent if name is not None else 0
+    running = max((turn.script.flows[frame.flow].urgent for frame in turn.state.frames), default=0)
+    if name is None or urgency <= running:
+        return False
+    begin(turn, name, turn.intent, digression=bool(turn.state.frames))
+    return True
+
+
 def begin_task(turn: Turn) -> bool:
     """Begin what the caller wants; where a task would be lost by it, ask first."""
     if not changes_subject(turn):

@@ -1,4 +1,4 @@
-"""Texts and conditions of flows: sandboxed Jinja2 with strict names."""
+"""Texts, conditions and expressions of flows: sandboxed Jinja2 with strict names."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jinja2.environment import TemplateExpression
+
     from services.dialogue.flow.reader import Item, Place
     from services.dialogue.flow.spoken.forms import SpokenForms
 
 BUILT_IN: Final = frozenset(
     {"today", "now", "time_zone", "contact", "open_items", "data", "value", "changed", "choices", "task", "text"}
 )
-"""Names every template may use, beside the slots."""
+"""Names every template may use, beside slots and variables."""
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b[A-Z][a-z]\.)\s+")
 """Between two sentences; "Dr. Miller" and "J. Miller" are kept together."""
@@ -54,6 +56,8 @@ class Text:
     place: Place
     sources: tuple[str, ...]
     templates: tuple[jinja2.Template, ...]
+    names: frozenset[str] = frozenset()
+    """Slots, variables and built-in names that it uses."""
 
     def render(self, variant: int, context: Mapping[str, Any]) -> str:
         """Words of the given wording, white space tidied.
@@ -93,15 +97,40 @@ class Condition:
             raise FlowRunError(f"{self.place.file}:{self.place.line}: {self.key}: {error}") from error
 
 
-class Templates:
-    """Makes texts and conditions of one flow file; names that are no slot and not built in are errors."""
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A value computed of slots, variables and data."""
 
-    def __init__(self, spoken: SpokenForms, slots: frozenset[str]) -> None:
+    key: str
+    place: Place
+    source: str
+    compiled: TemplateExpression
+
+    def value(self, context: Mapping[str, Any]) -> object:
+        """Its value in this context.
+
+        Raises:
+            FlowRunError: It cannot be computed with this context.
+
+        """
+        try:
+            found = self.compiled(context)
+            if isinstance(found, jinja2.Undefined):
+                str(found)  # a strict one says which name is missing
+        except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise FlowRunError(f"{self.place.file}:{self.place.line}: {self.key}: {error}") from error
+        return found
+
+
+class Templates:
+    """Makes texts, conditions and expressions of one flow file; names that are no slot and not built in are errors."""
+
+    def __init__(self, spoken: SpokenForms, names: frozenset[str]) -> None:
         # Speech is no HTML: escaping would make the synthesiser read "&#39;" aloud.
         self._environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
         self._environment.filters.update(spoken.filters())
         self._environment.filters["find"] = find_item
-        self._names = BUILT_IN | slots
+        self._names = BUILT_IN | names
 
     def text(self, item: Item) -> Text:
         """A text from the file.
@@ -112,7 +141,8 @@ class Templates:
         """
         sources = item.texts()
         templates = tuple(self._template(item, source) for source in sources)
-        return Text(item.path, item.place, sources, templates)
+        names = frozenset(name for source in sources for name in self._used(source))
+        return Text(item.path, item.place, sources, templates, names)
 
     def condition(self, item: Item) -> Condition:
         """A condition from the file.
@@ -125,18 +155,33 @@ class Templates:
         template = self._template(item, "{% if (" + source + ") %}yes{% endif %}")
         return Condition(item.path, item.place, source, template, self._guards(source))
 
+    def expression(self, item: Item) -> Expression:
+        """An expression from the file.
+
+        Raises:
+            FlowFileError: It is none or uses an unknown name.
+
+        """
+        source = item.text()
+        self._template(item, "{{ (" + source + ") }}")
+        compiled = self._environment.compile_expression(source, undefined_to_none=False)
+        return Expression(item.path, item.place, source, compiled)
+
     def _template(self, item: Item, source: str) -> jinja2.Template:
         try:
-            names = meta.find_undeclared_variables(self._environment.parse(source))
+            names = self._used(source)
             template = self._environment.from_string(source)
         except jinja2.TemplateError as error:
             item.fail(f"{item.path} is no valid template: {error.message}", "Check its brackets, names and filters.")
         for name in sorted(names - self._names):
             item.fail(
-                f"{item.path} uses {name!r}, which is neither a slot nor built in",
-                f"Declare it under 'slots', or use one of: {', '.join(sorted(self._names))}.",
+                f"{item.path} uses {name!r}, which is neither a slot, a variable nor built in",
+                f"Declare it under 'slots' or 'variables', or use one of: {', '.join(sorted(self._names))}.",
             )
         return template
+
+    def _used(self, source: str) -> set[str]:
+        return meta.find_undeclared_variables(self._environment.parse(source))
 
     def _guards(self, source: str) -> frozenset[str]:
         """Slots tested with "is defined" in a plain conjunction; "or" and "not" prove nothing."""

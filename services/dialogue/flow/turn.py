@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from services.dialogue.flow.templates import SpokenValue, sentences
+from services.dialogue.flow.variables import from_text
 from services.dialogue.policy import Expectation, Outcome, Reply, Understanding
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from services.dialogue.flow.schema import Flow, Instruction, Script
     from services.dialogue.flow.templates import Text
-    from services.dialogue.policy import CallInfo, Frame, Slot, State
+    from services.dialogue.policy import Action, CallInfo, Frame, Slot, State
 
 WAIT_SLOT: Final = "ask"
 """Mode: a slot is asked for out of turn, because its value was refused or taken back."""
@@ -58,6 +59,7 @@ class Turn:
         self.disposition = ""
         self.hand_over = False
         self.expectation = Expectation()
+        self.action: Action | None = None
         self._sentences: list[str] = []
         self._question: list[str] = []
         self._outcomes: list[Outcome] = []
@@ -109,11 +111,15 @@ class Turn:
 
     def put(self, slot: Slot) -> None:
         """Fill a slot; the slots are kept in the order they were filled."""
+        self.assign(slot)
+        self.changed.append(slot.name)
+        self.progressed = True
+
+    def assign(self, slot: Slot) -> None:
+        """Fill a slot or a variable by other means than the caller's words."""
         others = tuple(other for other in self.state.slots if other.name != slot.name)
         spent = tuple(name for name in self.state.spent if name != slot.name)
         self.set(slots=(*others, slot), spent=spent)
-        self.changed.append(slot.name)
-        self.progressed = True
 
     def drop(self, names: Iterable[str]) -> None:
         """Empty slots."""
@@ -140,7 +146,9 @@ class Turn:
 
     def context(self) -> dict[str, Any]:
         """What templates see: slots by name, the data, and the time and caller where the call is known."""
-        values: dict[str, Any] = {slot.name: self.spoken(slot) for slot in self.state.slots}
+        values = self._variables() | {
+            slot.name: self.spoken(slot) for slot in self.state.slots if slot.name in self.script.slots
+        }
         values |= {"data": self.script.data, "changed": tuple(self.changed), "text": self.heard.text}
         if self.call is not None:
             now = self.call.now.astimezone(ZoneInfo(self.call.time_zone))
@@ -152,6 +160,16 @@ class Turn:
                 "open_items": tuple(dataclasses.asdict(item) for item in self.call.open_items),
             }
         return values
+
+    def _variables(self) -> dict[str, Any]:
+        """The variables that have a value."""
+        found: dict[str, Any] = {}
+        for name, spec in self.script.variables.items():
+            slot = self.state.slot(name)
+            value = slot.value if slot is not None else spec.initial
+            if value is not None:
+                found[name] = from_text(spec.type, value, self.script.spoken)
+        return found
 
     def spoken(self, slot: Slot) -> SpokenValue:
         """A slot's value as templates see it."""
@@ -212,7 +230,8 @@ class Turn:
 
     def give_to_person(self, reason: str) -> None:
         """Hand the call over, with the event that says why."""
-        self.act(Outcome("HandoverRequested", {"reason": reason}, slots=self.state.slots))
+        slots = tuple(slot for slot in self.state.slots if slot.name in self.script.slots)
+        self.act(Outcome("HandoverRequested", {"reason": reason}, slots=slots))
         self.finish("handed_over", hand_over=True)
 
     def result(self) -> tuple[State, Reply]:
@@ -230,6 +249,7 @@ class Turn:
             hand_over=self.hand_over,
             uninterruptible=self._uninterruptible,
             effective_after=told,
+            action=None if self.end else self.action,
         )
         return self.state, reply
 

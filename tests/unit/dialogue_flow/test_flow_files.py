@@ -57,7 +57,7 @@ BROKEN = {
     "missing event field": (LAST, "      - act: OptOutRequested\n", "- act", "lacks field 'channel'", "'fields'"),
     "unknown flow": (LAST, "      - goto: mian\n", "- goto", "unknown flow 'mian'", "'main'"),
     "endless loop": (LAST, "      - goto: other\n", "intents: [other]", "go on for ever", "confirm"),
-    "flow calls itself": (LAST, "      - say: a\n      - call: other\n", "- call", "leads back to it", "goto: other"),
+    "flow calls itself": (LAST, "      - say: a\n      - run: other\n", "- run", "leads back to it", "goto: other"),
     "unknown mending flow": (
         "    intents: [other]", "    intents: [other]\n    after_correction: mian",
         "intents: [other]", "'mian'", "'main'"
@@ -116,5 +116,5 @@ def test_a_folder_without_flows_is_refused(tmp_path: Path) -> None:
 def test_flows_that_call_each_other_are_refused() -> None:
     text = changed(LAST, "      - confirm: Yes?\n        slots: [day]\n      - goto: main\n")
     load_text(text, "flow.yaml")  # going back and forth is fine while the caller is asked on the way
-    with pytest.raises(FlowFileError, match=r"flow 'main' calls 'other', which leads back to it. Write 'goto: other'"):
-        load_text(text.replace(STEP, "      - call: other\n"), "flow.yaml")
+    with pytest.raises(FlowFileError, match=r"flow 'main' runs 'other', which leads back to it. Write 'goto: other'"):
+        load_text(text.replace(STEP, "      - run: other\n"), "flow.yaml")

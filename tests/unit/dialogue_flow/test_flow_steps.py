@@ -65,7 +65,7 @@ CALLS = """
     intents: [go]
     steps:
       - say: Before.
-      - call: inner
+      - run: inner
       - say: "After {{ size }}."
       - goto: last
   inner:
@@ -94,10 +94,10 @@ def test_a_called_flow_knows_what_all_its_callers_know() -> None:
     flows = """
   one:
     intents: [one]
-    steps: [{ask: day}, {call: tell}]
+    steps: [{ask: day}, {run: tell}]
   two:
     intents: [two]
-    steps: [{ask: size}, {ask: day}, {call: tell}]
+    steps: [{ask: size}, {ask: day}, {run: tell}]
   tell:
     steps: [{say: "{{ day | weekday }}."}]
 """
