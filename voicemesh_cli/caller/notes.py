@@ -77,6 +77,7 @@ class Notes:
         turn = self._agent.setdefault(event.turn_id, AgentReport(event.turn_id, ""))
         if turn.first_audio_s is None:
             turn.first_audio_s = self._since(event)
+        turn.words += event.words
         self._pass_on(event)
 
     def on_agent_turn_ended(self, event: sdk.AgentTurnEnded) -> None:

@@ -70,6 +70,29 @@ def load_recording(path: Path) -> Recording:
 
     Raises InputError when the file is missing, unreadable or holds no audio, or its turns are not readable.
     """
+    frames, rate_hz = _read_frames(path)
+    mono = frames.mean(axis=1)
+    samples = _pcm16(mono)
+    sidecar = path.with_suffix(".turns.json")
+    if sidecar.is_file():
+        return Recording(path, samples, rate_hz, _read_turns(sidecar, len(mono) / rate_hz), truth=True)
+    return Recording(path, samples, rate_hz, find_turns(mono, rate_hz), truth=False)
+
+
+def load_channels(path: Path) -> tuple[Recording, ...]:
+    """Reads each channel of a WAV or FLAC file as a recording of its own, without turns.
+
+    Channels that hold the same samples are one. Rates are as in `load_recording`. Raises InputError when the file is
+    missing, unreadable or holds no audio.
+    """
+    frames, rate_hz = _read_frames(path)
+    if (frames == frames[:, :1]).all():
+        frames = frames[:, :1]
+    return tuple(Recording(path, _pcm16(channel), rate_hz, (), truth=False) for channel in frames.T)
+
+
+def _read_frames(path: Path) -> tuple[NDArray[np.float32], int]:
+    """The samples, shape (samples, channels), and their rate, which is 8 to 48 kHz."""
     if path.is_dir():
         raise InputError(f"{path} is a folder: give a WAV or FLAC file.")
     if not path.is_file():
@@ -81,15 +104,16 @@ def load_recording(path: Path) -> Recording:
     if not len(frames):
         raise InputError(f"{path} holds no audio: record something first.")
     # A file of floating-point samples may hold some that are no numbers.
-    mono = np.nan_to_num(frames.mean(axis=1), posinf=1.0, neginf=-1.0)
+    frames = np.nan_to_num(frames, posinf=1.0, neginf=-1.0)
     wanted_hz = min(MAX_RATE_HZ, max(MIN_RATE_HZ, rate_hz))
     if wanted_hz != rate_hz:
-        mono = soxr.resample(mono, rate_hz, wanted_hz)
-    samples = np.clip(np.rint(mono * 32_767.0), -32_768, 32_767).astype(np.int16)
-    sidecar = path.with_suffix(".turns.json")
-    if sidecar.is_file():
-        return Recording(path, samples, wanted_hz, _read_turns(sidecar, len(mono) / wanted_hz), truth=True)
-    return Recording(path, samples, wanted_hz, find_turns(mono, wanted_hz), truth=False)
+        frames = soxr.resample(frames, rate_hz, wanted_hz)
+    return frames, wanted_hz
+
+
+def _pcm16(mono: NDArray[np.float32]) -> NDArray[np.int16]:
+    samples: NDArray[np.int16] = np.clip(np.rint(mono * 32_767.0), -32_768, 32_767).astype(np.int16)
+    return samples
 
 
 def find_turns(mono: NDArray[np.float32], rate_hz: int) -> tuple[SpokenTurn, ...]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Transcript,
         TurnLatency,
         Understanding,
+        Word,
     )
 
 
@@ -50,7 +51,7 @@ Observer: TypeAlias = Callable[[Moment], None]
 
 @dataclass
 class AgentReport:
-    """A turn of the agent; times are seconds after the caller's first sample."""
+    """A turn of the agent; times are seconds after the caller's first sample, of its `words` after its first audio."""
 
     turn_id: str
     text: str
@@ -59,12 +60,19 @@ class AgentReport:
     duration_s: float = 0.0
     interrupted: bool = False
     latency: TurnLatency | None = None
+    words: list[Word] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
-        """The turn as JSON."""
+        """The turn as JSON; the times of its words are seconds after the caller's first sample, too."""
+        began_s = self.first_audio_s
         return {
             "turn_id": self.turn_id,
             "text": self.text,
+            "words": [
+                {"text": word.text, "start": _rounded(began_s + word.start), "end": _rounded(began_s + word.end)}
+                for word in self.words
+                if began_s is not None
+            ],
             "first_audio_s": _rounded(self.first_audio_s),
             "duration_s": _rounded(self.duration_s),
             "interrupted": self.interrupted,
@@ -165,6 +173,7 @@ class CallReport:
             "domain": self.domain,
             "language": self.language,
             "greeting": " ".join(turn.text for turn in self.greeting),
+            "greeting_turns": [turn.document() for turn in self.greeting],
             "turns": [turn.document() for turn in self.turns],
             "disposition": None if self.disposition is None else _disposition(self.disposition),
             "errors": [{"reason": error.reason, "message": error.message} for error in self.errors],

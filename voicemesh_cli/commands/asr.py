@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import tempfile
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import grpc
@@ -15,22 +12,18 @@ from rich.columns import Columns
 from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
-from voicemesh.asr.v1 import asr_pb2, asr_service_pb2, asr_service_pb2_grpc
-from voicemesh.common.v1.audio_pb2 import AudioEncoding, AudioFormat, Word
+from voicemesh.asr.v1 import asr_service_pb2_grpc
 
 from mesh.durations import seconds
-from voicemesh_cli import endpoints, output
+from voicemesh_cli import output
 from voicemesh_cli.caller import Recording, load_recording
-from voicemesh_cli.launcher import SERVICES, LaunchOptions, launch
-from voicemesh_cli.launcher.view import starting
+from voicemesh_cli.recogniser import recogniser, transcribe
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
-# RecognizeRequest.audio takes this many bytes; what is longer is streamed.
-_UNARY_BYTES = 3_145_728
-_FRAME_BYTES = 32_000
-_TIMEOUT_S = 600.0
+    from voicemesh.asr.v1 import asr_pb2
+    from voicemesh.common.v1.audio_pb2 import Word
 
 
 def register(app: typer.Typer) -> None:
@@ -57,59 +50,14 @@ def register(app: typer.Typer) -> None:
 
 async def _run(out: output.Output, recordings: Sequence[Recording], target: str | None, language: str) -> None:
     documents = []
-    async with _recogniser(out, target) as address, grpc.aio.insecure_channel(address) as channel:
+    async with recogniser(out.console, target) as address, grpc.aio.insecure_channel(address) as channel:
         stub = asr_service_pb2_grpc.AsrServiceStub(channel)
         for each in recordings:
             with out.console.status(f"listening to {each.path.name}"):
-                transcripts = await _transcribe(stub, each, language)
+                transcripts = await transcribe(stub, each, language)
             _print_transcripts(out, each, transcripts)
             documents.append(_document(each, transcripts))
     out.document({"files": documents})
-
-
-@contextlib.asynccontextmanager
-async def _recogniser(out: output.Output, target: str | None) -> AsyncIterator[str]:
-    """The address of a recogniser: a named or running one, else one started for the length of the block."""
-    if target or os.environ.get("VOICEMESH_ASR_TARGET") or endpoints.running_mesh():
-        yield endpoints.resolve_target(target, "asr")
-        return
-    async with contextlib.AsyncExitStack() as stack:
-        with starting(out.console, "starting a recogniser") as progress:
-            options = LaunchOptions(
-                state_dir=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voicemesh-"))),
-                services=tuple(spec for spec in SERVICES if spec.name == "asr"),
-                with_broker=False,
-                on_progress=progress,
-            )
-            mesh = await stack.enter_async_context(launch(options))
-        yield mesh.addresses["asr"]
-
-
-async def _transcribe(
-    stub: asr_service_pb2_grpc.AsrServiceAsyncStub, each: Recording, language: str
-) -> list[asr_pb2.Transcript]:
-    """The final transcripts of a recording: by one request where it is short enough, else by a stream."""
-    context = endpoints.context(language=language)
-    audio_format = AudioFormat(
-        encoding=AudioEncoding.AUDIO_ENCODING_PCM16, sample_rate_hz=each.sample_rate_hz, channels=1
-    )
-    audio = each.samples.astype("<i2").tobytes()
-    if len(audio) <= _UNARY_BYTES:
-        request = asr_service_pb2.RecognizeRequest(context=context, audio_format=audio_format, audio=audio)
-        return list((await stub.Recognize(request, timeout=_TIMEOUT_S)).transcripts)
-
-    async def requests() -> AsyncIterator[asr_service_pb2.StreamingRecognizeRequest]:
-        config = asr_pb2.RecognitionConfig(context=context, audio_format=audio_format)
-        # A recording may be silent for as long as it likes.
-        config.silence_timeout.FromSeconds(int(each.duration_s) + 60)
-        yield asr_service_pb2.StreamingRecognizeRequest(config=config)
-        for sequence, start in enumerate(range(0, len(audio), _FRAME_BYTES)):
-            frame = asr_pb2.AudioFrame(data=audio[start : start + _FRAME_BYTES], sequence=sequence)
-            yield asr_service_pb2.StreamingRecognizeRequest(audio=frame)
-        yield asr_service_pb2.StreamingRecognizeRequest(end=asr_pb2.EndOfAudio())
-
-    responses = stub.StreamingRecognize(requests(), timeout=_TIMEOUT_S + each.duration_s)
-    return [response.transcript async for response in responses if response.transcript.is_final]
 
 
 def _print_transcripts(out: output.Output, each: Recording, transcripts: Sequence[asr_pb2.Transcript]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from voicemesh_cli.commands import asr
+from voicemesh_cli import recogniser
 from voicemesh_cli.main import build_app
 
 RECORDING = Path(__file__).parents[3] / "examples" / "recordings" / "clinic-booking.wav"
@@ -14,7 +14,7 @@ RECORDING = Path(__file__).parents[3] / "examples" / "recordings" / "clinic-book
 
 @pytest.mark.parametrize("unary_bytes", [3_145_728, 0], ids=["whole", "streamed"])
 def test_words_times_and_confidences(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unary_bytes: int) -> None:
-    monkeypatch.setattr(asr, "_UNARY_BYTES", unary_bytes)
+    monkeypatch.setattr(recogniser, "_UNARY_BYTES", unary_bytes)
     monkeypatch.setenv("VOICEMESH_STATE_DIR", str(tmp_path))
     monkeypatch.delenv("VOICEMESH_ASR_TARGET", raising=False)
     result = CliRunner().invoke(build_app(["asr", "demo"]), ["asr", str(RECORDING), "--json"])
