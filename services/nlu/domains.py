@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 from zoneinfo import available_timezones
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from mesh.config import ConfigError
+from services.nlu.entities.grammar import BUILT_IN_TYPES
 from services.nlu.model import DomainInfo
+from services.nlu.yaml_lines import Lines
 
-_LOWER_CASE = re.compile(r"\b[a-z]+(?:'[a-z]+)?\b")
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-BUILT_IN_TYPES = ("date", "time", "phone", "email", "money", "order_number", "person_name", "number")
 
 
 def _name(value: str) -> str:
@@ -117,7 +117,7 @@ class LanguageData:
     def vocabulary(self) -> frozenset[str]:
         """The words that examples write in lower case: they are no people's names."""
         texts = [*(text for text, _ in self.labelled), *self.out_of_scope]
-        words = frozenset(word for text in texts for word in _LOWER_CASE.findall(text))
+        words = frozenset(word for text in texts for word in _WORD.findall(text) if word.islower())
         return words - self.first_names
 
     @property
@@ -173,7 +173,8 @@ def load_domain(folder: Path) -> DomainData:
     path = folder / "domain.yaml"
     file = _read(path, DomainFile)
     if file.name != folder.name:
-        raise ConfigError(f"{path}: name: is {file.name!r}, but the folder is {folder.name!r}; make them the same")
+        said = f"is {file.name!r}, but the folder is {folder.name!r}; make them the same"
+        raise ConfigError(Lines(path).error(["name"], said))
     languages = {language: _language(folder, file, language) for language in file.languages}
     return DomainData(file=file, folder=folder, languages=languages)
 
@@ -188,12 +189,13 @@ def _language(folder: Path, file: DomainFile, language: str) -> LanguageData:
         for entities in entity_files
         for kind, values in entities.gazetteers.items()
     }
-    for kind in file.entity_types:
+    for place, kind in enumerate(file.entity_types):
         if kind not in BUILT_IN_TYPES and kind not in gazetteers:
-            raise ConfigError(
-                f"{folder / 'domain.yaml'}: entity_types: {kind!r} is neither built in ({', '.join(BUILT_IN_TYPES)}) "
+            said = (
+                f"{kind!r} is neither built in ({', '.join(BUILT_IN_TYPES)}) "
                 f"nor a gazetteer; add it to {folder / language / 'entities.yaml'} or remove it"
             )
+            raise ConfigError(Lines(folder / "domain.yaml").error(["entity_types", place], said))
     orders = [entities.order_number for entities in entity_files if entities.order_number is not None]
     return LanguageData(
         intents=_merged(intents_files),
@@ -225,19 +227,11 @@ FileT = TypeVar("FileT", bound=_File)
 
 
 def _read(path: Path, kind: type[FileT]) -> FileT:
+    file = Lines(path)
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); create it") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: is no YAML in UTF-8 ({error}); correct it") from error
-    try:
-        return kind.model_validate(content)
+        return kind.model_validate(file.content)
     except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(str(part) for part in e['loc']) or 'the file'}: {_remedy(e['type'], e['msg'])}"
-            for e in error.errors(include_url=False)
-        ]
+        lines = [file.error(e["loc"], _remedy(e["type"], e["msg"])) for e in error.errors(include_url=False)]
         raise ConfigError("\n".join(lines)) from None
 
 
@@ -245,6 +239,9 @@ def _remedy(kind: str, message: str) -> str:
     remedies = {
         "extra_forbidden": "no such key is known; remove it or correct its spelling",
         "missing": "is missing; add it",
+        "model_type": "must hold keys with values; write it as in the project's own domains",
+        "list_type": "must be a list; write its items behind dashes or in brackets",
+        "dict_type": "must hold keys with values; write each as `key: value`",
         "string_type": "must be a text; put it in quotes (YAML reads yes, no and numbers as other things)",
     }
     return remedies.get(kind, message.removeprefix("Value error, "))

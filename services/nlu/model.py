@@ -15,6 +15,15 @@ class IntentCandidate:
 
 
 @dataclass(frozen=True, slots=True)
+class FurtherIntent:
+    """What a part of a text means besides the text's first meaning: `text[start_char:end_char]`."""
+
+    intent: IntentCandidate
+    start_char: int
+    end_char: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimedWord:
     """A word with its place on the audio clock, in seconds since the session began."""
 
@@ -85,13 +94,19 @@ class ParseRequest:
 
 @dataclass(frozen=True, slots=True)
 class Parse:
-    """What a text means; `intents` has the likeliest first and is empty when out of scope."""
+    """What a text means.
+
+    Attributes:
+        intents: meanings that exclude each other, the likeliest first; empty when out of scope.
+        further: what is wanted besides the first of them, in the order it was said.
+    """
 
     intents: tuple[IntentCandidate, ...]
     out_of_scope: bool
     entities: tuple[Entity, ...]
     sentiment: Sentiment | None
     engine: str
+    further: tuple[FurtherIntent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from services.nlu.entities.text import SpokenText
+from services.nlu.fillers import fillers
 from services.nlu.model import Entity, Expectation, IntentCandidate
 
 INFORM = "inform"
@@ -18,70 +19,6 @@ _SCOPE_FOR_ENTITY = 1.5
 _SCOPE_FOR_NOTHING_ELSE = 6.0
 _SCOPE_FOR_INFORMATION = 3.0
 _PLAIN_INFORMATION = frozenset({"date", "time", "phone", "email", "money", "order_number", "person_name"})
-_FILLERS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "at",
-        "by",
-        "er",
-        "erm",
-        "for",
-        "from",
-        "i",
-        "i'd",
-        "i'm",
-        "i'll",
-        "in",
-        "is",
-        "it",
-        "it's",
-        "its",
-        "just",
-        "like",
-        "maybe",
-        "me",
-        "my",
-        "of",
-        "oh",
-        "ok",
-        "okay",
-        "on",
-        "or",
-        "please",
-        "prefer",
-        "so",
-        "sure",
-        "that",
-        "that's",
-        "the",
-        "this",
-        "to",
-        "uh",
-        "uhm",
-        "um",
-        "under",
-        "well",
-        "with",
-        "would",
-        "yeah",
-        "yes",
-        "name",
-        "number",
-        "be",
-        "best",
-        "fine",
-        "good",
-        "email",
-        "address",
-        "phone",
-        "order",
-        "day",
-        "time",
-        "am",
-    ]
-)
 
 
 def expected_share(text: SpokenText, entities: Sequence[Entity], expectation: Expectation) -> float:
@@ -98,10 +35,11 @@ def gives_only_information(text: SpokenText, entities: Sequence[Entity]) -> bool
 
 def _share(text: SpokenText, entities: Sequence[Entity]) -> float:
     covered = others = 0
+    nothings = fillers(text.language)
     for word in text.words:
         if any(e.start_char <= word.start and word.end <= e.end_char for e in entities):
             covered += 1
-        elif word.text not in _FILLERS:
+        elif word.text not in nothings:
             others += 1
     return covered / (covered + others) if covered else 0.0
 

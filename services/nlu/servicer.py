@@ -13,7 +13,7 @@ from mesh.contexts import StreamContext
 from mesh.durations import seconds, to_datetime, to_duration
 from mesh.streams import respond
 from services.nlu.handlers import Config, Understanding, Understood
-from services.nlu.model import Entity, Expectation, TimedWord
+from services.nlu.model import Entity, Expectation, FurtherIntent, TimedWord
 from services.nlu.stream import End, Hypothesis, Message, Send, answer_stream
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def _parse(understood: Understood) -> nlu_pb2.Parse:
         intents=[speech_pb2.IntentCandidate(name=i.name, confidence=i.confidence) for i in parse.intents],
         out_of_scope=parse.out_of_scope,
         entities=[_entity(entity) for entity in parse.entities],
+        further_intents=[_further(further) for further in parse.further],
         engine=parse.engine,
         compute_time=to_duration(understood.compute_s),
     )
@@ -121,6 +122,11 @@ def _parse(understood: Understood) -> nlu_pb2.Parse:
         if parse.sentiment.confidence is not None:
             wire.sentiment.confidence = parse.sentiment.confidence
     return wire
+
+
+def _further(further: FurtherIntent) -> nlu_pb2.FurtherIntent:
+    intent = speech_pb2.IntentCandidate(name=further.intent.name, confidence=further.intent.confidence)
+    return nlu_pb2.FurtherIntent(intent=intent, start_char=further.start_char, end_char=further.end_char)
 
 
 def _entity(entity: Entity) -> speech_pb2.Entity:

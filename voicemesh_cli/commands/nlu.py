@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
+import importlib.util
 import os
 import tempfile
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from voicemesh.nlu.v1.nlu_service_pb2_grpc import NluServiceStub
 
 from mesh.durations import seconds, to_timestamp
 from voicemesh_cli import endpoints, output
+from voicemesh_cli.commands import nlu_training
 from voicemesh_cli.launcher import SERVICES, LaunchOptions, launch
 from voicemesh_cli.launcher.view import starting
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from voicemesh.nlu.v1.nlu_service_pb2_grpc import NluServiceAsyncStub
 
 _TIMEOUT_S = 30.0
+_ENTITIES = "voicemesh_cli.commands.nlu_entities"
 
 TargetOption = Annotated[
     str | None,
@@ -44,7 +48,9 @@ def register(app: typer.Typer) -> None:
     nlu = typer.Typer(
         help="What sentences mean: intents, entities, feeling.",
         epilog=output.example(
-            "voicemesh nlu domains", 'voicemesh nlu parse "book a cleaning on Tuesday at ten" --domain clinic'
+            "voicemesh nlu domains",
+            'voicemesh nlu parse "book a cleaning on Tuesday at ten" --domain clinic',
+            "voicemesh nlu train clinic",
         ),
         no_args_is_help=True,
     )
@@ -84,6 +90,10 @@ def register(app: typer.Typer) -> None:
         with output.command(json) as out:
             asyncio.run(_domains(out, target))
 
+    nlu_training.register(nlu)
+    if importlib.util.find_spec(_ENTITIES) is not None:
+        importlib.import_module(_ENTITIES).register(nlu)
+
 
 @contextlib.asynccontextmanager
 async def _understanding(out: output.Output, target: str | None) -> AsyncIterator[NluServiceAsyncStub]:
@@ -114,6 +124,9 @@ async def _parse(out: output.Output, request: nlu_service_pb2.ParseTextRequest, 
         out.console.print("[yellow]out of scope[/]")
     for each in answer.intents:
         out.console.print(f"{each.confidence:6.1%}  [bold]{escape(each.name)}[/]")
+    for part in answer.further_intents:
+        words = escape(request.text[part.start_char : part.end_char])
+        out.console.print(f"and {part.intent.confidence:.1%}  [bold]{escape(part.intent.name)}[/]  [dim]{words}[/]")
     if answer.entities:
         out.console.print(_table(answer.entities))
     feeling = f"feeling {answer.sentiment.score:+.2f}, " if answer.HasField("sentiment") else ""
@@ -148,6 +161,15 @@ def _document(text: str, answer: nlu_pb2.Parse) -> dict[str, Any]:
     return {
         "text": text,
         "intents": [{"name": each.name, "confidence": round(each.confidence, 4)} for each in answer.intents],
+        "further_intents": [
+            {
+                "name": each.intent.name,
+                "confidence": round(each.intent.confidence, 4),
+                "start_char": each.start_char,
+                "end_char": each.end_char,
+            }
+            for each in answer.further_intents
+        ],
         "out_of_scope": answer.out_of_scope,
         "entities": [
             {

@@ -6,7 +6,8 @@ from services.nlu.domains import DomainData, bundled_domains, load_domains
 from services.nlu.encoder.cache import prepare
 from services.nlu.encoder.encoder import SentenceEncoder
 from services.nlu.encoder.source import WEIGHTS_SHA256
-from services.nlu.engines.shared import Scorer, Scores, ScoringEngine
+from services.nlu.engines.scores import Scorer, Scores
+from services.nlu.engines.shared import ScoringEngine
 from services.nlu.head import HEAD_FILE, Head, load_head, plain
 
 

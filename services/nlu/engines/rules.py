@@ -5,14 +5,15 @@ import re
 
 from services.nlu.config import NluSettings
 from services.nlu.domains import IntentData, LanguageData, bundled_domains, load_domains
-from services.nlu.engines.shared import Scorer, Scores, ScoringEngine
+from services.nlu.engines.scores import Scorer, Scores
+from services.nlu.engines.shared import ScoringEngine
 from services.nlu.entities.text import straight
 
 _PATTERN_WEIGHT = 5.0
 _UNMATCHED = -1.5
 _ANOTHER_KEYWORD = 0.4
 _SHARPNESS = 2.0
-_WORDS = re.compile(r"[a-z0-9']+")
+_WORDS = re.compile(r"[\w']+")
 
 
 class RuleScorer:

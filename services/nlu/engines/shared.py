@@ -1,10 +1,10 @@
 """What our engines share: everything but the scores of the intents."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
 
 from services.nlu.domains import DomainData
+from services.nlu.engines.scores import Scorer
+from services.nlu.engines.wishes import joined, wishes
 from services.nlu.entities.extract import extract
 from services.nlu.entities.found import Context
 from services.nlu.entities.text import SpokenText
@@ -17,27 +17,6 @@ from services.nlu.model import (
 )
 from services.nlu.scoring import expected_share, gives_only_information, scope_bonus, shift
 from services.nlu.sentiment import sentiment
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """What the words alone say.
-
-    Attributes:
-        log_probabilities: by intent.
-        scope_margin: log-odds of being in scope less the threshold; negative means out of scope.
-    """
-
-    log_probabilities: Mapping[str, float]
-    scope_margin: float
-
-
-class Scorer(Protocol):
-    """Scores the intents of one domain in one language; called from several threads at once."""
-
-    def __call__(self, text: str) -> Scores:
-        """Return what the words alone say."""
-        ...
 
 
 class ScoringEngine:
@@ -79,12 +58,15 @@ class ScoringEngine:
         scores = self._scorers[request.domain, language](request.text)
         intents = shift(scores.log_probabilities, share, request.expectation, only_information=bare)
         bonus = scope_bonus(share, intents[0].name, request.expectation, only_information=bare)
-        margin = scores.scope_margin + bonus
+        whole = intents if scores.scope_margin + bonus >= 0 else ()
+        said = wishes(text, entities, self._scorers[request.domain, language])
+        intents, further = joined(whole, said)
         return Parse(
-            intents=intents if margin >= 0 else (),
-            out_of_scope=margin < 0,
+            intents=intents,
+            out_of_scope=not intents,
+            further=further,
             entities=entities,
-            sentiment=sentiment(request.text),
+            sentiment=sentiment(request.text, language),
             engine=self._name,
         )
 

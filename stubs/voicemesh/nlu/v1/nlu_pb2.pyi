@@ -136,6 +136,38 @@ class Hypothesis(_message.Message):
 Global___Hypothesis: _TypeAlias = Hypothesis  # noqa: Y015
 
 @_typing.final
+class FurtherIntent(_message.Message):
+    """A further meaning of a text that says several things: what one part of it means."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTENT_FIELD_NUMBER: _builtins.int
+    START_CHAR_FIELD_NUMBER: _builtins.int
+    END_CHAR_FIELD_NUMBER: _builtins.int
+    start_char: _builtins.int
+    """Index of the part's first character in the text."""
+    end_char: _builtins.int
+    """Index behind the part's last character in the text."""
+    @_builtins.property
+    def intent(self) -> _speech_pb2.IntentCandidate:
+        """The meaning."""
+
+    def __init__(
+        self,
+        *,
+        intent: _speech_pb2.IntentCandidate | None = ...,
+        start_char: _builtins.int = ...,
+        end_char: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["intent", b"intent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_char", b"end_char", "intent", b"intent", "start_char", b"start_char"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FurtherIntent: _TypeAlias = FurtherIntent  # noqa: Y015
+
+@_typing.final
 class Parse(_message.Message):
     """What a text means."""
 
@@ -147,6 +179,7 @@ class Parse(_message.Message):
     SENTIMENT_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
     COMPUTE_TIME_FIELD_NUMBER: _builtins.int
+    FURTHER_INTENTS_FIELD_NUMBER: _builtins.int
     out_of_scope: _builtins.bool
     """Whether the text is none of the domain's business."""
     engine: _builtins.str
@@ -167,6 +200,13 @@ class Parse(_message.Message):
     def compute_time(self) -> _duration_pb2.Duration:
         """Time the engine computed."""
 
+    @_builtins.property
+    def further_intents(self) -> _containers.RepeatedCompositeFieldContainer[Global___FurtherIntent]:
+        """What is wanted besides the first meaning ("book a cleaning and tell me your prices"), in the
+        order it was said. The meanings in `intents` exclude each other; these hold together with the
+        first of them.
+        """
+
     def __init__(
         self,
         *,
@@ -176,10 +216,11 @@ class Parse(_message.Message):
         sentiment: _speech_pb2.Sentiment | None = ...,
         engine: _builtins.str = ...,
         compute_time: _duration_pb2.Duration | None = ...,
+        further_intents: _abc.Iterable[Global___FurtherIntent] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["compute_time", b"compute_time", "sentiment", b"sentiment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_time", b"compute_time", "engine", b"engine", "entities", b"entities", "intents", b"intents", "out_of_scope", b"out_of_scope", "sentiment", b"sentiment"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_time", b"compute_time", "engine", b"engine", "entities", b"entities", "further_intents", b"further_intents", "intents", b"intents", "out_of_scope", b"out_of_scope", "sentiment", b"sentiment"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
