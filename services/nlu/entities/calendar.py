@@ -38,3 +38,23 @@ def monday_of(today: date) -> date:
 def shifted(today: date, *, days: int = 0, weeks: int = 0, months: int = 0) -> date:
     """Return the day so far from today; a month that has no such day ends earlier."""
     return today + relativedelta(days=days, weeks=weeks, months=months)
+
+
+def next_month(month: int, today: date) -> date:
+    """Return the first day of that month: of this year, or of the next where the month is over."""
+    return date(today.year + (month < today.month), month, 1)
+
+
+def end_of_month(day: date) -> date:
+    """Return the last day of a day's month."""
+    return day + relativedelta(day=31)
+
+
+def nth_weekday(weekday: int, nth: int, month: date) -> date | None:
+    """Return the nth such weekday of a day's month, None where it has no fifth; -1 is the last, -2 the one before."""
+    if nth < 0:
+        last = end_of_month(month)
+        return last - timedelta(days=(last.weekday() - weekday) % 7 - 7 * (nth + 1))
+    first = month.replace(day=1)
+    day = first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (nth - 1))
+    return day if day.month == month.month else None

@@ -20,6 +20,7 @@ class AddressWords:
         signs: words for the other signs: {"underscore": "_"}.
         heard_tops: what recognisers write for a top-level domain, and the domain: {"con": "com"}.
         cue: pattern of what announces an address; after it a name's words may be run together.
+        together: pattern of what says that a name's words are one.
         no_names: words behind the cue that begin no name.
     """
 
@@ -28,6 +29,7 @@ class AddressWords:
     signs: Mapping[str, str]
     heard_tops: Mapping[str, str]
     cue: str
+    together: str = "(?!)"
     no_names: frozenset[str] = frozenset()
 
 
@@ -47,6 +49,11 @@ class EmailReader:
         at = rf"(?: (?:{ats}) | ?@ ?)"
         self._spoken = re.compile(rf"(?<![\w'])(?P<local>[a-z0-9]+(?:{joint}[a-z0-9]+)*){at}{domain}")
         self._run_together = re.compile(rf"\b(?:{words.cue}) (?P<local>[a-z]+ [a-z]+(?: [a-z]+)?){at}{domain}")
+        self._together = re.compile(
+            rf"(?:^|(?<=[\s,]))(?P<local>(?!(?:{words.cue})\b)[a-z]+(?: [a-z]+){{0,2}}),? "
+            rf"(?:{words.together}),?{at}{domain}"
+        )
+        self._cue = re.compile(rf"^.*\b(?:{words.cue}) ")
         said = {f" {word} ": sign for word, sign in words.signs.items()} | {f" {word} ": "." for word in words.dot}
         self._signs = [*sorted(said.items(), key=lambda item: -len(item[0])), (" ", "")]
         self._no_names = {*words.dot, *words.signs, *words.no_names}
@@ -65,6 +72,12 @@ class EmailReader:
             if not self._no_names & set(words):
                 values = ("".join(words) + "@" + domain, ".".join(words) + "@" + domain)
                 yield Found("email", match.start("local"), match.end(), values[0], 0.88, values[1:])
+
+        for match in self._together.finditer(text.canonical):
+            announced = self._cue.match(match["local"])
+            local = match["local"][announced.end() :] if announced else match["local"]
+            value = f"{local.replace(' ', '')}@{self._domain(match['domain'])}"
+            yield Found("email", match.end("local") - len(local), match.end(), value, 0.92)
 
     def _domain(self, spoken: str) -> str:
         """Return a domain as written; recognisers hear "com" in several ways."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from services.nlu.entities.found import Context, Found
 from services.nlu.entities.grammar import Retractions, grammar_of
+from services.nlu.entities.repairs import repaired
 from services.nlu.entities.text import SpokenText
 from services.nlu.model import Entity, TimedWord
 
@@ -19,7 +20,7 @@ def extract(
 ) -> tuple[Entity, ...]:
     """Return the entities of a text in their order; no two of them overlap.
 
-    What is negated ("not Tuesday") and what is taken back ("Tuesday, no, Thursday") is left out.
+    What is negated ("not Tuesday") and what is taken back ("Tuesday, no, Thursday") is left out: the last word wins.
 
     Args:
         text: the text.
@@ -31,7 +32,7 @@ def extract(
     grammar = grammar_of(text.language)
     found = [f for reader in grammar.readers for f in reader(text, context) if f.type in wanted]
     kept = _without_overlaps(found, context.expected)
-    kept = _without_retracted(kept, text.canonical, grammar.retractions)
+    kept = repaired(kept, text, context, grammar)
     kept = _weighed(kept, text.canonical, grammar.retractions)
     entities = [_placed(f, text) for f in kept]
     return tuple(_timed(entities, text.raw, words) if words else entities)
@@ -48,15 +49,6 @@ def _without_overlaps(found: Iterable[Found], expected: Sequence[str]) -> list[F
         if all(candidate.end <= other.start or other.end <= candidate.start for other in kept):
             kept.append(candidate)
     return sorted(kept, key=lambda f: f.start)
-
-
-def _without_retracted(found: list[Found], canonical: str, retractions: Retractions) -> list[Found]:
-    kept = [f for f in found if not retractions.negation.search(canonical[: f.start])]
-    for repair in retractions.repair.finditer(canonical):
-        if any(f.start == repair.end() for f in kept):
-            renewed = {f.type for f in kept if f.start >= repair.end()}
-            kept = [f for f in kept if f.end > repair.start() or f.type not in renewed]
-    return kept
 
 
 def _weighed(found: list[Found], canonical: str, retractions: Retractions) -> list[Found]:

@@ -11,11 +11,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from services.nlu.entities.found import Reader
 
-BUILT_IN_TYPES: Final = ("date", "time", "phone", "email", "money", "order_number", "person_name", "number")
+BUILT_IN_TYPES: Final = (
+    "date",
+    "time",
+    "phone",
+    "email",
+    "money",
+    "order_number",
+    "person_name",
+    "number",
+    "date_range",
+    "time_range",
+    "duration",
+    "quantity",
+    "percentage",
+    "ordinal",
+    "address",
+    "spelling",
+)
 """The entity types that a domain may name without listing words for them."""
 
 _NEVER: Final = re.compile(r"(?!)")
@@ -28,10 +45,24 @@ class Speech:
     Attributes:
         numbers: the language's code in text2num; empty where number words stay words.
         no_numbers: words that text2num takes for numbers, and people seldom mean so.
+        hundreds: words for 100; digits dictated behind them stand alone: "eight hundred, five five five".
+        digits: the words for single digits.
+        repeats: words that repeat the digit behind them: "double".
+        fillers: pattern of sounds and words that mean nothing, "uh"; they are left out of the canonical text.
+        stutters: pattern of words that people say twice and mean once: "the the".
     """
 
     numbers: str = ""
     no_numbers: frozenset[str] = frozenset()
+    hundreds: frozenset[str] = frozenset()
+    digits: frozenset[str] = frozenset()
+    repeats: frozenset[str] = frozenset()
+    fillers: str = ""
+    stutters: str = ""
+
+
+def _as_said(_old: str, _new: str) -> None:
+    """Complete nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +71,22 @@ class Retractions:
 
     Attributes:
         negation: ends directly before what is not meant: "not on ".
-        repair: stands directly before the new words: "no, I mean ".
+        repair: stands before the new words: "no, I mean ".
+        lead: what may stand between a repair and the new words: "on the ".
+        echo: all that stands between a value and the same value said again: ", yes, ".
         moved_from: ends directly before the old value: "from the ".
         moved_to: all that stands between the old and the new value: " to the ".
+        completed: given the old words of an entity and the text behind a repair, returns the whole of what is meant
+            now and how many characters of the new text it takes, or None: "june 5th", "6th please" is "june 6th", 3.
     """
 
     negation: re.Pattern[str] = _NEVER
     repair: re.Pattern[str] = _NEVER
+    lead: re.Pattern[str] = _NEVER
+    echo: re.Pattern[str] = re.compile(r"^[\s,.!?-]*$")
     moved_from: re.Pattern[str] = _NEVER
     moved_to: re.Pattern[str] = _NEVER
+    completed: Callable[[str, str], tuple[str, int] | None] = _as_said
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,25 +14,27 @@ _SHORTEST, _LONGEST = 7, 15  # ITU-T E.164 allows 15
 
 
 class PhoneReader:
-    """Finds phone numbers; a value is E.164 ("+12125550123").
+    """Finds phone numbers; a value is E.164 ("+12125550123"), an extension stands behind it (";ext=12", RFC 3966).
 
     Seven digits are completed with the domain's area code; where it has none the digits stand alone, for they have
     no international form.
     """
 
-    def __init__(self, dictation: Dictation, *, plus: str, cue: str) -> None:
+    def __init__(self, dictation: Dictation, *, plus: str, cue: str, extension: str = "(?!)") -> None:
         r"""Say how numbers are told.
 
         Args:
             dictation: how digits are dictated.
             plus: the word for the sign before a country's code.
             cue: pattern of words that ask for or announce a phone number: "phone|my number".
+            extension: pattern of words before an extension: "extension|ext".
         """
         self._dictation = dictation
         unit = dictation.unit
         self._number = re.compile(
             rf"(?<![\w$€£.])(?P<plus>\+ ?|{plus} )?\(?{unit}(?:(?:, | ?- ?|[). (/]{{1,2}}){unit})*"
         )
+        self._extension = re.compile(rf",? (?:{extension})\.?(?: number)? (?P<chain>{dictation.chain})")
         self._cue = re.compile(rf"\b(?:{cue})\b[^.?!]{{0,25}}$")
 
     def __call__(self, text: SpokenText, context: Context) -> Iterator[Found]:
@@ -43,8 +45,12 @@ class PhoneReader:
                 continue
             value, confidence = e164(digits, context, international=match["plus"] is not None)
             if self._cue.search(text.canonical[: match.start()]):
-                confidence = min(confidence + 0.2, 0.97)
+                confidence = min(max(confidence + 0.2, 0.62), 0.97)
             end = match.start() + len(match.group().rstrip(" ,.-("))
+            extension = self._extension.match(text.canonical, end)
+            if extension:
+                value += f";ext={self._dictation.digits(extension['chain'])}"
+                end = extension.end()
             yield Found("phone", match.start(), end, value, confidence)
 
 
@@ -52,8 +58,10 @@ def e164(digits: str, context: Context, *, international: bool) -> tuple[str, fl
     """Return digits as an international number where they can be one, and how likely that is right."""
     local = len(digits) == _LOCAL_DIGITS and not international
     if local and not context.area_code:
-        return digits, 0.5
+        return digits, 0.62
     full = context.area_code + digits if local else digits
+    if digits.startswith("00") and not international:  # how most of the world dials a country's code
+        international, full = True, digits[2:]
     try:
         number = phonenumbers.parse(f"+{full}" if international else full, context.phone_region)
     except phonenumbers.NumberParseException:

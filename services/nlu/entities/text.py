@@ -2,13 +2,18 @@
 
 import bisect
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from text_to_num import find_numbers
 
-from services.nlu.entities.grammar import grammar_of
+from services.nlu.entities.grammar import Speech, grammar_of
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d+(?:st|nd|rd|th)?|\s+|.", re.IGNORECASE | re.DOTALL)
+
+_Idle = tuple[int, int, str]
+"""Beginning and end of a stretch of the original that means nothing, and what stands in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,22 @@ def straight(text: str) -> str:
     return text.replace("\u2019", "'")
 
 
+def lowered(text: str) -> str:
+    """Return a text in lower case with straight quotes, every character in its place."""
+    lower = text.lower()
+    if len(lower) != len(text):  # some capitals have two characters in lower case
+        lower = "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)
+    return straight(lower)
+
+
 class SpokenText:
     """A text and its canonical form.
 
     Attributes:
         raw: the text as it came.
         language: BCP 47 tag of its language.
-        canonical: in lower case, number words written as digits ("twenty fourth" is "24th"), straight quotes.
+        canonical: in lower case, number words written as digits ("twenty fourth" is "24th"), straight quotes, without
+            fillers ("uh"), words said twice ("the the") and words broken off ("tues- tuesday").
         words: the words of the text.
     """
 
@@ -64,22 +78,23 @@ class SpokenText:
         self._speech = grammar_of(language).speech
         tokens = [(m.group(), m.start(), m.end()) for m in _TOKEN.finditer(raw)]
         self.words = tuple(Word(t.lower(), a, b) for t, a, b in tokens if t[0].isalnum())
-        numbers = self._numbers()
-        pieces: list[str] = []
+        idle = _idle(lowered(raw), self._speech)
+        pieces = self._numbers(idle) | {start: (between, end) for start, end, between in idle}
+        canonical: list[str] = []
         self._starts: list[int] = []
         self._sources: list[tuple[int, int]] = []
         length = at = 0
         for token, start, end in tokens:
             if start < at:
                 continue
-            piece, at = numbers.get(start, (straight(token.lower()), end))
+            piece, at = pieces.get(start, (straight(token.lower()), end))
             if len(piece) == 0:
                 continue
             self._starts.append(length)
             self._sources.append((start, at))
-            pieces.append(piece)
+            canonical.append(piece)
             length += len(piece)
-        self.canonical = "".join(pieces)
+        self.canonical = "".join(canonical)
 
     def source(self, start: int, end: int) -> tuple[int, int]:
         """Return the place in the original of a stretch of the canonical text; a number counts as a whole."""
@@ -105,24 +120,62 @@ class SpokenText:
         offset = at - self._starts[index]
         return start + offset, start + offset
 
-    def _numbers(self) -> dict[int, tuple[str, int]]:
+    def _numbers(self, idle: Sequence[_Idle]) -> dict[int, tuple[str, int]]:
         if not self._speech.numbers:
             return {}
+        words = [word for word in self.words if not any(start <= word.start < end for start, end, _ in idle)]
         tokens = [
             _NumberToken(
                 word.spoken,
-                apart=index > 0 and self._broken(self.words[index - 1].end, word.start),
+                apart=index > 0
+                and (self._broken(words[index - 1].end, word.start, idle) or self._dictated(words, index)),
                 no_number=word.spoken in self._speech.no_numbers,
             )
-            for index, word in enumerate(self.words)
+            for index, word in enumerate(words)
         ]
         found = find_numbers(tokens, self._speech.numbers, threshold=0)
         return {
-            self.words[n.start].start: (n.text, self.words[n.end - 1].end)
+            words[n.start].start: (n.text, words[n.end - 1].end)
             for n in found
-            if any(word.text[0].isalpha() for word in self.words[n.start : n.end])
+            if any(word.text[0].isalpha() for word in words[n.start : n.end])
         }
 
-    def _broken(self, start: int, end: int) -> bool:
+    def _dictated(self, words: Sequence[Word], index: int) -> bool:
+        """Say whether a word begins anew: "eight hundred, five five five", "double zero, nine hundred"."""
+        if index > 1 and words[index - 2].spoken in self._speech.repeats:
+            return True
+        if words[index - 1].spoken not in self._speech.hundreds:
+            return False
+        row = [word.spoken for word in words[index : index + 3]]
+        return len(row) == 3 and all(word in self._speech.digits for word in row)
+
+    def _broken(self, start: int, end: int, idle: Sequence[_Idle]) -> bool:
         """Say whether more than a space or hyphen stands between two words: then they are no one number."""
-        return self.raw[start:end].strip(" -\u2010\u2011") != ""
+        between = [(a, b) for a, b, _ in idle if start <= a and b <= end]
+        said = self.raw[start : between[0][0]] + self.raw[between[-1][1] : end] if between else self.raw[start:end]
+        return said.strip(" -\u2010\u2011") != ""
+
+
+def _idle(text: str, speech: Speech) -> list[_Idle]:
+    """Return the stretches that mean nothing, in their order, and what stands in their place."""
+    if not speech.fillers:
+        return []
+    return [(m.start(), m.end(), _between(m, text)) for m in _idle_pattern(speech).finditer(text)]
+
+
+def _between(match: re.Match[str], text: str) -> str:
+    """Return what separates the words around a stretch: nothing where it begins or ends the text or a word follows."""
+    if match.start() == 0 or match.end() == len(text) or match.group()[0].isalnum():
+        return ""
+    return "" if text[match.end()] in ".?!;:" else " "
+
+
+@lru_cache(maxsize=16)
+def _idle_pattern(speech: Speech) -> re.Pattern[str]:
+    pause = r"(?:[\s,\u2026\u2014-]|\.\.+)"
+    filler = rf"(?<![\w'-])(?:{speech.fillers})(?![\w'])(?!-\w)"
+    return re.compile(
+        rf"(?:{pause}+|^)(?:{filler}{pause}*)+"
+        rf"|\b(?P<twice>{speech.stutters})\b(?:{pause}|{filler})+(?=(?P=twice)\b)"
+        rf"|\b(?P<broken>[a-z]{{1,6}})-[\s,]+(?=(?P=broken)[a-z])"
+    )

@@ -1,8 +1,14 @@
 """How names are given in English."""
 
 import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
 
+from services.nlu.entities.en.spelling import LETTERS
+from services.nlu.entities.found import Context, Found
 from services.nlu.entities.person_name import NameWords, PersonNameReader
+from services.nlu.entities.spelling import Spelled
+from services.nlu.entities.text import SpokenText
 
 _STRONG = re.compile(
     r"\b(?:(?:my|the|his|her|full|first|last|family|second)[ -]?(?:full |first |last |family |own )?"
@@ -37,7 +43,7 @@ _OTHER_WORDS = """
     spelled spelt wondering speaking
 """
 
-read_person_names = PersonNameReader(
+_read_plain = PersonNameReader(
     NameWords(
         strong_cue=_STRONG,
         weak_cue=_WEAK,
@@ -49,3 +55,55 @@ read_person_names = PersonNameReader(
         closing=frozenset({"please", "thanks", "thank", "you", "here", "speaking", "yes"}),
     )
 )
+
+_SPELLED = (
+    r"(?:that's|that is|it's|it is|spelled|spelt|spelling|i spell it|i spell that|you spell it|you spell that|which is"
+    r"|and)"
+)
+_BEFORE_LETTERS = re.compile(rf"^[\s,.:-]*(?:{_SPELLED}[\s,.:-]+)*$")
+_NAME_CUE = re.compile(
+    rf"\b(?:name|surname|called)(?:'s)?(?: is| was)?[,:]?(?: {_SPELLED},?)*(?: with)? $"
+    r"|\bspell(?:ed|t)? (?:my|the) name $"
+)
+_SPELLING_CUE = re.compile(r"\b(?:spelled|spelt|spell|surname|name)\b[^.?!]{0,25}$")
+_FEWEST_LETTERS = 3
+_ALIKE = 0.5
+
+
+def read_person_names(text: SpokenText, context: Context) -> Iterator[Found]:
+    """Find names; letters that spell one decide how it is written: "Smyth, s m y t h"."""
+    plain = list(_read_plain(text, context))
+    yield from plain
+    canonical = text.canonical
+    for spelled in LETTERS.read(canonical, announced=lambda at: _SPELLING_CUE.search(canonical[:at]) is not None):
+        if spelled.letters >= _FEWEST_LETTERS and spelled.value.isalpha():
+            found = _with_name(spelled, plain, canonical) or _alone(spelled, canonical, context)
+            if found:
+                yield found
+
+
+def _with_name(spelled: Spelled, plain: list[Found], canonical: str) -> Found | None:
+    """Join a name and its spelling: the word that is most alike is written as it was spelled."""
+    for name in plain:
+        said = canonical[name.start : min(name.end, spelled.start)].strip(" ,.-")
+        behind = canonical[name.start + len(said) : spelled.start]
+        if name.start >= spelled.start or not said or not _BEFORE_LETTERS.match(behind):
+            continue
+        words = name.value.split(" ")[: len(said.split(" "))]
+        letters = spelled.value.capitalize()
+        likeness = [SequenceMatcher(None, word.lower(), letters.lower()).ratio() for word in words]
+        best = max(range(len(words)), key=likeness.__getitem__)
+        if likeness[best] >= _ALIKE:
+            words[best] = letters
+        else:
+            words.append(letters)
+        return Found("person_name", name.start, spelled.end, " ".join(words), 0.97)
+    return None
+
+
+def _alone(spelled: Spelled, canonical: str, context: Context) -> Found | None:
+    before = canonical[: spelled.start]
+    expected = "person_name" in context.expected and (not before or _BEFORE_LETTERS.match(before) is not None)
+    if not expected and not _NAME_CUE.search(before):
+        return None
+    return Found("person_name", spelled.start, spelled.end, spelled.value.capitalize(), 0.96)

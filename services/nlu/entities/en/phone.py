@@ -6,5 +6,7 @@ from services.nlu.entities.phone import PhoneReader
 read_phones = PhoneReader(
     DIGITS,
     plus="plus",
-    cue="phone|mobile|cell|telephone|call me|call me back|reach me|my number|text me|dial",
+    cue="phone|mobile|cell|telephone|call me|call me back|reach me|my number|text me|dial|contact number"
+    "|callback number",
+    extension="extension|ext|x",
 )

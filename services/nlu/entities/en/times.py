@@ -3,26 +3,66 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 
 from services.nlu.entities.clock import clock, in_business_hours, in_half
+from services.nlu.entities.en.numerals import COUNT, decimal
+from services.nlu.entities.en.time_words import (
+    HALF_DAY,
+    HOUR,
+    ISH,
+    ISH_HOURS,
+    MINUTE,
+    NOT_TIMES,
+    OFFSET_BEFORE,
+    OFFSET_PAST,
+    is_afternoon,
+    offset,
+)
 from services.nlu.entities.found import Context, Found
 from services.nlu.entities.text import SpokenText
 
-_HALF_DAY = (
-    r"(?P<half>a\.? ?m\b\.?|p\.? ?m\b\.?|in the morning|in the afternoon|in the evening|at night|this morning"
-    r"|this afternoon|this evening|tonight|o'clock (?:in the morning|in the afternoon|in the evening|at night))"
-)
-_HOUR = r"(?P<hour>[01]?\d|2[0-4])"
-_MINUTE = r"(?P<minute>[0-5]\d)"
-_LEAD = r"(?P<lead>(?:at|around|about|by|before|after|from|until|till|to|say|it's|its) (?:around |about )?)"
-_QUARTERS = {"quarter": 15, "a quarter": 15, "half": 30}
-_NOT_TIMES = (
-    r"(?!\d|st\b|nd\b|rd\b|th\b|[.,/:-]\d|%| (?:percent|dollars?|cents?|bucks|euros?|pounds?|days?|weeks?|months?"
-    r"|years?|hours?|minutes?|people|persons?|times|of|items?|pieces?|\d)\b)"
+_LEAD = (
+    r"(?P<lead>(?:at|around|about|by|before|after|from|until|till|to|say|it's|its|make it|like|for) "
+    r"(?:around |about |like )?)"
 )
 _PARTS = re.compile(r"(?<!good )\b(?:morning|breakfast|afternoon|evening|tonight|night)\b")
-_BEFORE_NOON = re.compile(r"a\.? ?m\b")
 _CLAUSE = re.compile(r"[,;.!?](?=\s)")
+_PHRASE_END = r"(?=[.!?,]*$|,| (?:on|or|and|please|tomorrow|today|next|if|would|works?|is)\b)"
+_PARTS_IN = r"in the (?:morning|afternoon|evening)"
+_CLOCK = rf"(?: o'clock)?(?:,? {HALF_DAY})?"
+_BARE = re.compile(rf"\b{HOUR}(?: {MINUTE})?\b{NOT_TIMES}")
+_OR = re.compile(rf" or (?:at )?{HOUR}(?: {MINUTE})?\b(?: o'clock)?{NOT_TIMES}")
+_ALONE = r"(?<![\d.,$€£:/-])(?<!\d )\b"
+_RULES: tuple[tuple[re.Pattern[str], float], ...] = (
+    *(
+        (re.compile(pattern), confidence)
+        for pattern, confidence in (
+            (rf"\b(?P<past>{OFFSET_PAST}|half)(?: minutes?)?[ -](?:past|passed|after)[ -]{HOUR}\b{_CLOCK}", 0.97),
+            (rf"(?<!from )(?<!between )\b(?P<to>{OFFSET_BEFORE})[ -](?:to|before|till|of)[ -]{HOUR}\b{_CLOCK}", 0.9),
+            (rf"(?<![\d$€£.,:]){HOUR}[:h]{MINUTE}(?!\d)(?:,? {HALF_DAY})?", 0.97),
+            (rf"(?<![\d$€£.,:]){HOUR}(?:[ .]{MINUTE})?(?: o'clock)?,? ?{HALF_DAY}", 0.97),
+            (rf"\b(?P<half_before>{_PARTS_IN}),? (?:at )?{HOUR}(?: {MINUTE})?\b{NOT_TIMES}", 0.95),
+            (rf"\b{HOUR} ?o'? ?clock\b", 0.97),
+            (r"\b(?:12 )?(?P<named>noon|midday|midnight)\b", 0.97),
+            (rf"(?<!and a )(?<!a )(?<!an )\b(?P<past>half) {HOUR}\b(?! of){NOT_TIMES}{_CLOCK}", 0.85),
+            (rf"\b{_LEAD}{HOUR}[ .]{MINUTE}\b{NOT_TIMES}", 0.9),
+            (r"\b(?P<hour>[01]\d|2[0-3]) ?(?:00|hundred) ?hours\b", 0.9),
+            (r"\b(?:oh? )?(?P<military>\d{3,4}) hours\b", 0.9),
+            (rf"\b(?P<lead>at (?:around |about |like )?){HOUR}\b{NOT_TIMES}", 0.9),
+            (rf"\b(?:{HOUR}(?: {MINUTE})?[ -]?ish|(?P<ish>{ISH})-?ish)\b", 0.75),
+            (rf"\b(?P<lead>(?:around|about|by|before|after|until|till|for) ){HOUR}\b{NOT_TIMES}{_PHRASE_END}", 0.7),
+            (rf"(?<=\bday ){HOUR}(?: {MINUTE})?\b{NOT_TIMES}", 0.75),
+            (rf"{_ALONE}(?P<hour>[1-9]|1[0-2]) (?P<minute>00|15|30|45)\b(?! ?(?:\d|{HALF_DAY})){NOT_TIMES}", 0.65),
+        )
+    ),
+    (_BARE, 0.8),
+)
+_AHEAD = re.compile(
+    rf"\b(?P<in>in (?:about |around |like |maybe )?)?(?P<count>{COUNT})[ -](?P<unit>hours?|hrs?|minutes?|mins?)\b"
+    r"(?: and (?:(?P<rest>a half|a quarter)|(?P<more>\d{1,2}) minutes?)\b)?(?:'s?(?= time))?"
+    r"(?: time\b| (?P<now>from now)\b)?"
+)
 
 
 def read_times(text: SpokenText, context: Context) -> Iterator[Found]:
@@ -42,7 +82,18 @@ def read_times(text: SpokenText, context: Context) -> Iterator[Found]:
             if minutes is not None:
                 taken.append((start, end))
                 yield _found(minutes, match, text, confidence)
-    yield from _relative(text, context)
+    yield from _or_another(text, taken)
+    yield from _ahead(text, context)
+
+
+def _or_another(text: SpokenText, taken: list[tuple[int, int]]) -> Iterator[Found]:
+    """Find the second of "at three or four"."""
+    for _, end in taken:
+        match = _OR.match(text.canonical, end)
+        minutes = _minutes(match) if match else None
+        if match and minutes is not None and not any(a < match.end() and match.start() + 4 < b for a, b in taken):
+            likely, other = in_business_hours(minutes)
+            yield Found("time", match.start("hour"), match.end(), clock(likely), 0.75, (clock(other),))
 
 
 def _span(match: re.Match[str]) -> tuple[int, int]:
@@ -57,37 +108,31 @@ def _minutes(match: re.Match[str]) -> int | None:
     groups = match.groupdict()
     if groups.get("named"):
         return {"noon": 720, "midday": 720, "midnight": 0}[groups["named"]]
-    hour = int(groups["hour"])
+    if groups.get("military"):
+        total = int(groups["military"][:-2]) * 60 + int(groups["military"][-2:])
+        return total if total < 24 * 60 and int(groups["military"][-2:]) < 60 else None
+    hour = int(groups["hour"] or ISH_HOURS[groups["ish"]])
     if groups.get("past"):
-        return hour * 60 + _offset(groups["past"])
+        return hour * 60 + offset(groups["past"])
     if groups.get("to"):
-        return hour * 60 - _offset(groups["to"])
-    minute = int(groups.get("minute") or 0)
+        return hour * 60 - offset(groups["to"])
+    minute = int(re.sub(r"\D", "", (groups.get("minute") or "0")) or 0)
     total = hour * 60 + minute
     return total if total < 24 * 60 else None
-
-
-def _offset(text: str) -> int:
-    return _QUARTERS[text] if text in _QUARTERS else int(text)
 
 
 def _found(minutes: int, match: re.Match[str], text: SpokenText, confidence: float) -> Found:
     start, end = _span(match)
     groups = match.groupdict()
-    if groups.get("named") or minutes >= 13 * 60 or (groups.get("hour") or "").startswith("0"):
+    sure = groups.get("named") or groups.get("military") or minutes >= 13 * 60
+    if sure or (groups.get("hour") or "").startswith("0"):
         return Found("time", start, end, clock(minutes), confidence)
     half = groups.get("half") or groups.get("half_before")
-    afternoon = _is_afternoon(half, minutes) if half else _part_of_day(text, start, minutes)
+    afternoon = is_afternoon(half, minutes) if half else _part_of_day(text, start, minutes)
     if afternoon is not None:
         return Found("time", start, end, clock(in_half(minutes, afternoon=afternoon)), confidence)
     likely, other = in_business_hours(minutes)
     return Found("time", start, end, clock(likely), confidence - 0.1, (clock(other),))
-
-
-def _is_afternoon(half: str, minutes: int) -> bool:
-    if "night" in half:  # "two at night" is before dawn
-        return minutes % 720 >= 5 * 60
-    return not (_BEFORE_NOON.match(half) or "morning" in half or "breakfast" in half)
 
 
 def _part_of_day(text: SpokenText, start: int, minutes: int) -> bool | None:
@@ -100,56 +145,17 @@ def _part_of_day(text: SpokenText, start: int, minutes: int) -> bool | None:
             {m.group() for m in _PARTS.finditer(text.canonical, begins[index], ends[index])} if index >= 0 else set()
         )
         if len(parts) == 1:
-            return _is_afternoon(parts.pop(), minutes)
+            return is_afternoon(parts.pop(), minutes)
     return None
 
 
-def _relative(text: SpokenText, context: Context) -> Iterator[Found]:
-    """Find "in two hours", "in half an hour"."""
-    for match in _IN.finditer(text.canonical):
-        if match["half"]:
-            ahead = timedelta(minutes=30)
-        else:
-            count = int(match["count"]) if match["count"].isdigit() else 1
-            ahead = timedelta(minutes=count) if match["unit"].startswith("min") else timedelta(hours=count)
-        yield Found("time", match.start(), match.end(), (context.reference + ahead).strftime("%H:%M"), 0.85)
-
-
-_IN = re.compile(r"\bin (?:(?P<half>half an hour)|(?P<count>\d{1,3}|an?) (?P<unit>hours?|minutes?))\b")
-_PHRASE_END = r"(?=[.!?,]*$|,| (?:on|or|and|please|tomorrow|today|next)\b)"
-_PARTS_IN = r"in the (?:morning|afternoon|evening)"
-_CLOCK = rf"(?: o'clock)?(?:,? {_HALF_DAY})?"
-_BARE = re.compile(rf"\b{_HOUR}(?: {_MINUTE})?\b{_NOT_TIMES}")
-_OFFSET = r"\d{1,2}|(?:a )?quarter"
-_RULES: tuple[tuple[re.Pattern[str], float], ...] = (
-    *(
-        (re.compile(pattern), confidence)
-        for pattern, confidence in (
-            (
-                rf"\b(?P<past>{_OFFSET}|half)(?: minutes?)?[ -](?:past|passed|after)[ -]{_HOUR}\b{_CLOCK}",
-                0.97,
-            ),
-            (
-                rf"(?<!from )\b(?P<to>{_OFFSET})(?: minutes?)?[ -](?:to|before|till)[ -]{_HOUR}\b{_CLOCK}",
-                0.9,
-            ),
-            (rf"(?<![\d$€£.,:]){_HOUR}[:h]{_MINUTE}(?!\d)(?:,? {_HALF_DAY})?", 0.97),
-            (rf"(?<![\d$€£.,:]){_HOUR}(?:[ .]{_MINUTE})?,? ?{_HALF_DAY}", 0.97),
-            (
-                rf"\b(?P<half_before>{_PARTS_IN}),? (?:at )?{_HOUR}(?: {_MINUTE})?\b{_NOT_TIMES}",
-                0.95,
-            ),
-            (rf"\b{_HOUR} ?o'? ?clock\b", 0.97),
-            (r"\b(?P<named>noon|midday|midnight)\b", 0.97),
-            (rf"\b{_LEAD}{_HOUR}[ .]{_MINUTE}\b{_NOT_TIMES}", 0.9),
-            (r"\b(?P<hour>[01]\d|2[0-3]) ?(?:00|hundred) ?hours\b", 0.9),
-            (rf"\b(?P<lead>at (?:around |about )?){_HOUR}\b{_NOT_TIMES}", 0.9),
-            (
-                rf"\b(?P<lead>(?:around|about|by|before|after|until|till) ){_HOUR}\b{_NOT_TIMES}{_PHRASE_END}",
-                0.7,
-            ),
-            (rf"(?<=\bday ){_HOUR}(?: {_MINUTE})?\b{_NOT_TIMES}", 0.75),
-        )
-    ),
-    (_BARE, 0.8),
-)
+def _ahead(text: SpokenText, context: Context) -> Iterator[Found]:
+    """Find "in two hours", "in half an hour", "an hour from now"."""
+    for match in _AHEAD.finditer(text.canonical):
+        if not match["in"] and not match["now"]:
+            continue
+        count = decimal(match["count"])
+        count += {"a half": Decimal("0.5"), "a quarter": Decimal("0.25")}.get(match["rest"] or "", Decimal(0))
+        minutes = count if match["unit"].startswith("min") else count * 60
+        ahead = timedelta(minutes=int(minutes) + int(match["more"] or 0))
+        yield Found("time", match.start(), match.end(), (context.reference + ahead).strftime("%H:%M"), 0.92)

@@ -1,0 +1,143 @@
+"""Stretches of days: "from Monday to Wednesday", "next week", "the third to the tenth of March"."""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+from services.nlu.entities.calendar import built, end_of_month, monday_of, next_month, next_month_day, shifted
+from services.nlu.entities.en.calendar_words import MONTH_NAME, MONTHS, ORDINAL, YEAR, day_number, full_year
+from services.nlu.entities.en.date_counts import COUNT, UNIT, count_of, moved
+from services.nlu.entities.en.dates import read_dates
+from services.nlu.entities.found import Context, Found
+from services.nlu.entities.text import SpokenText
+
+_Span = tuple[date, date]
+_Builder = Callable[[re.Match[str], date], _Span | None]
+
+_JOINT = re.compile(r"^,? (?:to|until|till|through|thru|up to) (?:the )?$|^ ?[-\u2013] ?$")
+_AND = re.compile(r"^,? and (?:the )?$")
+_FROM = re.compile(r"\b(?:from|between) (?:the )?$")
+_BETWEEN = re.compile(r"\bbetween (?:the )?$")
+_MOVED = re.compile(r"\b(?:move|moved|moving|change|changed|changing|switch|reschedule|push|shift|bring)\b")
+
+
+def read_date_ranges(text: SpokenText, context: Context) -> Iterator[Found]:
+    """Find stretches of days; a value is its first and its last day: "2026-11-23/2026-11-25"."""
+    today = context.reference.date()
+    taken: list[tuple[int, int]] = []
+    for pattern, builder, confidence in _RULES:
+        for match in pattern.finditer(text.canonical):
+            span = builder(match, today)
+            if span and not any(match.start() < end and start < match.end() for start, end in taken):
+                taken.append(match.span())
+                yield Found("date_range", match.start(), match.end(), _written(*span), confidence)
+    if not _MOVED.search(text.canonical):
+        yield from _between(text, context)
+
+
+def _between(text: SpokenText, context: Context) -> Iterator[Found]:
+    """Find two dates with "to", "until" or "and" between them."""
+    canonical = text.canonical
+    if not any(
+        word in canonical for word in (" to ", " until ", " till ", " through ", " thru ", " and ", "-", "\u2013")
+    ):
+        return
+    dates = sorted(read_dates(text, context), key=lambda f: f.start)
+    for one, other in itertools.pairwise(dates):
+        gap = canonical[one.end : other.start]
+        frame = _FROM.search(canonical[: one.start])
+        if _JOINT.match(gap) or (_AND.match(gap) and _BETWEEN.search(canonical[: one.start])):
+            start, end = date.fromisoformat(one.value), date.fromisoformat(other.value)
+            while end < start:
+                end += timedelta(days=7)
+            begin = frame.start() if frame else one.start
+            yield Found("date_range", begin, other.end, _written(start, end), 0.96 if frame else 0.93)
+
+
+def _written(start: date, end: date) -> str:
+    return f"{start.isoformat()}/{end.isoformat()}"
+
+
+def _week(match: re.Match[str], today: date) -> _Span:
+    which = match["which"]
+    weeks = {"next": 1, "the following": 1, "last": -1, "the week after next": 2}.get(which, 0)
+    monday = monday_of(today) + timedelta(weeks=weeks)
+    return (max(monday, today) if weeks == 0 else monday), monday + timedelta(days=6)
+
+
+def _weekend(match: re.Match[str], today: date) -> _Span:
+    weeks = {"next": 1, "last": -1}.get(match["which"] or "", 0)
+    saturday = monday_of(today) + timedelta(weeks=weeks, days=5)
+    return saturday, saturday + timedelta(days=1)
+
+
+def _month(match: re.Match[str], today: date) -> _Span:
+    months = {"next": 1, "the following": 1, "last": -1}.get(match["which"], 0)
+    first = shifted(today.replace(day=1), months=months)
+    return (max(first, today) if months == 0 else first), end_of_month(first)
+
+
+def _named_month(match: re.Match[str], today: date) -> _Span:
+    first = next_month(MONTHS[match["month"]], today)
+    if match["year"]:
+        first = first.replace(year=full_year(match["year"]))
+    part = match["part"] or ""
+    parts = {"early ": (1, 10), "late ": (21, 0), "the 1st week of ": (1, 7), "the 1st half of ": (1, 15)}
+    begin, end = parts.get(part, (1, 0))
+    return first.replace(day=begin), first.replace(day=end) if end else end_of_month(first)
+
+
+def _year(match: re.Match[str], today: date) -> _Span:
+    year = today.year + {"next": 1, "last": -1}.get(match["which"], 0)
+    return (today if year == today.year else date(year, 1, 1)), date(year, 12, 31)
+
+
+def _days_of_month(match: re.Match[str], today: date) -> _Span | None:
+    """Read "the third to the tenth of March", "March third to tenth"."""
+    month = MONTHS[match["month"]]
+    first = next_month_day(month, day_number(match["one"]), today)
+    if first is None:
+        return None
+    if match["year"]:
+        first = first.replace(year=full_year(match["year"]))
+    last = built(first.year, month, day_number(match["two"]))
+    return (first, last) if last and first <= last else None
+
+
+def _in_counts(match: re.Match[str], today: date) -> _Span:
+    first, last = (moved(today, count_of(match[name]), match["unit"]) for name in ("count", "other"))
+    return first, last
+
+
+_FRAME = "(?:from |between )?"
+_ONE, _TWO = (rf"(?P<{name}>{ORDINAL}|\d\d?)" for name in ("one", "two"))
+_DURING = "(?:in |during |sometime in |(?=early|late|the 1st))"
+_PART = "(?P<part>early |late |the 1st (?:week|half) of )?"
+_TO = r" (?:to|until|till|through|thru|and) (?:the )?"
+_RULES: tuple[tuple[re.Pattern[str], _Builder, float], ...] = tuple(
+    (re.compile(pattern), builder, confidence)
+    for pattern, builder, confidence in (
+        (
+            rf"\b{_FRAME}(?:the )?{_ONE}{_TO}{_TWO} (?:of )?(?P<month>{MONTH_NAME})\b{YEAR}",
+            _days_of_month,
+            0.97,
+        ),
+        (
+            rf"\b{_FRAME}(?P<month>{MONTH_NAME}) (?:the )?{_ONE}{_TO}{_TWO}\b(?! (?:of|{MONTH_NAME})\b){YEAR}",
+            _days_of_month,
+            0.97,
+        ),
+        (rf"\bin {COUNT} to (?P<other>\d{{1,2}}) {UNIT}\b", _in_counts, 0.95),
+        (r"\b(?P<which>the week after next)\b", _week, 0.9),
+        (r"\b(?:some ?time |early |late |any ?time )?(?P<which>this|next|last|the following) week\b", _week, 0.85),
+        (r"\b(?:(?P<which>this|next|last) (?:coming )?|(?:at|on|over) the )weekend\b", _weekend, 0.85),
+        (r"\b(?P<which>this|next|last|the following) month\b", _month, 0.85),
+        (r"\b(?P<which>this|next|last) year\b", _year, 0.8),
+        (
+            rf"\b{_DURING}{_PART}(?P<month>{MONTH_NAME})\b(?! (?:the )?\d{{1,2}}(?!\d)){YEAR}",
+            _named_month,
+            0.8,
+        ),
+    )
+)

@@ -1,0 +1,121 @@
+"""What speakers take back, negate and say again: the last word wins."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from services.nlu.entities.found import Context, Found
+from services.nlu.entities.grammar import Grammar
+from services.nlu.entities.text import SpokenText
+
+_NEAR = 12
+"""As many characters may stand between old words and their repair: "three o'clock, oh wait, four"."""
+_DICTATED = frozenset({"phone", "order_number"})
+_COUNTED = frozenset({"number", "ordinal", "order_number", "quantity", "spelling"})
+"""Types that may be said twice and mean two."""
+_LEAST_TAIL, _MOST_TAIL = 1, 6
+_DIGITS = re.compile(r"\d(?:[ ,-]{0,2}\d)*(?![\w:])")
+_COMPLETED = 0.8
+
+
+def repaired(found: list[Found], text: SpokenText, context: Context, grammar: Grammar) -> list[Found]:
+    """Return what is still meant.
+
+    "Not Tuesday" is left out, and so is Tuesday in "Tuesday, no, Thursday". What replaces it may be said in short:
+    "at three, sorry, four"; "June fifth, I mean sixth"; "twenty dollars, no, thirty".
+    """
+    rules = grammar.retractions
+    kept = [f for f in found if not rules.negation.search(text.canonical[: f.start])]
+    for repair in rules.repair.finditer(text.canonical):
+        lead = rules.lead.match(text.canonical, repair.end())
+        last = lead.end() if lead else repair.end()
+        kept = _once_repaired(kept, text, context, grammar, (repair.start(), repair.end(), last))
+    return _without_echoes(kept, text, grammar)
+
+
+def _once_repaired(
+    kept: list[Found], text: SpokenText, context: Context, grammar: Grammar, at: tuple[int, int, int]
+) -> list[Found]:
+    """Judge one repair: where it begins, where it ends, and where the new words begin at the latest."""
+    begin, end, last = at
+    before = [f for f in kept if f.end <= begin]
+    near = [f for f in before if begin - f.end <= _NEAR]
+    fresh = [f for f in kept if end <= f.start <= last]
+    if near and not any(f.type == near[-1].type for f in fresh):
+        renewed = _completed(near[-1], text, context, grammar, last) or _in_short(near, text, context, grammar, at)
+        if renewed is not None:
+            fresh = [renewed]
+            kept = [f for f in kept if f.end <= renewed.start or renewed.end <= f.start]
+            kept = sorted([*kept, renewed], key=lambda f: f.start)
+    elif near and fresh:
+        kept, fresh = _in_full(kept, near[-1], fresh)
+    if not fresh:
+        return kept
+    types = {f.type for f in kept if f.start >= end}
+    return [f for f in kept if f.end > begin or f.type not in types]
+
+
+def _in_full(kept: list[Found], old: Found, fresh: list[Found]) -> tuple[list[Found], list[Found]]:
+    """Give an order number's new digits the letters of the old ones: "A4512, no, 4513"."""
+    letters = re.match(r"[A-Z]+(?=\d)", old.value)
+    new = next((f for f in fresh if f.type == old.type), None)
+    if old.type != "order_number" or new is None or not letters or not new.value.isdigit():
+        return kept, fresh
+    whole = replace(new, value=letters.group() + new.value, alternatives=(new.value,))
+    return [whole if f is new else f for f in kept], [whole]
+
+
+def _completed(old: Found, text: SpokenText, context: Context, grammar: Grammar, at: int) -> Found | None:
+    """Read the old words with the new ones in their place: "june 5th", "6th"."""
+    if old.type in _DICTATED:
+        return _new_tail(old, text.canonical, at)
+    change = grammar.retractions.completed(text.canonical[old.start : old.end], text.canonical[at:])
+    if change is None:
+        return None
+    meant, length = change
+    whole = SpokenText(meant, text.language)
+    new = next((f for f in _read(grammar, whole, context, {old.type}) if f.start == 0 and f.end >= len(meant)), None)
+    if new is None:
+        return None
+    return replace(new, start=at, end=at + length, confidence=min(new.confidence, _COMPLETED))
+
+
+def _new_tail(old: Found, canonical: str, at: int) -> Found | None:
+    """Put new digits in the place of the last ones: "555 0123, sorry, 0124"."""
+    match = _DIGITS.match(canonical, at)
+    digits = re.sub(r"\D", "", match.group()) if match else ""
+    if match is None or not _LEAST_TAIL <= len(digits) <= min(_MOST_TAIL, len(old.value) - 2):
+        return None
+    value = old.value[: -len(digits)] + digits
+    return Found(old.type, at, match.end(), value, 0.6)
+
+
+def _in_short(
+    near: list[Found], text: SpokenText, context: Context, grammar: Grammar, at: tuple[int, int, int]
+) -> Found | None:
+    """Read the new words as what was just said: in "at three, sorry, four" the four is a time."""
+    _, end, last = at
+    types = tuple(dict.fromkeys(f.type for f in reversed(near)))
+    waiting = replace(context, expected=types)
+    found = [f for f in _read(grammar, text, waiting, set(types)) if end <= f.start <= last]
+    best = max(found, key=lambda f: (-types.index(f.type), f.confidence, f.end), default=None)
+    return best and replace(best, confidence=min(best.confidence, _COMPLETED))
+
+
+def _read(grammar: Grammar, text: SpokenText, context: Context, types: set[str]) -> Iterable[Found]:
+    return [f for reader in grammar.readers for f in reader(text, context) if f.type in types]
+
+
+def _without_echoes(found: list[Found], text: SpokenText, grammar: Grammar) -> list[Found]:
+    """Leave out what is said again at once: "Tuesday, yes, Tuesday"."""
+    kept: list[Found] = []
+    for f in found:
+        if kept and _is_echo(kept[-1], f) and grammar.retractions.echo.match(text.canonical[kept[-1].end : f.start]):
+            kept.append(replace(f, confidence=max(f.confidence, kept.pop().confidence)))
+        else:
+            kept.append(f)
+    return kept
+
+
+def _is_echo(old: Found, new: Found) -> bool:
+    return (old.type, old.value) == (new.type, new.value) and old.type not in _COUNTED
