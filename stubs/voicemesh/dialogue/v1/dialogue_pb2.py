@@ -27,11 +27,12 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from voicemesh.common.v1 import audio_pb2 as voicemesh_dot_common_dot_v1_dot_audio__pb2
 from voicemesh.common.v1 import context_pb2 as voicemesh_dot_common_dot_v1_dot_context__pb2
 from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
+from voicemesh.common.v1 import outcome_pb2 as voicemesh_dot_common_dot_v1_dot_outcome__pb2
 from voicemesh.common.v1 import speech_pb2 as voicemesh_dot_common_dot_v1_dot_speech__pb2
 from voicemesh.dialogue.v1 import turn_taking_pb2 as voicemesh_dot_dialogue_dot_v1_dot_turn__taking__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$voicemesh/dialogue/v1/dialogue.proto\x12\x15voicemesh.dialogue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\x1a voicemesh/common/v1/speech.proto\x1a\'voicemesh/dialogue/v1/turn_taking.proto\"\x83\x01\n\x08\x43ustomer\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0b\xca\xf3\x18\x03\x18\x80\x01\xd0\xf3\x18\x01R\x02id\x12Z\n\x05phone\x18\x02 \x01(\tBD\xca\xf3\x18<\x18\x10\"\x12\\+[1-9][0-9]{5,14}*$an E.164 number such as +15550123456\xd0\xf3\x18\x01R\x05phone\"\xd5\x05\n\x0cStartSession\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12 \n\x06\x64omain\x18\x02 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x06\x64omain\x12\x41\n\x0binput_audio\x18\x03 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatR\ninputAudio\x12\x43\n\x0coutput_audio\x18\x04 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatR\x0boutputAudio\x12\x46\n\tdirection\x18\x05 \x01(\x0e\x32 .voicemesh.dialogue.v1.DirectionB\x06\xca\xf3\x18\x02\x08\x01R\tdirection\x12;\n\x08\x63ustomer\x18\x06 \x01(\x0b\x32\x1f.voicemesh.dialogue.v1.CustomerR\x08\x63ustomer\x12\x1f\n\x06\x64\x65vice\x18\x07 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\x06\x64\x65vice\x12\x1a\n\x04\x66low\x18\x08 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x04\x66low\x12^\n\x06labels\x18\t \x03(\x0b\x32/.voicemesh.dialogue.v1.StartSession.LabelsEntryB\x15\xca\xf3\x18\r\x18 B\x03\x18\x80\x04J\x04\x10\x01\x18@\xd0\xf3\x18\x01R\x06labels\x12\x33\n\x15\x61\x63knowledges_playback\x18\n \x01(\x08R\x14\x61\x63knowledgesPlayback\x12\x42\n\x0bturn_taking\x18\x0b \x01(\x0b\x32!.voicemesh.dialogue.v1.TurnTakingR\nturnTaking\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\xf6\x01\n\rResumeSession\x12\x30\n\x0cresume_token\x18\x01 \x01(\tB\r\xca\xf3\x18\x05\x08\x01\x18\x80\x04\xd0\xf3\x18\x02R\x0bresumeToken\x12\x39\n\x16last_received_sequence\x18\x02 \x01(\x04H\x00R\x14lastReceivedSequence\x88\x01\x01\x12?\n\x19\x66irst_replayable_sequence\x18\x03 \x01(\x04H\x01R\x17\x66irstReplayableSequence\x88\x01\x01\x42\x19\n\x17_last_received_sequenceB\x1c\n\x1a_first_replayable_sequence\"G\n\x0b\x43\x61llerAudio\x12\x1c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x08\xca\xf3\x18\x04\x18\x80\x80\x04R\x04\x64\x61ta\x12\x1a\n\x08sequence\x18\x02 \x01(\x04R\x08sequence\"/\n\nCallerText\x12!\n\x04text\x18\x01 \x01(\tB\r\xca\xf3\x18\x05\x08\x01\x18\xd0\x0f\xd0\xf3\x18\x01R\x04text\"[\n\x04\x44tmf\x12S\n\x06\x64igits\x18\x01 \x01(\tB;\xca\xf3\x18\x33\x08\x01\x18@\"\x0b[0-9A-D*#]+* telephone keys 0-9, A-D, * and #\xd0\xf3\x18\x01R\x06\x64igits\"\x93\x01\n\x10PlaybackProgress\x12!\n\x07turn_id\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x06turnId\x12@\n\x06played\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xca\xf3\x18\t1\x00\x00\x00\x00\x00\x00\x00\x00R\x06played\x12\x1a\n\x08\x66inished\x18\x03 \x01(\x08R\x08\x66inished\"\x97\x02\n\rUpdateSession\x12\x66\n\x08language\x18\x01 \x01(\tBE\xca\xf3\x18\x41\x18#\"![A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})**\x1a\x61 BCP 47 tag such as en-USH\x00R\x08language\x88\x01\x01\x12\x1c\n\x07on_hold\x18\x02 \x01(\x08H\x01R\x06onHold\x88\x01\x01\x12\x19\n\x05muted\x18\x03 \x01(\x08H\x02R\x05muted\x88\x01\x01\x12\x42\n\x0bturn_taking\x18\x04 \x01(\x0b\x32!.voicemesh.dialogue.v1.TurnTakingR\nturnTakingB\x0b\n\t_languageB\n\n\x08_on_holdB\x08\n\x06_muted\"\x0c\n\nEndOfAudio\"1\n\nEndSession\x12#\n\x06reason\x18\x01 \x01(\tB\x0b\xca\xf3\x18\x03\x18\x80\x02\xd0\xf3\x18\x01R\x06reason\"\xf3\x02\n\x0eSessionStarted\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\'\n\x0cresume_token\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x02R\x0bresumeToken\x12>\n\rresume_window\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0cresumeWindow\x12\x1a\n\x08instance\x18\x04 \x01(\tR\x08instance\x12=\n\x07\x63ontext\x18\x05 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextR\x07\x63ontext\x12\x18\n\x07resumed\x18\x06 \x01(\x08R\x07resumed\x12.\n\x13next_audio_sequence\x18\x07 \x01(\x04R\x11nextAudioSequence\x12\x34\n\x16last_received_sequence\x18\x08 \x01(\x04R\x14lastReceivedSequence\"\xd4\x02\n\x10\x43\x61llerTranscript\x12\x17\n\x07turn_id\x18\x01 \x01(\tR\x06turnId\x12\x18\n\x04text\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x04text\x12/\n\x05words\x18\x03 \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\x12\x19\n\x08is_final\x18\x04 \x01(\x08R\x07isFinal\x12#\n\nconfidence\x18\x05 \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12!\n\tstability\x18\x06 \x01(\x01H\x01R\tstability\x88\x01\x01\x12/\n\x05start\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65ndB\r\n\x0b_confidenceB\x0c\n\n_stability\"\xbe\x02\n\rUnderstanding\x12\x17\n\x07turn_id\x18\x01 \x01(\tR\x06turnId\x12\x16\n\x06intent\x18\x02 \x01(\tR\x06intent\x12#\n\nconfidence\x18\x03 \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12 \n\x0cout_of_scope\x18\x04 \x01(\x08R\noutOfScope\x12\x37\n\x08\x65ntities\x18\x05 \x03(\x0b\x32\x1b.voicemesh.common.v1.EntityR\x08\x65ntities\x12/\n\x05slots\x18\x06 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\x12<\n\tsentiment\x18\x07 \x01(\x0b\x32\x1e.voicemesh.common.v1.SentimentR\tsentimentB\r\n\x0b_confidence\"^\n\tAgentTurn\x12\x17\n\x07turn_id\x18\x01 \x01(\tR\x06turnId\x12\x1e\n\x0bin_reply_to\x18\x02 \x01(\tR\tinReplyTo\x12\x18\n\x04text\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x04text\"\x9d\x01\n\nAgentAudio\x12\x17\n\x07turn_id\x18\x01 \x01(\tR\x06turnId\x12\x12\n\x04\x64\x61ta\x18\x02 \x01(\x0cR\x04\x64\x61ta\x12\x31\n\x06offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06offset\x12/\n\x05words\x18\x04 \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\"\xc0\x01\n\x0e\x41gentTurnEnded\x12\x17\n\x07turn_id\x18\x01 \x01(\tR\x06turnId\x12\x35\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12 \n\x0binterrupted\x18\x03 \x01(\x08R\x0binterrupted\x12<\n\x07latency\x18\x04 \x01(\x0b\x32\".voicemesh.dialogue.v1.TurnLatencyR\x07latency\"F\n\x0cStopPlayback\x12\x17\n\x07turn_id\x18\x01 \x01(\tR\x06turnId\x12\x1d\n\nmay_resume\x18\x02 \x01(\x08R\tmayResume\"@\n\x06GoAway\x12\x36\n\x08\x64\x65\x61\x64line\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08\x64\x65\x61\x64line\"\x8c\x01\n\x0b\x44isposition\x12\x12\n\x04\x63ode\x18\x01 \x01(\tR\x04\x63ode\x12\x1e\n\x07summary\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x07summary\x12\x18\n\x07intents\x18\x03 \x03(\tR\x07intents\x12/\n\x05slots\x18\x04 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\"\xcf\x01\n\x0cSessionEnded\x12\x44\n\x0b\x64isposition\x18\x01 \x01(\x0b\x32\".voicemesh.dialogue.v1.DispositionR\x0b\x64isposition\x12\x35\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12!\n\x0c\x63\x61ller_turns\x18\x03 \x01(\rR\x0b\x63\x61llerTurns\x12\x1f\n\x0b\x61gent_turns\x18\x04 \x01(\rR\nagentTurns*U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_INBOUND\x10\x01\x12\x16\n\x12\x44IRECTION_OUTBOUND\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$voicemesh/dialogue/v1/dialogue.proto\x12\x15voicemesh.dialogue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fvoicemesh/common/v1/audio.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\x1a!voicemesh/common/v1/outcome.proto\x1a voicemesh/common/v1/speech.proto\x1a\'voicemesh/dialogue/v1/turn_taking.proto\"\x83\x01\n\x08\x43ustomer\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0b\xca\xf3\x18\x03\x18\x80\x01\xd0\xf3\x18\x01R\x02id\x12Z\n\x05phone\x18\x02 \x01(\tBD\xca\xf3\x18<\x18\x10\"\x12\\+[1-9][0-9]{5,14}*$an E.164 number such as +15550123456\xd0\xf3\x18\x01R\x05phone\"\xd5\x05\n\x0cStartSession\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12 \n\x06\x64omain\x18\x02 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x06\x64omain\x12\x41\n\x0binput_audio\x18\x03 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatR\ninputAudio\x12\x43\n\x0coutput_audio\x18\x04 \x01(\x0b\x32 .voicemesh.common.v1.AudioFormatR\x0boutputAudio\x12\x46\n\tdirection\x18\x05 \x01(\x0e\x32 .voicemesh.dialogue.v1.DirectionB\x06\xca\xf3\x18\x02\x08\x01R\tdirection\x12;\n\x08\x63ustomer\x18\x06 \x01(\x0b\x32\x1f.voicemesh.dialogue.v1.CustomerR\x08\x63ustomer\x12\x1f\n\x06\x64\x65vice\x18\x07 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\x06\x64\x65vice\x12\x1a\n\x04\x66low\x18\x08 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x04\x66low\x12^\n\x06labels\x18\t \x03(\x0b\x32/.voicemesh.dialogue.v1.StartSession.LabelsEntryB\x15\xca\xf3\x18\r\x18 B\x03\x18\x80\x04J\x04\x10\x01\x18@\xd0\xf3\x18\x01R\x06labels\x12\x33\n\x15\x61\x63knowledges_playback\x18\n \x01(\x08R\x14\x61\x63knowledgesPlayback\x12\x42\n\x0bturn_taking\x18\x0b \x01(\x0b\x32!.voicemesh.dialogue.v1.TurnTakingR\nturnTaking\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\xf6\x01\n\rResumeSession\x12\x30\n\x0cresume_token\x18\x01 \x01(\tB\r\xca\xf3\x18\x05\x08\x01\x18\x80\x04\xd0\xf3\x18\x02R\x0bresumeToken\x12\x39\n\x16last_received_sequence\x18\x02 \x01(\x04H\x00R\x14lastReceivedSequence\x88\x01\x01\x12?\n\x19\x66irst_replayable_sequence\x18\x03 \x01(\x04H\x01R\x17\x66irstReplayableSequence\x88\x01\x01\x42\x19\n\x17_last_received_sequenceB\x1c\n\x1a_first_replayable_sequence\"G\n\x0b\x43\x61llerAudio\x12\x1c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x08\xca\xf3\x18\x04\x18\x80\x80\x04R\x04\x64\x61ta\x12\x1a\n\x08sequence\x18\x02 \x01(\x04R\x08sequence\"/\n\nCallerText\x12!\n\x04text\x18\x01 \x01(\tB\r\xca\xf3\x18\x05\x08\x01\x18\xd0\x0f\xd0\xf3\x18\x01R\x04text\"[\n\x04\x44tmf\x12S\n\x06\x64igits\x18\x01 \x01(\tB;\xca\xf3\x18\x33\x08\x01\x18@\"\x0b[0-9A-D*#]+* telephone keys 0-9, A-D, * and #\xd0\xf3\x18\x01R\x06\x64igits\"\x93\x01\n\x10PlaybackProgress\x12!\n\x07turn_id\x18\x01 \x01(\tB\x08\xca\xf3\x18\x04\x08\x01\x18@R\x06turnId\x12@\n\x06played\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xca\xf3\x18\t1\x00\x00\x00\x00\x00\x00\x00\x00R\x06played\x12\x1a\n\x08\x66inished\x18\x03 \x01(\x08R\x08\x66inished\"\x97\x02\n\rUpdateSession\x12\x66\n\x08language\x18\x01 \x01(\tBE\xca\xf3\x18\x41\x18#\"![A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})**\x1a\x61 BCP 47 tag such as en-USH\x00R\x08language\x88\x01\x01\x12\x1c\n\x07on_hold\x18\x02 \x01(\x08H\x01R\x06onHold\x88\x01\x01\x12\x19\n\x05muted\x18\x03 \x01(\x08H\x02R\x05muted\x88\x01\x01\x12\x42\n\x0bturn_taking\x18\x04 \x01(\x0b\x32!.voicemesh.dialogue.v1.TurnTakingR\nturnTakingB\x0b\n\t_languageB\n\n\x08_on_holdB\x08\n\x06_muted\"\x0c\n\nEndOfAudio\"1\n\nEndSession\x12#\n\x06reason\x18\x01 \x01(\tB\x0b\xca\xf3\x18\x03\x18\x80\x02\xd0\xf3\x18\x01R\x06reason\"\xf3\x02\n\x0eSessionStarted\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\'\n\x0cresume_token\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x02R\x0bresumeToken\x12>\n\rresume_window\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0cresumeWindow\x12\x1a\n\x08instance\x18\x04 \x01(\tR\x08instance\x12=\n\x07\x63ontext\x18\x05 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextR\x07\x63ontext\x12\x18\n\x07resumed\x18\x06 \x01(\x08R\x07resumed\x12.\n\x13next_audio_sequence\x18\x07 \x01(\x04R\x11nextAudioSequence\x12\x34\n\x16last_received_sequence\x18\x08 \x01(\x04R\x14lastReceivedSequence\"\xd4\x02\n\x10\x43\x61llerTranscript\x12\x17\n\x07turn_id\x18\x01 \x01(\tR\x06turnId\x12\x18\n\x04text\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x04text\x12/\n\x05words\x18\x03 \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\x12\x19\n\x08is_final\x18\x04 \x01(\x08R\x07isFinal\x12#\n\nconfidence\x18\x05 \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12!\n\tstability\x18\x06 \x01(\x01H\x01R\tstability\x88\x01\x01\x12/\n\x05start\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65ndB\r\n\x0b_confidenceB\x0c\n\n_stability\"\xbe\x02\n\rUnderstanding\x12\x17\n\x07turn_id\x18\x01 \x01(\tR\x06turnId\x12\x16\n\x06intent\x18\x02 \x01(\tR\x06intent\x12#\n\nconfidence\x18\x03 \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12 \n\x0cout_of_scope\x18\x04 \x01(\x08R\noutOfScope\x12\x37\n\x08\x65ntities\x18\x05 \x03(\x0b\x32\x1b.voicemesh.common.v1.EntityR\x08\x65ntities\x12/\n\x05slots\x18\x06 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\x12<\n\tsentiment\x18\x07 \x01(\x0b\x32\x1e.voicemesh.common.v1.SentimentR\tsentimentB\r\n\x0b_confidence\"^\n\tAgentTurn\x12\x17\n\x07turn_id\x18\x01 \x01(\tR\x06turnId\x12\x1e\n\x0bin_reply_to\x18\x02 \x01(\tR\tinReplyTo\x12\x18\n\x04text\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x04text\"\x9d\x01\n\nAgentAudio\x12\x17\n\x07turn_id\x18\x01 \x01(\tR\x06turnId\x12\x12\n\x04\x64\x61ta\x18\x02 \x01(\x0cR\x04\x64\x61ta\x12\x31\n\x06offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06offset\x12/\n\x05words\x18\x04 \x03(\x0b\x32\x19.voicemesh.common.v1.WordR\x05words\"\xc0\x01\n\x0e\x41gentTurnEnded\x12\x17\n\x07turn_id\x18\x01 \x01(\tR\x06turnId\x12\x35\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12 \n\x0binterrupted\x18\x03 \x01(\x08R\x0binterrupted\x12<\n\x07latency\x18\x04 \x01(\x0b\x32\".voicemesh.dialogue.v1.TurnLatencyR\x07latency\"F\n\x0cStopPlayback\x12\x17\n\x07turn_id\x18\x01 \x01(\tR\x06turnId\x12\x1d\n\nmay_resume\x18\x02 \x01(\x08R\tmayResume\"@\n\x06GoAway\x12\x36\n\x08\x64\x65\x61\x64line\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08\x64\x65\x61\x64line\"\xc8\x01\n\x0b\x44isposition\x12\x12\n\x04\x63ode\x18\x01 \x01(\tR\x04\x63ode\x12\x1e\n\x07summary\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01R\x07summary\x12\x18\n\x07intents\x18\x03 \x03(\tR\x07intents\x12/\n\x05slots\x18\x04 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\x12:\n\x07outcome\x18\x05 \x01(\x0b\x32 .voicemesh.common.v1.CallOutcomeR\x07outcome\"\xcf\x01\n\x0cSessionEnded\x12\x44\n\x0b\x64isposition\x18\x01 \x01(\x0b\x32\".voicemesh.dialogue.v1.DispositionR\x0b\x64isposition\x12\x35\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12!\n\x0c\x63\x61ller_turns\x18\x03 \x01(\rR\x0b\x63\x61llerTurns\x12\x1f\n\x0b\x61gent_turns\x18\x04 \x01(\rR\nagentTurns*U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_INBOUND\x10\x01\x12\x16\n\x12\x44IRECTION_OUTBOUND\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -80,48 +81,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AGENTTURN'].fields_by_name['text']._serialized_options = b'\320\363\030\001'
   _globals['_DISPOSITION'].fields_by_name['summary']._loaded_options = None
   _globals['_DISPOSITION'].fields_by_name['summary']._serialized_options = b'\320\363\030\001'
-  _globals['_DIRECTION']._serialized_start=4109
-  _globals['_DIRECTION']._serialized_end=4194
-  _globals['_CUSTOMER']._serialized_start=307
-  _globals['_CUSTOMER']._serialized_end=438
-  _globals['_STARTSESSION']._serialized_start=441
-  _globals['_STARTSESSION']._serialized_end=1166
-  _globals['_STARTSESSION_LABELSENTRY']._serialized_start=1109
-  _globals['_STARTSESSION_LABELSENTRY']._serialized_end=1166
-  _globals['_RESUMESESSION']._serialized_start=1169
-  _globals['_RESUMESESSION']._serialized_end=1415
-  _globals['_CALLERAUDIO']._serialized_start=1417
-  _globals['_CALLERAUDIO']._serialized_end=1488
-  _globals['_CALLERTEXT']._serialized_start=1490
-  _globals['_CALLERTEXT']._serialized_end=1537
-  _globals['_DTMF']._serialized_start=1539
-  _globals['_DTMF']._serialized_end=1630
-  _globals['_PLAYBACKPROGRESS']._serialized_start=1633
-  _globals['_PLAYBACKPROGRESS']._serialized_end=1780
-  _globals['_UPDATESESSION']._serialized_start=1783
-  _globals['_UPDATESESSION']._serialized_end=2062
-  _globals['_ENDOFAUDIO']._serialized_start=2064
-  _globals['_ENDOFAUDIO']._serialized_end=2076
-  _globals['_ENDSESSION']._serialized_start=2078
-  _globals['_ENDSESSION']._serialized_end=2127
-  _globals['_SESSIONSTARTED']._serialized_start=2130
-  _globals['_SESSIONSTARTED']._serialized_end=2501
-  _globals['_CALLERTRANSCRIPT']._serialized_start=2504
-  _globals['_CALLERTRANSCRIPT']._serialized_end=2844
-  _globals['_UNDERSTANDING']._serialized_start=2847
-  _globals['_UNDERSTANDING']._serialized_end=3165
-  _globals['_AGENTTURN']._serialized_start=3167
-  _globals['_AGENTTURN']._serialized_end=3261
-  _globals['_AGENTAUDIO']._serialized_start=3264
-  _globals['_AGENTAUDIO']._serialized_end=3421
-  _globals['_AGENTTURNENDED']._serialized_start=3424
-  _globals['_AGENTTURNENDED']._serialized_end=3616
-  _globals['_STOPPLAYBACK']._serialized_start=3618
-  _globals['_STOPPLAYBACK']._serialized_end=3688
-  _globals['_GOAWAY']._serialized_start=3690
-  _globals['_GOAWAY']._serialized_end=3754
-  _globals['_DISPOSITION']._serialized_start=3757
-  _globals['_DISPOSITION']._serialized_end=3897
-  _globals['_SESSIONENDED']._serialized_start=3900
-  _globals['_SESSIONENDED']._serialized_end=4107
+  _globals['_DIRECTION']._serialized_start=4204
+  _globals['_DIRECTION']._serialized_end=4289
+  _globals['_CUSTOMER']._serialized_start=342
+  _globals['_CUSTOMER']._serialized_end=473
+  _globals['_STARTSESSION']._serialized_start=476
+  _globals['_STARTSESSION']._serialized_end=1201
+  _globals['_STARTSESSION_LABELSENTRY']._serialized_start=1144
+  _globals['_STARTSESSION_LABELSENTRY']._serialized_end=1201
+  _globals['_RESUMESESSION']._serialized_start=1204
+  _globals['_RESUMESESSION']._serialized_end=1450
+  _globals['_CALLERAUDIO']._serialized_start=1452
+  _globals['_CALLERAUDIO']._serialized_end=1523
+  _globals['_CALLERTEXT']._serialized_start=1525
+  _globals['_CALLERTEXT']._serialized_end=1572
+  _globals['_DTMF']._serialized_start=1574
+  _globals['_DTMF']._serialized_end=1665
+  _globals['_PLAYBACKPROGRESS']._serialized_start=1668
+  _globals['_PLAYBACKPROGRESS']._serialized_end=1815
+  _globals['_UPDATESESSION']._serialized_start=1818
+  _globals['_UPDATESESSION']._serialized_end=2097
+  _globals['_ENDOFAUDIO']._serialized_start=2099
+  _globals['_ENDOFAUDIO']._serialized_end=2111
+  _globals['_ENDSESSION']._serialized_start=2113
+  _globals['_ENDSESSION']._serialized_end=2162
+  _globals['_SESSIONSTARTED']._serialized_start=2165
+  _globals['_SESSIONSTARTED']._serialized_end=2536
+  _globals['_CALLERTRANSCRIPT']._serialized_start=2539
+  _globals['_CALLERTRANSCRIPT']._serialized_end=2879
+  _globals['_UNDERSTANDING']._serialized_start=2882
+  _globals['_UNDERSTANDING']._serialized_end=3200
+  _globals['_AGENTTURN']._serialized_start=3202
+  _globals['_AGENTTURN']._serialized_end=3296
+  _globals['_AGENTAUDIO']._serialized_start=3299
+  _globals['_AGENTAUDIO']._serialized_end=3456
+  _globals['_AGENTTURNENDED']._serialized_start=3459
+  _globals['_AGENTTURNENDED']._serialized_end=3651
+  _globals['_STOPPLAYBACK']._serialized_start=3653
+  _globals['_STOPPLAYBACK']._serialized_end=3723
+  _globals['_GOAWAY']._serialized_start=3725
+  _globals['_GOAWAY']._serialized_end=3789
+  _globals['_DISPOSITION']._serialized_start=3792
+  _globals['_DISPOSITION']._serialized_end=3992
+  _globals['_SESSIONENDED']._serialized_start=3995
+  _globals['_SESSIONENDED']._serialized_end=4202
 # @@protoc_insertion_point(module_scope)

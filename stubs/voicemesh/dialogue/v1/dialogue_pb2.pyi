@@ -12,6 +12,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from voicemesh.common.v1 import audio_pb2 as _audio_pb2
 from voicemesh.common.v1 import context_pb2 as _context_pb2
+from voicemesh.common.v1 import outcome_pb2 as _outcome_pb2
 from voicemesh.common.v1 import speech_pb2 as _speech_pb2
 from voicemesh.dialogue.v1 import turn_taking_pb2 as _turn_taking_pb2
 import builtins as _builtins
@@ -396,9 +397,7 @@ Global___EndSession: _TypeAlias = EndSession  # noqa: Y015
 
 @_typing.final
 class SessionStarted(_message.Message):
-    """The session lives; the first message of every connection. On a later connection its number runs ahead of those of
-    the messages that are sent again behind it.
-    """
+    """The session lives: every connection's first message. Messages sent again have lower numbers and follow it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -733,6 +732,7 @@ class Disposition(_message.Message):
     SUMMARY_FIELD_NUMBER: _builtins.int
     INTENTS_FIELD_NUMBER: _builtins.int
     SLOTS_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """A code, for example "appointment_booked", "complaint_logged", "handed_over", "caller_hung_up"."""
     summary: _builtins.str
@@ -745,6 +745,10 @@ class Disposition(_message.Message):
     def slots(self) -> _containers.RepeatedCompositeFieldContainer[_speech_pb2.Slot]:
         """The values the conversation collected."""
 
+    @_builtins.property
+    def outcome(self) -> _outcome_pb2.CallOutcome:
+        """Appointment, next step, commitments, entities, sentiment over time."""
+
     def __init__(
         self,
         *,
@@ -752,10 +756,11 @@ class Disposition(_message.Message):
         summary: _builtins.str = ...,
         intents: _abc.Iterable[_builtins.str] | None = ...,
         slots: _abc.Iterable[_speech_pb2.Slot] | None = ...,
+        outcome: _outcome_pb2.CallOutcome | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "intents", b"intents", "slots", b"slots", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "intents", b"intents", "outcome", b"outcome", "slots", b"slots", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
+from voicemesh.common.v1 import outcome_pb2 as voicemesh_dot_common_dot_v1_dot_outcome__pb2
 from voicemesh.common.v1 import speech_pb2 as voicemesh_dot_common_dot_v1_dot_speech__pb2
 from voicemesh.events.v1 import event_pb2 as voicemesh_dot_events_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%voicemesh/events/v1/call_events.proto\x12\x13voicemesh.events.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!voicemesh/common/v1/options.proto\x1a voicemesh/common/v1/speech.proto\x1a\x1fvoicemesh/events/v1/event.proto\"\x9f\x02\n\x0b\x43\x61llStarted\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x1c\n\tdirection\x18\x02 \x01(\tR\tdirection\x12\x16\n\x06\x64omain\x18\x03 \x01(\tR\x06\x64omain\x12\x16\n\x06\x64\x65vice\x18\x04 \x01(\tR\x06\x64\x65vice\x12J\n\x06labels\x18\x05 \x03(\x0b\x32,.voicemesh.events.v1.CallStarted.LabelsEntryB\x04\xd0\xf3\x18\x01R\x06labels\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\x85\x02\n\x16TranscriptionCompleted\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x31\n\x14transcript_reference\x18\x02 \x01(\tR\x13transcriptReference\x12\x1d\n\nword_count\x18\x03 \x01(\rR\twordCount\x12/\n\x05start\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\"\xc5\x01\n\x0eIntentDetected\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06intent\x18\x02 \x01(\tR\x06intent\x12 \n\x0cout_of_scope\x18\x03 \x01(\x08R\noutOfScope\x12<\n\tsentiment\x18\x04 \x01(\x0b\x32\x1e.voicemesh.common.v1.SentimentR\tsentiment\"\xcb\x01\n\x11\x43onversationEnded\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x35\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12!\n\x0c\x63\x61ller_turns\x18\x03 \x01(\rR\x0b\x63\x61llerTurns\x12\x1f\n\x0b\x61gent_turns\x18\x04 \x01(\rR\nagentTurns\"\xb7\x03\n\rCallCompleted\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12 \n\x0b\x64isposition\x18\x02 \x01(\tR\x0b\x64isposition\x12\x1e\n\x07summary\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x07summary\x12\x18\n\x07intents\x18\x04 \x03(\tR\x07intents\x12/\n\x05slots\x18\x05 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\x12\x35\n\x08\x64uration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12<\n\tsentiment\x18\x07 \x01(\x0b\x32\x1e.voicemesh.common.v1.SentimentR\tsentiment\x12\x31\n\x14transcript_reference\x18\x08 \x01(\tR\x13transcriptReference\x12\x16\n\x06\x64omain\x18\t \x01(\tR\x06\x64omain\x12\x1c\n\tdirection\x18\n \x01(\tR\tdirectionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%voicemesh/events/v1/call_events.proto\x12\x13voicemesh.events.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!voicemesh/common/v1/options.proto\x1a!voicemesh/common/v1/outcome.proto\x1a voicemesh/common/v1/speech.proto\x1a\x1fvoicemesh/events/v1/event.proto\"\x9f\x02\n\x0b\x43\x61llStarted\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x1c\n\tdirection\x18\x02 \x01(\tR\tdirection\x12\x16\n\x06\x64omain\x18\x03 \x01(\tR\x06\x64omain\x12\x16\n\x06\x64\x65vice\x18\x04 \x01(\tR\x06\x64\x65vice\x12J\n\x06labels\x18\x05 \x03(\x0b\x32,.voicemesh.events.v1.CallStarted.LabelsEntryB\x04\xd0\xf3\x18\x01R\x06labels\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\x85\x02\n\x16TranscriptionCompleted\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x31\n\x14transcript_reference\x18\x02 \x01(\tR\x13transcriptReference\x12\x1d\n\nword_count\x18\x03 \x01(\rR\twordCount\x12/\n\x05start\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05start\x12+\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x65nd\"\xc5\x01\n\x0eIntentDetected\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06intent\x18\x02 \x01(\tR\x06intent\x12 \n\x0cout_of_scope\x18\x03 \x01(\x08R\noutOfScope\x12<\n\tsentiment\x18\x04 \x01(\x0b\x32\x1e.voicemesh.common.v1.SentimentR\tsentiment\"\xcb\x01\n\x11\x43onversationEnded\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x35\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12!\n\x0c\x63\x61ller_turns\x18\x03 \x01(\rR\x0b\x63\x61llerTurns\x12\x1f\n\x0b\x61gent_turns\x18\x04 \x01(\rR\nagentTurns\"\xf3\x03\n\rCallCompleted\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12 \n\x0b\x64isposition\x18\x02 \x01(\tR\x0b\x64isposition\x12\x1e\n\x07summary\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01R\x07summary\x12\x18\n\x07intents\x18\x04 \x03(\tR\x07intents\x12/\n\x05slots\x18\x05 \x03(\x0b\x32\x19.voicemesh.common.v1.SlotR\x05slots\x12\x35\n\x08\x64uration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12<\n\tsentiment\x18\x07 \x01(\x0b\x32\x1e.voicemesh.common.v1.SentimentR\tsentiment\x12\x31\n\x14transcript_reference\x18\x08 \x01(\tR\x13transcriptReference\x12\x16\n\x06\x64omain\x18\t \x01(\tR\x06\x64omain\x12\x1c\n\tdirection\x18\n \x01(\tR\tdirection\x12:\n\x07outcome\x18\x0b \x01(\x0b\x32 .voicemesh.common.v1.CallOutcomeR\x07outcomeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,16 +42,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CALLSTARTED'].fields_by_name['labels']._serialized_options = b'\320\363\030\001'
   _globals['_CALLCOMPLETED'].fields_by_name['summary']._loaded_options = None
   _globals['_CALLCOMPLETED'].fields_by_name['summary']._serialized_options = b'\320\363\030\001'
-  _globals['_CALLSTARTED']._serialized_start=197
-  _globals['_CALLSTARTED']._serialized_end=484
-  _globals['_CALLSTARTED_LABELSENTRY']._serialized_start=427
-  _globals['_CALLSTARTED_LABELSENTRY']._serialized_end=484
-  _globals['_TRANSCRIPTIONCOMPLETED']._serialized_start=487
-  _globals['_TRANSCRIPTIONCOMPLETED']._serialized_end=748
-  _globals['_INTENTDETECTED']._serialized_start=751
-  _globals['_INTENTDETECTED']._serialized_end=948
-  _globals['_CONVERSATIONENDED']._serialized_start=951
-  _globals['_CONVERSATIONENDED']._serialized_end=1154
-  _globals['_CALLCOMPLETED']._serialized_start=1157
-  _globals['_CALLCOMPLETED']._serialized_end=1596
+  _globals['_CALLSTARTED']._serialized_start=232
+  _globals['_CALLSTARTED']._serialized_end=519
+  _globals['_CALLSTARTED_LABELSENTRY']._serialized_start=462
+  _globals['_CALLSTARTED_LABELSENTRY']._serialized_end=519
+  _globals['_TRANSCRIPTIONCOMPLETED']._serialized_start=522
+  _globals['_TRANSCRIPTIONCOMPLETED']._serialized_end=783
+  _globals['_INTENTDETECTED']._serialized_start=786
+  _globals['_INTENTDETECTED']._serialized_end=983
+  _globals['_CONVERSATIONENDED']._serialized_start=986
+  _globals['_CONVERSATIONENDED']._serialized_end=1189
+  _globals['_CALLCOMPLETED']._serialized_start=1192
+  _globals['_CALLCOMPLETED']._serialized_end=1691
 # @@protoc_insertion_point(module_scope)

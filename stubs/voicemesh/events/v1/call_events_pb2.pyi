@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from voicemesh.common.v1 import outcome_pb2 as _outcome_pb2
 from voicemesh.common.v1 import speech_pb2 as _speech_pb2
 from voicemesh.events.v1 import event_pb2 as _event_pb2
 import builtins as _builtins
@@ -219,6 +220,7 @@ class CallCompleted(_message.Message):
     TRANSCRIPT_REFERENCE_FIELD_NUMBER: _builtins.int
     DOMAIN_FIELD_NUMBER: _builtins.int
     DIRECTION_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
     disposition: _builtins.str
     """How it ended, for example "appointment_booked"."""
     summary: _builtins.str
@@ -249,6 +251,10 @@ class CallCompleted(_message.Message):
     def sentiment(self) -> _speech_pb2.Sentiment:
         """How the caller felt, over the whole call."""
 
+    @_builtins.property
+    def outcome(self) -> _outcome_pb2.CallOutcome:
+        """Appointment, next step, commitments, entities, sentiment over time."""
+
     def __init__(
         self,
         *,
@@ -262,10 +268,11 @@ class CallCompleted(_message.Message):
         transcript_reference: _builtins.str = ...,
         domain: _builtins.str = ...,
         direction: _builtins.str = ...,
+        outcome: _outcome_pb2.CallOutcome | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "duration", b"duration", "sentiment", b"sentiment"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "duration", b"duration", "outcome", b"outcome", "sentiment", b"sentiment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "direction", b"direction", "disposition", b"disposition", "domain", b"domain", "duration", b"duration", "intents", b"intents", "sentiment", b"sentiment", "slots", b"slots", "summary", b"summary", "transcript_reference", b"transcript_reference"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "direction", b"direction", "disposition", b"disposition", "domain", b"domain", "duration", b"duration", "intents", b"intents", "outcome", b"outcome", "sentiment", b"sentiment", "slots", b"slots", "summary", b"summary", "transcript_reference", b"transcript_reference"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
