@@ -1,0 +1,1 @@
+"""Spanish, one kind of entity a file."""

@@ -1,0 +1,91 @@
+"""Amounts of money: "$49.90", "cuarenta y nueve dólares con noventa", "mil quinientos pesos"."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+from services.nlu.entities.amounts import SIGNS, amount
+from services.nlu.entities.es.numerals import NUMBER, decimal
+from services.nlu.entities.found import Context, Found
+from services.nlu.entities.text import SpokenText
+
+_PESOS = frozenset({"ARS", "CLP", "COP", "CUP", "DOP", "MXN", "UYU"})
+_NAMES = {
+    "dólar": "USD",
+    "dolar": "USD",
+    "dólares": "USD",
+    "dolares": "USD",
+    "usd": "USD",
+    "euro": "EUR",
+    "euros": "EUR",
+    "eur": "EUR",
+    "libra": "GBP",
+    "libras": "GBP",
+    "franco suizo": "CHF",
+    "francos suizos": "CHF",
+    "sol": "PEN",
+    "soles": "PEN",
+    "quetzal": "GTQ",
+    "quetzales": "GTQ",
+    "mxn": "MXN",
+    "peso": "",
+    "pesos": "",
+    "pesos mexicanos": "MXN",
+    "pesos argentinos": "ARS",
+    "pesos colombianos": "COP",
+    "pesos chilenos": "CLP",
+}
+_AMOUNT = rf"(?P<amount>{NUMBER}(?: millones(?: de)?)?)"
+_UNIT = rf"(?P<unit>{'|'.join(sorted(_NAMES, key=len, reverse=True))})"
+_CENTS = r"(?P<cents>\d{1,2})"
+_BEFORE = r"(?<![\w.,/:$€-])"
+_RULES: tuple[tuple[re.Pattern[str], float], ...] = tuple(
+    (re.compile(pattern), confidence)
+    for pattern, confidence in (
+        (rf"(?P<sign>[$€£]) ?{_AMOUNT}(?!\d)", 0.98),
+        (rf"{_BEFORE}{_AMOUNT} ?{_UNIT}(?: y| con|,)? {_CENTS} (?:centavos?|céntimos?|centimos?|peniques?)\b", 0.98),
+        (rf"{_BEFORE}{_AMOUNT} ?{_UNIT} con {_CENTS}\b(?! ?\d)", 0.96),
+        (rf"{_BEFORE}{_AMOUNT} con {_CENTS} ?{_UNIT}\b", 0.95),
+        (rf"{_BEFORE}(?P<amount>\d{{1,4}}) {_CENTS} ?{_UNIT}\b", 0.9),
+        (rf"{_BEFORE}{_AMOUNT} ?{_UNIT} (?P<cents>[1-9]\d)(?=[.,!?;]|$| (?:por|y|en total|más)\b)", 0.93),
+        (rf"{_BEFORE}{_AMOUNT} ?{_UNIT} y (?P<half>medio)\b", 0.93),
+        (rf"{_BEFORE}{_AMOUNT} ?{_UNIT}\b", 0.95),
+        (rf"{_BEFORE}{_CENTS} (?:centavos?|céntimos?|centimos?)\b", 0.95),
+    )
+)
+_BARE = (
+    (re.compile(rf"{_BEFORE}(?P<amount>\d{{1,6}}) (?:con |y )?(?P<cents>\d\d)(?![\d.,]\d|\d|[/:-]|,? \d)"), 0.7),
+    (re.compile(rf"{_BEFORE}{_AMOUNT}(?!\d|º|[./:-]\d|,? \d)"), 0.7),
+)
+
+
+def read_money(text: SpokenText, context: Context) -> Iterator[Found]:
+    """Find amounts; a value is a decimal with two places and an ISO 4217 code: "49.90 USD".
+
+    "Pesos" are the domain's where its currency is a peso, else Mexican ones. Bare numbers count where an amount is
+    expected, in the domain's currency.
+    """
+    taken: list[tuple[int, int]] = []
+    for pattern, confidence in (*_RULES, *(_BARE if "money" in context.expected else ())):
+        for match in pattern.finditer(text.canonical):
+            if any(match.start() < end and start < match.end() for start, end in taken):
+                continue
+            taken.append(match.span())
+            yield Found("money", match.start(), match.end(), _value(match, context.currency), confidence)
+
+
+def _value(match: re.Match[str], currency: str) -> str:
+    groups = match.groupdict()
+    said = groups.get("amount") or "0"
+    number = re.match(NUMBER, said)
+    whole = decimal(number.group() if number else "0") * (1_000_000 if "millones" in said else 1)
+    total = whole + Decimal(groups.get("cents") or 0) / 100 + (Decimal("0.5") if groups.get("half") else 0)
+    return amount(total, _code(groups.get("sign") or "", groups.get("unit"), currency))
+
+
+def _code(sign: str, unit: str | None, currency: str) -> str:
+    if sign:
+        return SIGNS[sign]
+    if unit is None:
+        return currency
+    return _NAMES[unit] or (currency if currency in _PESOS else "MXN")

@@ -1,0 +1,5 @@
+"""Plain numbers in Spanish."""
+
+from services.nlu.entities.number import NumberReader
+
+read_numbers = NumberReader(pronouns=frozenset({"un", "una", "uno"}))
