@@ -31,4 +31,10 @@ SNAPSHOTS = Counter("voicemesh_dialogue_snapshots", "Snapshots of sessions that 
 SNAPSHOTS_MISSED = Counter("voicemesh_dialogue_snapshots_missed", "Snapshots that could not be written")
 FILLERS = Counter("voicemesh_dialogue_fillers", "Fillers spoken because the answer took long")
 ACTIONS = Counter("voicemesh_dialogue_actions", "Actions, by what became of them", ["action", "result"])
+MODEL_FALLBACKS = Counter(
+    "voicemesh_dialogue_model_fallbacks", "Turns that the flows took because the language model could not", ["reason"]
+)
+MODEL_FIRST_TOKEN_SECONDS = Histogram(
+    "voicemesh_dialogue_model_first_token_seconds", "How long the language model took to begin", buckets=_BUCKETS
+)
 ACTION_SECONDS = Histogram("voicemesh_dialogue_action_seconds", "How long actions took", ["action"], buckets=_BUCKETS)

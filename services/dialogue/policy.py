@@ -4,7 +4,9 @@ A policy is pure and synchronous. It reads no clock (the time comes in `CallInfo
 output, and never changes what it was given: the same state, understanding and call give the same new state
 and reply. So a turn can be speculated and thrown away, and a state can be stored and resumed elsewhere.
 Side effects are named in `Reply.outcomes`; the caller of the policy carries them out once the turn is
-delivered. The flow engine is the default policy; a language model can stand behind the same Protocol.
+delivered. The flow engine is the default policy; a language model stands behind the same Protocol and, because its
+words take their time, behind
+`StreamingPolicy` (`streaming.py`).
 """
 
 from __future__ import annotations
@@ -225,6 +227,31 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Commitment:
+    """Something that one side said it would do."""
+
+    by: str
+    """"caller" or "agent"."""
+    words: str
+    """What it is, as it was said."""
+    due: str = ""
+    """ISO 8601 date, or date and time, local to the call; empty: no day was named."""
+    turn_id: str = ""
+    """The caller's turn that said it; empty: a script says it."""
+    at: float | None = None
+    """Where that is, in seconds on the audio clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What happens next, and who takes it: "caller" or "agent"; `due` as in `Commitment`."""
+
+    what: str
+    by: str = "agent"
+    due: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One flow on the stack: its name and the step it stands at."""
 
@@ -238,6 +265,19 @@ class Frame:
     """Whether the flow has caused an outcome."""
     digression: bool = False
     """Whether it interrupts the flow below it, which goes on with its question afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something in a conversation's history, for policies that keep one."""
+
+    role: str
+    """"caller", "agent" - the words that were heard -, "call" - the arguments of an action - or "result"."""
+    text: str
+    name: str = ""
+    """The action's."""
+    key: str = ""
+    """What joins a call and its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,10 +319,18 @@ class State:
     """What was achieved so far, in order."""
     summary: tuple[str, ...] = ()
     """What happened so far, a sentence each."""
+    commitments: tuple[Commitment, ...] = ()
+    """What finished tasks commit either side to, in order."""
+    next_step: NextStep | None = None
+    """What the task that was finished last leads to."""
     intent_confidence: float | None = None
     """Confidence in the intent of the running task."""
     last_flow: str = ""
     """The task that was finished last."""
+    history: tuple[Said, ...] = ()
+    """What was said, for policies that need it, the latest last."""
+    led_by: str = ""
+    """Which of several policies leads the conversation; empty: the first."""
     ended: bool = False
     disposition: str = ""
     """How the call ended; empty while it runs."""
@@ -309,7 +357,10 @@ class State:
             values: dict[str, Any] = {key: _freeze(value) for key, value in raw.items() if key in known}
             values["frames"] = tuple(Frame(**item) for item in raw.get("frames", ()))
             values["slots"] = tuple(Slot(**item) for item in raw.get("slots", ()))
+            values["history"] = tuple(Said(**item) for item in raw.get("history", ()))
             values["offered"] = tuple(_entity(item) for item in raw.get("offered", ()))
+            values["commitments"] = tuple(Commitment(**item) for item in raw.get("commitments", ()))
+            values["next_step"] = NextStep(**raw["next_step"]) if raw.get("next_step") else None
             return cls(**values)
         except (AttributeError, TypeError, ValueError) as error:
             raise StateError(f"a stored conversation state cannot be read: {error}") from error

@@ -199,7 +199,7 @@ class Session:
 
     def _preparer(self, speaker: Speaker) -> Preparer:
         errands = Errands(self._policy, self._actions, self._call_info)
-        return Preparer(self._policy, self._understander, speaker, self._call_info, errands)
+        return Preparer(self._understander, errands, speaker)
 
     # The actor.
 

@@ -12,6 +12,7 @@ from services.dialogue.turns.agent_turn import AgentTurn
 from services.dialogue.turns.speaker import Speaker
 from services.dialogue.turns.speech import Speech
 from services.dialogue.turns.trace import TurnTrace
+from services.dialogue.turns.wording import Wording
 
 Emit = Callable[[model.SessionOutput], Awaitable[None]]
 
@@ -47,12 +48,14 @@ class AgentSide:
         *,
         in_reply_to: str = "",
         trace: TurnTrace | None = None,
+        words: Wording | None = None,
         speech: Speech | None = None,
         filler: bool = False,
         row: int = 0,
         not_before: float = 0.0,
+        on_close: Callable[[], None] | None = None,
     ) -> None:
-        """Begin a turn. There must be none."""
+        """Begin a turn. There must be none. `words` grow where the reply is not all there is to say."""
         assert self.turn is None
         self.turns += 1
         turn = AgentTurn(
@@ -65,10 +68,19 @@ class AgentSide:
             acknowledged=self._acknowledged,
             row=row,
             not_before=not_before,
+            on_close=on_close,
         )
         self.turn = turn
         await self._emit(model.AgentBegins(turn.turn_id, in_reply_to, reply.text))
-        self.speaker.begin(turn, speech)
+        self.speaker.begin(turn, words or Wording(reply), speech)
+
+    async def grow(self, reply: Reply, state: State, *, done: bool) -> None:
+        """There is more to say than was known; the client is told all of it once that is known."""
+        turn = self.turn
+        assert turn is not None
+        turn.reply, turn.state = reply, state
+        if done:
+            await self._emit(model.AgentBegins(turn.turn_id, turn.in_reply_to, reply.text))
 
     async def again(self, taken: AgentSnapshot) -> None:
         """Say a turn that another process began, from its beginning: the client plays what it has not played."""
@@ -83,7 +95,7 @@ class AgentSide:
             row=taken.row,
         )
         await self._emit(model.AgentBegins(taken.turn_id, taken.in_reply_to, taken.reply.text))
-        self.speaker.begin(self.turn)
+        self.speaker.begin(self.turn, Wording(taken.reply))
 
     async def pause(self) -> None:
         """Let the client stop, perhaps for a moment only."""
@@ -97,8 +109,8 @@ class AgentSide:
             self.turn.resume(self._loop.time())
             await self._emit(model.ResumePlayback(self.turn.turn_id))
 
-    async def break_off(self) -> None:
-        """End the turn before its end: what the caller has heard of it is taken down."""
+    async def break_off(self) -> tuple[AgentTurn, str]:
+        """End the turn before its end: what the caller has heard of it is taken down. Return both."""
         turn, self.turn = self.turn, None
         assert turn is not None
         self.speaker.stop()
@@ -110,6 +122,7 @@ class AgentSide:
         if heard:
             await self._record.spoke(turn.turn_id, heard, turn.state)
         self.spoke_at = datetime.now(UTC)
+        return turn, heard
 
     async def spoke(self, item: model.AgentSpoke) -> None:
         """All audio of the turn was sent."""

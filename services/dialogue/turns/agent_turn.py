@@ -1,5 +1,6 @@
 """One turn of the agent: what of it was made, played and heard."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.dialogue import model
@@ -40,6 +41,8 @@ class AgentTurn:
     """How many actions in a row were done before it, since the caller's turn."""
     not_before: float = 0.0
     """An action behind it waits until then: so long the caller may take back what it answers."""
+    on_close: Callable[[], None] | None = None
+    """Stops what its later sentences come from."""
     words: list[model.Word] = field(default_factory=list)
     sentence_ends: list[float] = field(default_factory=list)
     sentence_starts: list[float] = field(default_factory=list)
@@ -123,10 +126,11 @@ class AgentTurn:
         """When it counts as heard unless the client says so earlier; None while that is open."""
         if self.duration is None or self._paused_at is not None:
             return None
+        not_before = self.not_before if self.reply.action is not None else 0.0
         if self.delivered:
-            return self.not_before
+            return not_before
         grace = _ACKNOWLEDGEMENT_GRACE_S if self.acknowledged else 0.0
-        return max(self.not_before, (self.first_audio_at or 0.0) + self._paused + self.duration + grace)
+        return max(not_before, (self.first_audio_at or 0.0) + self._paused + self.duration + grace)
 
     def takes_effect(self, now: float) -> bool:
         """Whether enough of it was heard for its outcomes to take effect."""
@@ -154,5 +158,7 @@ class AgentTurn:
 
     def close(self) -> None:
         """The turn is over before its end."""
+        if self.on_close is not None:
+            self.on_close()
         if self.trace is not None:
             self.trace.close()

@@ -8,6 +8,7 @@ from mesh import logs
 from services.dialogue import metrics, model
 from services.dialogue.policy import Action, Expectation, Reply, State, TurnTaking, Understanding
 from services.dialogue.snapshot import Errand, Snapshot, TurnSnapshot
+from services.dialogue.streaming import StreamingPolicy
 from services.dialogue.turns.agent_turn import AgentTurn
 from services.dialogue.turns.desk import Desk, Pace
 from services.dialogue.turns.endpointing import ending, pause_needed
@@ -58,6 +59,7 @@ class Answers:
         self._loop = asyncio.get_running_loop()
         self._prep: Preparation | None = None
         self._doing: Preparation | None = None
+        self._telling: Preparation | None = None
         self._last: Answered | None = None
         self._fillers = 0
 
@@ -102,18 +104,40 @@ class Answers:
             self._prep = None
 
     def _prepare(self, prep: Preparation, known: Understanding | None = None) -> None:
-        async def work(wanted: Preparation) -> Answer:
-            return await self._desk.preparer.prepare(wanted, known)
+        async def work(wanted: Preparation) -> None:
+            await self._desk.preparer.prepare(wanted, known)
 
         self._prep = prep
         prep.begin(work, self._desk.tell, self._desk.tasks)
 
     async def on_prepared(self, prep: Preparation) -> None:
         """An answer is there or its meaning is: say it if its turn is over, else judge whether it is."""
-        if prep is self._doing or (prep is self._prep and self.thinking is not None):
+        if prep is self._telling:
+            await self._tell_more(prep)
+        elif prep is self._doing or (prep is self._prep and self.thinking is not None):
             await self.reply()
         elif prep is self._prep and prep.understanding is not None and not prep.judged:
             await self._judge(prep, prep.understanding)
+
+    async def _tell_more(self, prep: Preparation) -> None:
+        """There is more of the answer that the agent is giving."""
+        answer, turn = prep.answer, self._agent.turn
+        assert answer is not None
+        assert turn is not None
+        turn.row = answer.row
+        self.state = answer.state
+        await self._agent.grow(answer.reply, answer.state, done=answer.done)
+        if answer.done:
+            self._telling = None
+            await self._expect(answer.reply.expectation)
+
+    async def interrupt(self) -> None:
+        """Break the agent's turn off; the policy is told what of it was heard."""
+        turn, heard = await self._agent.break_off()
+        self._telling = None
+        policy = self._desk.policy
+        if isinstance(policy, StreamingPolicy) and not turn.filler:
+            self.state = policy.on_interrupted(turn.state, turn.reply.text, heard)
 
     async def _judge(self, prep: Preparation, understanding: Understanding) -> None:
         if prep.pause is None or self._desk.intake is None:
@@ -196,7 +220,7 @@ class Answers:
         self._desk.timers.clear("filler", "doubt")
         if prep is self._doing:
             self._doing = None
-            await self.say(prep.answer.reply, prep.answer.state, answer=prep.answer, in_reply_to=prep.turn_id)
+            await self._give(prep, prep.answer, in_reply_to=prep.turn_id)
         elif self.thinking is not None:
             turn, self.thinking, self._prep = self.thinking, None, None
             await self._reply_to(turn, prep, prep.answer)
@@ -208,38 +232,45 @@ class Answers:
         settled = self._loop.time() + self._pace.repair_s
         self._desk.timers.set("settle", settled)
         await self._desk.emit(model.Understood(turn.turn_id, answer.understanding, answer.state.slots))
-        await self.say(
-            answer.reply,
-            answer.state,
-            answer=answer,
+        await self._give(
+            prep,
+            answer,
             in_reply_to=turn.turn_id,
             trace=turn.trace,
             not_before=settled if turn.spoken else 0.0,
         )
 
-    async def say(
+    async def _give(
         self,
-        reply: Reply,
-        state: State,
+        prep: Preparation,
+        answer: Answer,
         *,
-        answer: Answer | None = None,
-        in_reply_to: str = "",
+        in_reply_to: str,
         trace: TurnTrace | None = None,
         not_before: float = 0.0,
     ) -> None:
-        """Let the agent speak; an unfinished turn of its own is broken off."""
-        if self._agent.turn is not None:
-            await self._agent.break_off()
-        self.state = state
+        """Let the agent give an answer, as much of it as there is."""
+        self.state = answer.state
+        self._telling = None if answer.done else prep
         await self._agent.say(
-            reply,
-            state,
+            answer.reply,
+            answer.state,
             in_reply_to=in_reply_to,
             trace=trace,
-            speech=answer.speech if answer is not None else None,
-            row=answer.row if answer is not None else 0,
+            words=answer.words,
+            speech=answer.speech,
+            row=answer.row,
             not_before=not_before,
+            on_close=prep.stop,
         )
+        await self._expect(answer.reply.expectation)
+
+    async def say(self, reply: Reply, state: State) -> None:
+        """Let the agent speak of itself; an unfinished turn of its own is broken off."""
+        if self._agent.turn is not None:
+            await self.interrupt()
+        self.state = state
+        await self._agent.say(reply, state)
         await self._expect(reply.expectation)
 
     def act(self, turn: AgentTurn) -> None:
@@ -292,6 +323,7 @@ class Answers:
         metrics.REPAIRED.inc()
         if self._agent.turn is not None:
             await self._agent.break_off()
+            self._telling = None
         self.discard()
         turn, self.thinking = self.thinking, None
         last, self._last = self._last, None

@@ -152,7 +152,7 @@ class Floor:
     async def _interrupt(self) -> None:
         self.desk.timers.clear("barge_in", "doubt")
         metrics.INTERRUPTED.inc()
-        await self.agent.break_off()
+        await self.answers.interrupt()
 
     def _wait_for_barge_in(self) -> None:
         turn = self.agent.turn

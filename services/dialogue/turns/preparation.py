@@ -1,30 +1,42 @@
 """The answer to what the caller may have finished saying: read, decided and half spoken, with no side effect."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from services.dialogue import metrics
 from services.dialogue.model import Heard
-from services.dialogue.policy import Action, CallInfo, Expectation, Policy, Reply, State, Understanding
+from services.dialogue.policy import Action, Expectation, Reply, State, Understanding
 from services.dialogue.ports import Understander
 from services.dialogue.snapshot import Errand
-from services.dialogue.turns.errands import Errands
+from services.dialogue.turns.errands import Drafts, Errands
 from services.dialogue.turns.speaker import Speaker
 from services.dialogue.turns.speech import Speech
 from services.dialogue.turns.trace import TurnTrace
+from services.dialogue.turns.wording import Wording
 
 
-@dataclass(frozen=True)
+@dataclass
 class Answer:
-    """What is said and known once the turn counts."""
+    """What is said and known once the turn counts; it may grow until its words are done."""
 
     understanding: Understanding
     state: State
-    reply: Reply
+    words: Wording
     speech: Speech | None
     row: int = 0
     """How many actions were done for it."""
+
+    @property
+    def reply(self) -> Reply:
+        """The reply as far as it is known."""
+        return self.words.reply
+
+    @property
+    def done(self) -> bool:
+        """Whether all of it is known."""
+        return self.words.done
 
 
 class Preparation:
@@ -72,15 +84,14 @@ class Preparation:
 
     def begin(
         self,
-        work: Callable[["Preparation"], Awaitable[Answer]],
+        work: Callable[["Preparation"], Awaitable[None]],
         tell: Callable[["Preparation"], Awaitable[None]],
         tasks: asyncio.TaskGroup,
     ) -> None:
-        """Begin to prepare; `tell` is called once the answer is there, and before it where it takes long."""
+        """Begin to prepare; `tell` is called once the answer is there, and before and after it where it takes long."""
 
         async def run() -> None:
-            self.answer = await work(self)
-            await self.announce()
+            await work(self)
 
         self._tell = tell
         self._task = tasks.create_task(run())
@@ -111,6 +122,11 @@ class Preparation:
         self._silence()
         self._count("discarded", self.answer.speech if self.answer is not None else None)
 
+    def stop(self) -> None:
+        """No more of the answer is wanted."""
+        if self._task is not None:
+            self._task.cancel()
+
     def leave(self) -> None:
         """Nobody waits for the answer any more, but what is being done is done to its end."""
         self._wanted = False
@@ -139,52 +155,50 @@ class Preparer:
     """Makes answers.
 
     Args:
-        policy: decides the words.
-        understander: reads the caller's.
+        understander: reads the caller's words.
+        errands: decides the agent's, and does what that takes.
         speaker: makes the first sentence's speech.
-        call: what is known of the call now.
-        errands: does what the policy wants done.
     """
 
-    def __init__(
-        self,
-        policy: Policy,
-        understander: Understander,
-        speaker: Speaker,
-        call: Callable[[], CallInfo],
-        errands: Errands,
-    ) -> None:
-        self._policy = policy
+    def __init__(self, understander: Understander, errands: Errands, speaker: Speaker) -> None:
         self._understander = understander
-        self._speaker = speaker
-        self._call = call
         self._errands = errands
+        self._speaker = speaker
 
-    async def prepare(self, wanted: Preparation, known: Understanding | None = None) -> Answer:
-        """Return the answer to what was heard; `known` is its meaning where it needs no reading."""
+    async def prepare(self, wanted: Preparation, known: Understanding | None = None) -> None:
+        """Make the answer to what was heard; `known` is its meaning where it needs no reading."""
         understanding = known or await self._understander.understand(wanted.turn_id, wanted.heard)
         wanted.understood(understanding)
-        state, reply = self._policy.respond(wanted.base, understanding, self._call())
-        if reply.action is not None:
+        if self._errands.streams:
             await wanted.announce()
-        return await self._answer(wanted, understanding, state, reply, row=0)
+        await self._follow(wanted, understanding, self._errands.respond(wanted.base, understanding), row=0)
 
-    async def carry_out(self, wanted: Preparation) -> Answer:
-        """Do the errand and return what is said then."""
+    async def carry_out(self, wanted: Preparation) -> None:
+        """Do the errand and make what is said then."""
         errand = wanted.errand
         assert errand is not None
-        state, reply = await self._errands.carry_out(errand)
-        return await self._answer(wanted, Understanding(""), state, reply, row=errand.row + 1)
+        await self._follow(wanted, Understanding(""), self._errands.carry_out(errand), row=errand.row + 1)
 
-    async def _answer(
-        self, wanted: Preparation, understanding: Understanding, state: State, reply: Reply, *, row: int
-    ) -> Answer:
+    async def _follow(self, wanted: Preparation, understanding: Understanding, drafts: Drafts, *, row: int) -> None:
+        """Take an answer as it comes: the session is told of its first sentence, and of all that follows."""
+
         def tell(action: Action | None) -> None:
             wanted.under_way = action
 
-        state, reply, row = await self._errands.look_up(state, reply, row, tell)
-        wanted.decided()
-        return Answer(understanding, state, reply, self._speaker.prepare(reply), row)
+        async with contextlib.aclosing(self._errands.look_up(drafts, row, tell)) as steps:
+            async for step in steps:
+                draft, answer = step.draft, wanted.answer
+                if answer is not None:
+                    answer.state, answer.row = draft.state, step.row
+                    answer.words.grow(draft.reply, done=draft.done)
+                    await wanted.announce()
+                    answer.words.wake()
+                    continue
+                if draft.done or draft.reply.sentences:
+                    wanted.decided()
+                    words = Wording(draft.reply, done=draft.done)
+                    wanted.answer = Answer(understanding, draft.state, words, self._speaker.prepare(words), step.row)
+                await wanted.announce()
 
     async def expect(self, expectation: Expectation, language: str) -> None:
         """Let answers be read in the light of the question."""

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from services.dialogue import model
-from services.dialogue.policy import Reply
 from services.dialogue.ports import Voice
 from services.dialogue.turns.agent_turn import AgentTurn
 from services.dialogue.turns.speech import SentenceEnd, Speech
+from services.dialogue.turns.wording import Wording
 
 
 class Speaker:
@@ -37,17 +37,17 @@ class Speaker:
         self._task: asyncio.Task[None] | None = None
         self._speech: Speech | None = None
 
-    def prepare(self, reply: Reply) -> Speech | None:
-        """Begin to make a reply's first sentence; nothing is sent. None where nothing is spoken."""
-        if self._voice is None or not reply.sentences:
+    def prepare(self, words: Wording) -> Speech | None:
+        """Begin to make the first sentence; nothing is sent. None where nothing is spoken."""
+        if self._voice is None or (words.done and not words.reply.sentences):
             return None
-        return Speech(self._voice, reply.sentences, self._bytes_per_second, self._tasks)
+        return Speech(self._voice, words.sentences(), self._bytes_per_second, self._tasks)
 
-    def begin(self, turn: AgentTurn, speech: Speech | None = None) -> None:
+    def begin(self, turn: AgentTurn, words: Wording, speech: Speech | None = None) -> None:
         """Begin to speak, with what was prepared if it was; AgentSpoke is told when all audio is sent."""
         self.stop()
-        self._speech = speech or self.prepare(turn.reply)
-        self._task = self._tasks.create_task(self._speak(turn, self._speech))
+        self._speech = speech or self.prepare(words)
+        self._task = self._tasks.create_task(self._speak(turn, words, self._speech))
 
     def stop(self) -> None:
         """Speak no more of the turn."""
@@ -63,9 +63,10 @@ class Speaker:
         if self._voice is not None:
             await self._voice.set_language(language)
 
-    async def _speak(self, turn: AgentTurn, speech: Speech | None) -> None:
+    async def _speak(self, turn: AgentTurn, words: Wording, speech: Speech | None) -> None:
         if speech is None:
             self._first(turn, None)
+            await words.whole()
         else:
             async for piece in speech.pieces():
                 if isinstance(piece, SentenceEnd):

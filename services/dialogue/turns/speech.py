@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -38,12 +38,14 @@ class Speech:
 
     Args:
         voice: what speaks.
-        sentences: what it says.
+        sentences: what it says, as it becomes known.
         bytes_per_second: of the session's output format.
         tasks: where the making runs.
     """
 
-    def __init__(self, voice: Voice, sentences: Sequence[str], bytes_per_second: int, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, voice: Voice, sentences: AsyncIterator[str], bytes_per_second: int, tasks: asyncio.TaskGroup
+    ) -> None:
         self._voice = voice
         self._sentences = sentences
         self._bytes_per_second = bytes_per_second
@@ -67,11 +69,13 @@ class Speech:
 
     async def _make(self) -> None:
         end = 0.0
-        for index, sentence in enumerate(self._sentences):
+        index = 0
+        async for sentence in self._sentences:
             if index:
                 await self._wanted.wait()
             end = await self._speak(index, sentence, end)
             await self._pieces.put(SentenceEnd(index, end))
+            index += 1
         await self._pieces.put(None)
 
     async def _speak(self, index: int, sentence: str, begin: float) -> float:

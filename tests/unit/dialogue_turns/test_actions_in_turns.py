@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fakes.conversation import Stage
-from unit.dialogue_turns.test_taking_turns import INFO, POLICY, answers, greeted, outputs, played
+from unit.dialogue_turns.test_taking_turns import INFO, POLICY, greeted, outputs, played
 
 from services.dialogue import model
 from services.dialogue.actions import ActionCatalogue, Actions, ActionSpec
@@ -61,8 +61,19 @@ def told(result: ActionResult) -> Reply:
     return Reply((f"It failed: {result.error}." if result.error else f"It is {result.values['day']}.",))
 
 
+def turns(s: Stage) -> dict[str, model.AgentBegins]:
+    """The agent's turns; one that grew, as it was told last."""
+    return {o.turn_id: o for o in outputs(s, model.AgentBegins)}
+
+
 def texts(s: Stage) -> list[str]:
-    return [o.text for o in outputs(s, model.AgentBegins)][1:]
+    """What the agent said after the greeting."""
+    return [turn.text for turn in turns(s).values()][1:]
+
+
+def answers(s: Stage) -> list[str]:
+    """What each of the agent's turns answered."""
+    return [turn.in_reply_to for turn in turns(s).values()]
 
 
 async def says(s: Stage, text: str, start: float, end: float) -> None:
@@ -167,6 +178,42 @@ def test_actions_without_end_are_stopped():
     assert len(calendar.begun) == 8
     assert "8 actions in a row" in policy.results[-1].error
     assert texts(s) == [" ".join(["More."] * 9)]
+
+
+def test_what_comes_before_a_lookup_is_said_while_it_is_done():
+    calendar, policy = Calendar(1.5), Scripted(Reply(("Let me see.",), action=FREE), told)
+
+    async def script(s: Stage) -> None:
+        await greeted(s)
+        await says(s, "yes", 5.0, 5.5)
+        await asyncio.sleep(0.1)
+        assert [o.text for o in outputs(s, model.AgentBegins)][1:] == ["Let me see."]
+        assert [o.turn_id for o in outputs(s, model.AgentAudio)].count("a2") == 1
+        await s.plays(2)
+
+    s = played(script, policy=policy, actions=calendar.actions())
+    assert texts(s) == ["Let me see. It is Tuesday."]
+    assert ("spoke", "a2", "Let me see. It is Tuesday.") in s.record.log
+
+
+def test_a_caller_who_talks_over_what_comes_before_a_lookup_breaks_it_off():
+    calendar, policy = Calendar(3.0), Scripted(Reply(("Let me see.",), action=FREE), told)
+
+    async def script(s: Stage) -> None:
+        await greeted(s)
+        await says(s, "yes", 5.0, 5.5)
+        await s.until(model.AgentAudio, 2)
+        await asyncio.sleep(1.5)
+        s.client.put_nowait(model.Playback("a2", 0.75, finished=False))
+        policy.first = Reply(("As you like.",))
+        s.recognition_link.begins(7.5, "What are your hours?")
+        s.recognition_link.ends("What are your hours?", 8.5, start=7.5)
+        await s.plays_turn("a3")
+
+    s = played(script, policy=policy, actions=calendar.actions())
+    assert calendar.finished == []
+    assert texts(s) == ["Let me see.", "As you like."]
+    assert ("spoke", "a2", "Let me see.") in s.record.log
 
 
 # Effects.
