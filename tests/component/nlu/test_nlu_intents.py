@@ -148,4 +148,4 @@ def test_unknown_domains_and_languages_are_refused(minilm_engine: ScoringEngine,
         minilm_engine.parse(ParseRequest("hello", "bakery", "en", reference))
     with pytest.raises(UnknownLanguageError) as refusal:
         minilm_engine.parse(ParseRequest("hallo", "clinic", "de-DE", reference))
-    assert refusal.value.supported == ("en",)
+    assert refusal.value.supported == ("en", "es")

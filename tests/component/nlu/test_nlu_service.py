@@ -93,7 +93,7 @@ async def test_a_text_is_parsed(stub: nlu_service_pb2_grpc.NluServiceAsyncStub) 
 async def test_domains_are_listed(stub: nlu_service_pb2_grpc.NluServiceAsyncStub) -> None:
     domains = (await stub.ListDomains(nlu_service_pb2.ListDomainsRequest())).domains
     assert [domain.name for domain in domains] == ["clinic", "shop"]
-    assert list(domains[0].languages) == ["en"]
+    assert list(domains[0].languages) == ["en", "es"]
     assert "book_appointment" in domains[0].intents
     assert "service" in domains[0].entity_types
 
@@ -175,7 +175,7 @@ async def test_dates_are_the_domains_where_the_context_names_no_zone(
             [config(language="de-DE")],
             grpc.StatusCode.INVALID_ARGUMENT,
             "UNRECOGNIZED_LANGUAGE",
-            {"language": "de-DE", "supported": "en"},
+            {"language": "de-DE", "supported": "en, es"},
         ),
         (
             [hypothesis("h", "hello")],

@@ -32,7 +32,7 @@ def test_the_engine_is_a_policy(policy: FlowPolicy) -> None:
     as_policy: Policy = policy
     assert [info.name for info in as_policy.domains()] == ["clinic", "shop"]
     clinic = as_policy.domains()[0]
-    assert clinic.languages == ("en",)
+    assert clinic.languages == ("en", "es")
     assert clinic.flows[0] == "book"
     assert clinic.description
 
@@ -40,7 +40,7 @@ def test_the_engine_is_a_policy(policy: FlowPolicy) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"domain": "bakery"}, r"no flows for domain 'bakery' in 'en-US'; there are: clinic \(en\), shop \(en\)"),
+        ({"domain": "bakery"}, r"no flows for domain 'bakery' in 'en-US'; there are: clinic \(en\), clinic \(es\), "),
         ({"language": "de"}, r"no flows for domain 'clinic' in 'de'"),
         ({"flow": "bake"}, r"domain 'clinic' has no flow 'bake'; it has: book, reschedule"),
     ],
