@@ -28,7 +28,7 @@ from rich.text import Text
 from voicemesh_cli import failures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 _PLAIN_WIDTH = 110
@@ -94,7 +94,7 @@ class Output:
         self._stdout = stdout
         self.console = _console(sys.stderr if json_mode else stdout)
 
-    def document(self, document: Mapping[str, Any]) -> None:
+    def document(self, document: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
         """Print the run's one JSON document; without --json nothing is printed.
 
         Raises RuntimeError when the run has printed its document already: a fault of the command.

@@ -1,13 +1,14 @@
 """`python -m services.nlu.entities`: the entities of sentences, one a line on stdin, as JSON on stdout.
 
 Without a domain all built-in types are looked for. Exit codes: 0 it worked, 2 an argument was wrong; then stdout
-holds one JSON document {"error": SENTENCE}.
+holds {"error": {"message": SENTENCE}}.
 """
 
 import argparse
+import io
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -21,23 +22,47 @@ from services.nlu.entities.grammar import BUILT_IN_TYPES, languages
 from services.nlu.entities.text import SpokenText
 from services.nlu.model import Entity
 
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
+"""Dates around them are all in the calendar."""
+_REGIONS = {"en": "US", "es": "ES"}
+_EURO = "AT BE CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK"
+_CURRENCIES = dict.fromkeys(_EURO.split(), "EUR") | {
+    "US": "USD",
+    "GB": "GBP",
+    "CH": "CHF",
+    "CA": "CAD",
+    "AU": "AUD",
+    "MX": "MXN",
+    "AR": "ARS",
+    "CO": "COP",
+    "CL": "CLP",
+    "PE": "PEN",
+}
+
 
 class ArgumentError(ValueError):
     """An argument can not be used; the message says what to do."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Read sentences, print one JSON list: of each its text and entities."""
+    """Read sentences, print one JSON document: {"sentences": [{"text", "entities"}]}."""
     options = _parser().parse_args(arguments)
     try:
         context, types = _context(options)
     except ArgumentError as error:
-        print(json.dumps({"error": str(error)}, ensure_ascii=False))  # noqa: T201 - it is a command
+        print(json.dumps({"error": {"message": str(error)}}, ensure_ascii=False))  # noqa: T201 - it is a command
         return 2
-    lines = (line.strip() for line in sys.stdin)
-    found = [_document(line, _read(line, options.language, context, types)) for line in lines if line]
-    print(json.dumps(found, ensure_ascii=False))  # noqa: T201
+    found = [_document(line, _read(line, options.language, context, types)) for line in _lines()]
+    print(json.dumps({"sentences": found}, ensure_ascii=False))  # noqa: T201
     return 0
+
+
+def _lines() -> Iterator[str]:
+    """Yield the lines of stdin without their ends; an empty line is a sentence without words."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+    for line in sys.stdin:
+        yield line.rstrip("\r\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,9 +89,22 @@ def _context(options: argparse.Namespace) -> tuple[Context, tuple[str, ...]]:
     expected = _named(options.expect)
     if not options.domain:
         types = _checked(_named(options.types) or BUILT_IN_TYPES, BUILT_IN_TYPES)
-        return Context(reference=reference, expected=expected, first_names=_common_names(primary)), types
+        region = _region(options.language)
+        currency = _CURRENCIES.get(region, "USD")
+        names = _common_names(primary)
+        context = Context(
+            reference=reference, expected=expected, currency=currency, phone_region=region, first_names=names
+        )
+        return context, types
     context, known = _domain_context(options.domain, primary, reference, expected)
     return context, _checked(_named(options.types) or known, known)
+
+
+def _region(tag: str) -> str:
+    """Return the ISO 3166 code of a BCP 47 tag: "GB" of "en-GB"; else the language's usual one."""
+    primary, *others = tag.split("-")
+    region = next((part.upper() for part in others if len(part) == 2 and part.isalpha()), "")
+    return region or _REGIONS.get(primary.lower(), "US")
 
 
 def _reference(text: str) -> datetime:
@@ -76,6 +114,8 @@ def _reference(text: str) -> datetime:
         raise ArgumentError(f"{text!r} is no moment: write one in ISO 8601 such as 2026-11-20T09:00:00-05:00") from None
     if reference.tzinfo is None:
         raise ArgumentError(f"{text!r} has no offset: add the caller's, such as {text}-05:00, or Z for UTC")
+    if not _FIRST_YEAR <= reference.year <= _LAST_YEAR:
+        raise ArgumentError(f"{text!r} is too far away: use a year from {_FIRST_YEAR} to {_LAST_YEAR}")
     return reference
 
 
