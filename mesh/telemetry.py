@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 
 from opentelemetry import propagate, trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -23,6 +23,21 @@ def inject() -> dict[str, str]:
     headers: dict[str, str] = {}
     propagate.inject(headers)
     return headers
+
+
+def trace_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the headers that carry a trace context, to be kept until it goes on."""
+    return {name: headers[name] for name in propagate.get_global_textmap().fields if name in headers}
+
+
+@contextlib.contextmanager
+def continuing(headers: Mapping[str, str]) -> Iterator[None]:
+    """Let spans and events within the block belong to the trace that headers carry."""
+    token = attach(extract(headers))
+    try:
+        yield
+    finally:
+        detach(token)
 
 
 def extract(headers: Mapping[str, str]) -> Context:

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from urllib.parse import quote
@@ -31,6 +31,8 @@ from mesh.bus.envelope import (
 )
 
 _FETCH_TIMEOUT_S = 2.0
+_GATHER_S = 0.02
+"""How long the rest of a batch is waited for once its first event is there."""
 _INACTIVE_S = 300.0
 _REASON_LIMIT = 500
 
@@ -80,9 +82,12 @@ class Delivery:
     occurred_at: datetime | None
     attempt: int
     stream_sequence: int
+    trace: Mapping[str, str] = field(default_factory=dict)
+    """The trace it belongs to, as headers."""
 
 
 Handler = Callable[[Message, Delivery], Awaitable[None]]
+BatchHandler = Callable[[Sequence[tuple[Message, Delivery]]], Awaitable[None]]
 
 
 class Consumer:
@@ -133,7 +138,20 @@ class Consumer:
             for _ in range(self._options.concurrency):
                 group.create_task(self._work(handler))
 
+    async def run_batches(self, handler: BatchHandler, *, size: int) -> None:
+        """Hand events to ``handler`` in batches of at most ``size``, in the stream's order, for ever.
+
+        When the handler raises, each event of the batch is handed over by itself; what fails then comes again as with
+        :meth:`run`. Use ``max_in_flight`` = ``size`` and one process where the order must hold over retries too.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._report_progress())
+            group.create_task(self._loop(lambda subscription: self._take_batch(subscription, handler, size)))
+
     async def _work(self, handler: Handler) -> None:
+        await self._loop(lambda subscription: self._take(subscription, handler))
+
+    async def _loop(self, take: Callable[[JetStreamContext.PullSubscription], Awaitable[None]]) -> None:
         failures = 0
         while True:
             try:
@@ -144,7 +162,7 @@ class Consumer:
                 )
                 try:
                     while True:
-                        await self._take(subscription, handler)
+                        await take(subscription)
                         failures = 0
                 finally:
                     await _unsubscribe(subscription)
@@ -154,30 +172,61 @@ class Consumer:
                 await asyncio.sleep(backoff_s(failures, first_s=0.1, limit_s=2.0))
 
     async def _take(self, subscription: JetStreamContext.PullSubscription, handler: Handler) -> None:
-        try:
-            messages = await cancellable(subscription.fetch(1, timeout=_FETCH_TIMEOUT_S))
-        except TimeoutError:
-            return
-        for message in messages:
+        for message in await _fetch(subscription, 1, _FETCH_TIMEOUT_S):
             self._in_flight.append(message)
             try:
                 await self._process(message, handler)
             finally:
                 self._in_flight = [other for other in self._in_flight if other is not message]
 
+    async def _take_batch(
+        self, subscription: JetStreamContext.PullSubscription, handler: BatchHandler, size: int
+    ) -> None:
+        messages = await _fetch(subscription, 1, _FETCH_TIMEOUT_S)
+        if messages and size > 1:
+            messages += await _fetch(subscription, size - 1, _GATHER_S)
+        self._in_flight = messages
+        try:
+            await self._process_batch(messages, handler)
+        finally:
+            self._in_flight = []
+
+    async def _process_batch(self, messages: list[Msg], handler: BatchHandler) -> None:
+        batch: list[tuple[Msg, Message, Delivery]] = []
+        for message in messages:
+            delivery = self._delivery(message)
+            event = await self._opened(message, delivery)
+            if not isinstance(event, str):
+                batch.append((message, event, delivery))
+        if batch:
+            with _tracer.start_as_current_span(
+                f"process batch of {len(batch)}",
+                kind=SpanKind.CONSUMER,
+                attributes={"messaging.system": "nats", "messaging.batch.message_count": len(batch)},
+            ):
+                await self._hand_over(batch, handler)
+
+    async def _hand_over(self, batch: list[tuple[Msg, Message, Delivery]], handler: BatchHandler) -> None:
+        """Have a batch processed; where it fails, each event by itself, so that one bad event holds up no other."""
+        try:
+            async with asyncio.timeout(self._options.handler_timeout_s):
+                await handler([(event, delivery) for _, event, delivery in batch])
+        except Exception as error:  # noqa: BLE001  # whatever a handler raises is a failed delivery
+            _log.exception("bus.batch_failed", consumer=self._label, events=len(batch))
+            if len(batch) > 1:
+                for each in batch:
+                    await self._hand_over([each], handler)
+                return
+            message, _, delivery = batch[0]
+            result = await self._fail(message, delivery, error)
+            _consumed.labels(self._label, delivery.type_name, result).inc()
+            return
+        for message, _, delivery in batch:
+            await cancellable(message.ack())
+            _consumed.labels(self._label, delivery.type_name, "done").inc()
+
     async def _process(self, message: Msg, handler: Handler) -> None:
-        headers = message.headers or {}
-        metadata = message.metadata
-        _waiting.labels(self._label).set(metadata.num_pending)
-        delivery = Delivery(
-            event_id=attribute(headers, "id"),
-            type_name=attribute(headers, "type"),
-            subject=message.subject,
-            source=attribute(headers, "source"),
-            occurred_at=occurred_at(headers),
-            attempt=metadata.num_delivered,
-            stream_sequence=metadata.sequence.stream,
-        )
+        delivery = self._delivery(message)
         attributes = {
             "messaging.system": "nats",
             "messaging.destination.name": message.subject,
@@ -187,7 +236,7 @@ class Consumer:
         }
         with _tracer.start_as_current_span(
             f"process {delivery.type_name.rpartition('.')[2]}",
-            context=telemetry.extract(headers),
+            context=telemetry.extract(message.headers or {}),
             kind=SpanKind.CONSUMER,
             attributes=attributes,
         ) as span:
@@ -198,20 +247,40 @@ class Consumer:
         known = "" if result == "unknown" else delivery.type_name
         _consumed.labels(self._label, known, result).inc()
 
-    async def _handle(self, message: Msg, delivery: Delivery, handler: Handler) -> Result:
-        options = self._options
-        if delivery.attempt > options.max_attempts:
-            return await self._bury(message, delivery, f"no answer to {options.max_attempts} deliveries")
+    def _delivery(self, message: Msg) -> Delivery:
+        headers = message.headers or {}
+        metadata = message.metadata
+        _waiting.labels(self._label).set(metadata.num_pending)
+        return Delivery(
+            event_id=attribute(headers, "id"),
+            type_name=attribute(headers, "type"),
+            subject=message.subject,
+            source=attribute(headers, "source"),
+            occurred_at=occurred_at(headers),
+            attempt=metadata.num_delivered,
+            stream_sequence=metadata.sequence.stream,
+            trace=telemetry.trace_headers(headers),
+        )
+
+    async def _opened(self, message: Msg, delivery: Delivery) -> Message | Result:
+        """Read an event; one that cannot be read is dealt with, and what became of it is returned."""
         try:
-            event = open_event(message.headers or {}, message.data)
+            return open_event(message.headers or {}, message.data)
         except UnknownEventTypeError:
             _log.warning("bus.unknown_event_type", consumer=self._label, type=delivery.type_name)
             await cancellable(message.ack())
             return "unknown"
         except MalformedEventError as error:
             return await self._bury(message, delivery, str(error))
+
+    async def _handle(self, message: Msg, delivery: Delivery, handler: Handler) -> Result:
+        if delivery.attempt > self._options.max_attempts:
+            return await self._bury(message, delivery, f"no answer to {self._options.max_attempts} deliveries")
+        event = await self._opened(message, delivery)
+        if isinstance(event, str):
+            return event
         try:
-            async with asyncio.timeout(options.handler_timeout_s):
+            async with asyncio.timeout(self._options.handler_timeout_s):
                 await handler(event, delivery)
         except UnprocessableError as error:
             return await self._bury(message, delivery, str(error))
@@ -233,12 +302,14 @@ class Consumer:
         return "done"
 
     async def _fail(self, message: Msg, delivery: Delivery, error: Exception) -> Result:
-        options = self._options
-        if delivery.attempt >= options.max_attempts:
+        if delivery.attempt >= self._options.max_attempts:
             return await self._bury(message, delivery, f"{type(error).__name__}: {error}")
-        delay = backoff_s(delivery.attempt, first_s=options.retry_first_s, limit_s=options.retry_limit_s)
-        await cancellable(message.nak(delay))
+        await cancellable(message.nak(self._delay(delivery)))
         return "retry"
+
+    def _delay(self, delivery: Delivery) -> float:
+        options = self._options
+        return backoff_s(delivery.attempt, first_s=options.retry_first_s, limit_s=options.retry_limit_s)
 
     async def _bury(self, message: Msg, delivery: Delivery, reason: str) -> Result:
         """Move a message to the dead letters; where that fails it stays, and is delivered and moved again."""
@@ -272,6 +343,13 @@ class Consumer:
             for message in tuple(self._in_flight):
                 with contextlib.suppress(NatsError):
                     await cancellable(message.in_progress())
+
+
+async def _fetch(subscription: JetStreamContext.PullSubscription, size: int, within_s: float) -> list[Msg]:
+    try:
+        return await cancellable(subscription.fetch(size, timeout=within_s))
+    except TimeoutError:
+        return []
 
 
 async def _unsubscribe(subscription: JetStreamContext.PullSubscription) -> None:

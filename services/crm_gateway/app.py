@@ -1,6 +1,11 @@
 """The hot path's composition root: the only place that builds and wires it."""
 
-from voicemesh.crm.v1 import crm_service_pb2, crm_service_pb2_grpc
+from voicemesh.crm.v1 import (
+    crm_service_pb2,
+    crm_service_pb2_grpc,
+    write_back_service_pb2,
+    write_back_service_pb2_grpc,
+)
 
 from mesh import logs
 from mesh.database import database, migrate
@@ -8,12 +13,15 @@ from mesh.outbox import Outbox
 from mesh.serving import Runtime
 from services.crm_gateway.adapters import tables
 from services.crm_gateway.adapters.contacts import ContactStore
+from services.crm_gateway.adapters.dead_letters import DeadLetters
 from services.crm_gateway.cache import ContextCache
 from services.crm_gateway.config import DATABASE_VARIABLE, CrmSettings
 from services.crm_gateway.handlers import Gateway
 from services.crm_gateway.hub import Hub
 from services.crm_gateway.listening import Listening
 from services.crm_gateway.servicer import CrmServicer
+from services.crm_gateway.write_back.handlers import WriteBack
+from services.crm_gateway.write_back.servicer import WriteBackServicer
 
 _log = logs.get_logger(__name__)
 
@@ -46,4 +54,9 @@ async def build(settings: CrmSettings, runtime: Runtime) -> None:
         crm_service_pb2_grpc.add_CrmServiceServicer_to_server,
         CrmServicer(gateway, hub),
         crm_service_pb2.DESCRIPTOR.services_by_name["CrmService"],
+    )
+    runtime.add_servicer(
+        write_back_service_pb2_grpc.add_WriteBackServiceServicer_to_server,
+        WriteBackServicer(WriteBack(DeadLetters(engine))),
+        write_back_service_pb2.DESCRIPTOR.services_by_name["WriteBackService"],
     )

@@ -32,6 +32,19 @@ class CrmSyncSettings(CrmSettings):
 
     crm_vendor: str = Field("local", description="the business system that records go to")
     crm_mapping: Path | None = Field(None, description="mapping file (TOML); unset: the vendor's bundled one")
+    crm_url: str = Field("", description="address of a business system that is asked over HTTP")
+    crm_client_id: str = Field("voicemesh", description="who the business system knows this mesh as")
+    crm_secret: SecretStr = Field(SecretStr(""), description="its secret; of a webhook the key of the signature")
+    crm_timeout_s: float = Field(10.0, gt=0, le=120, description="longest a business system may take for one answer")
+    crm_concurrency: int = Field(16, ge=1, le=1000, description="records written at once by one process")
+    crm_max_attempts: int = Field(10, ge=1, description="failed attempts after which a record is a dead letter")
+    crm_retry_limit_s: float = Field(300.0, gt=0, description="longest wait before another attempt")
+    crm_lease_s: float = Field(
+        60.0, ge=1, description="a process that is silent for so long loses its records to others"
+    )
+    crm_rate_per_s: float = Field(500.0, gt=0, description="records a second and tenant, over all processes")
+    crm_burst: float = Field(500.0, ge=1, description="records at once after a rest")
+    crm_breaker_failures: int = Field(8, ge=1, description="failures in a row after which it is left alone for a while")
     crm_review_below: float = Field(
         0.5, ge=0, le=1, description="an action with a lower confidence is a draft that waits for a person"
     )

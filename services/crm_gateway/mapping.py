@@ -1,4 +1,4 @@
-"""Mappings: how events become records, as versioned data (`mappings/VENDOR_vN.toml`)."""
+"""Mappings: how events become records, as versioned data (`mappings/VENDOR_vN.toml`, else `canonical_vN.toml`)."""
 
 import string
 import tomllib
@@ -45,7 +45,8 @@ class Mapping_(BaseModel):  # noqa: N801  # "Mapping" is the abstract class
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: int = Field(ge=_VERSION, le=_VERSION)
-    vendor: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    vendor: str = Field("", pattern=r"^([a-z0-9][a-z0-9-]*)?$")
+    """Whom it is for; empty: everyone."""
     events: dict[str, Rule] = Field(min_length=1)
 
 
@@ -55,7 +56,6 @@ class Mapper:
     def __init__(self, mapping: Mapping_, review_below: float) -> None:
         self._rules = mapping.events
         self._review_below = review_below
-        self.vendor = mapping.vendor
         self.event_types = [_event_type(name) for name in mapping.events]
         for name, rule in mapping.events.items():
             _check_paths(name, rule)
@@ -91,12 +91,14 @@ class Mapper:
 
 
 def load_mapping(vendor: str, path: Path | None) -> Mapping_:
-    """Read a mapping file; without a path the newest one that is bundled for the vendor.
+    """Read a mapping file; without a path the newest one that is bundled for the vendor, else for all.
 
     Raises:
         ConfigError: when there is none, or it cannot be used.
     """
-    source = path or resources.files("services.crm_gateway") / "mappings" / f"{vendor}_v{_VERSION}.toml"
+    bundled = resources.files("services.crm_gateway") / "mappings"
+    own = bundled / f"{vendor}_v{_VERSION}.toml"
+    source = path or (own if own.is_file() else bundled / f"canonical_v{_VERSION}.toml")
     try:
         mapping = Mapping_.model_validate(tomllib.loads(source.read_text(encoding="utf-8")))
     except OSError as error:
@@ -106,7 +108,7 @@ def load_mapping(vendor: str, path: Path | None) -> Mapping_:
         ) from error
     except (tomllib.TOMLDecodeError, ValidationError, UnicodeDecodeError) as error:
         raise ConfigError(f"VOICEMESH_CRM_MAPPING: {source} is no mapping: {error}") from error
-    if mapping.vendor != vendor:
+    if mapping.vendor not in {"", vendor}:
         raise ConfigError(f"VOICEMESH_CRM_MAPPING: {source} is for {mapping.vendor!r}, not for {vendor!r}")
     return mapping
 

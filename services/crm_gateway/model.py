@@ -163,25 +163,56 @@ class Unit(Protocol):
     """An open transaction of the gateway's own store, which an embedded business system may join."""
 
 
-class Vendor(Protocol):
-    """A business system that records go to. Called by the sync process only, never while a caller waits."""
+class EmbeddedVendor(Protocol):
+    """A business system in the gateway's own database: record and announcement are one transaction."""
 
     name: str
     """Its name in events and settings."""
-    embedded: bool
-    """Whether it lives in the gateway's own database and writes in its transaction."""
 
-    async def write(self, record: NewRecord, contact: Contact | None, unit: Unit | None) -> str:
+    async def write(self, record: NewRecord, contact: Contact | None, unit: Unit) -> str:
+        """Write a record in the open transaction and return its id; once, however often it is asked.
+
+        Raises:
+            RejectedError: it will never take the record. Any other exception: it is tried again.
+        """
+
+
+class RemoteVendor(Protocol):
+    """Somebody else's business system. Called by the sync process only, never while a caller waits."""
+
+    name: str
+    """Its name in events and settings."""
+
+    async def find(self, record: NewRecord) -> str | None:
+        """Return the id there of a record that an earlier attempt may have written; None: it is not there.
+
+        Asked before each attempt but the first, so that a lost answer makes no second record. A business system that
+        itself takes a record once by its id (`record.record_id`) may always answer None.
+        """
+
+    async def write(self, record: NewRecord, contact: Contact | None) -> str:
         """Write a record and return its id there.
 
-        Must be idempotent by `record.event_id`: an event may come again after a crash. An embedded system gets the
-        open transaction as `unit`; others get None and are called outside any transaction. Raises
-        :class:`RejectedError` for a record it will never take; any other exception is tried again.
+        Raises:
+            RejectedError: it will never take the record.
+            BusyError: it asks to wait. Any other exception is a failed attempt, and tried again later.
         """
 
 
 class RejectedError(Exception):
     """A business system refuses a record for good; the text says why."""
+
+
+class BusyError(Exception):
+    """A business system asks to wait; the text says why. It is no failure, and counts as no attempt.
+
+    Args:
+        retry_after_s: how long, in seconds.
+    """
+
+    def __init__(self, text: str, retry_after_s: float) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
 
 
 class ContactConflictError(Exception):

@@ -99,6 +99,24 @@ def _live_call_pb(call: model.LiveCall) -> pb.LiveCall:
     return message
 
 
+def new_record_pb(record: model.NewRecord) -> pb.Record:
+    """A record that was not written yet."""
+    return pb.Record(
+        record_id=record.record_id,
+        kind=record.kind,
+        state=_STATES[record.state],
+        title=record.title,
+        fields=dict(record.fields),
+        event_id=record.event_id,
+        session_id=record.scope.session_id,
+        correlation_id=record.scope.correlation_id,
+        tenant_id=record.scope.tenant_id,
+        region=record.scope.region,
+        language=record.scope.language,
+        confidence=record.confidence,
+    )
+
+
 def record_pb(record: model.Record) -> pb.Record:
     """A record."""
     return pb.Record(

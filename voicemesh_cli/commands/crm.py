@@ -16,6 +16,8 @@ from voicemesh.crm.v1 import crm_pb2, crm_service_pb2
 from voicemesh.crm.v1.crm_service_pb2_grpc import CrmServiceStub
 
 from voicemesh_cli import endpoints, output
+from voicemesh_cli.commands import crm_dlq
+from voicemesh_cli.commands.crm_options import TargetOption, TenantOption  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,18 +26,6 @@ _TIMEOUT_S = 10.0
 _PAGE_SIZE = 200
 _STATE_PREFIX = "RECORD_STATE_"
 _WHEN_WIDTH = 21
-
-TargetOption = Annotated[
-    str | None,
-    typer.Option(
-        callback=output.checked_target,
-        help="HOST:PORT of a CRM gateway; else that of the running mesh.",
-        show_default=False,
-    ),
-]
-TenantOption = Annotated[
-    str | None, typer.Option(help="The business that asks; else VOICEMESH_TENANT, else default.", show_default=False)
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(crm, name="crm")
     _add_list(crm)
     _add_contact(crm)
+    crm_dlq.register(crm)
 
 
 def _add_list(crm: typer.Typer) -> None:

@@ -1,7 +1,5 @@
 """The canonical contact store on SQLAlchemy: what the hot path reads and changes."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from mesh.bus import new_event_id
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import contact_rows
 from services.crm_gateway.adapters.tables import contacts, records
+from services.crm_gateway.adapters.tokens import make_token, read_token
 from services.crm_gateway.events import record_written
 from services.crm_gateway.model import (
     INTERACTION,
@@ -106,12 +105,12 @@ class ContactStore:
             if value:
                 statement = statement.where(records.c[column] == value)
         if token:
-            statement = statement.where(records.c.sequence < _read_token(token))
+            statement = statement.where(records.c.sequence < read_token(token))
         statement = statement.order_by(records.c.sequence.desc()).limit(size + 1)
         async with self._engine.connect() as connection:
             rows = (await connection.execute(statement)).all()
         page = [_record(row) for row in rows[:size]]
-        return page, _make_token(page[-1].sequence) if len(rows) > size else ""
+        return page, make_token(page[-1].sequence) if len(rows) > size else ""
 
 
 async def _find_given(connection: AsyncConnection, tenant_id: str, given: Contact) -> Contact | None:
@@ -200,18 +199,3 @@ def _record(row: sa.Row[Any]) -> Record:
         created_at=row.created_at,
         confidence=row.confidence,
     )
-
-
-def _make_token(sequence: int) -> str:
-    return base64.urlsafe_b64encode(f"v1:{sequence}".encode()).decode()
-
-
-def _read_token(token: str) -> int:
-    try:
-        version, _, number = base64.b64decode(token, altchars=b"-_", validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        version, number = "", ""
-    # At most what a signed 64-bit column can be compared with.
-    if version != "v1" or not (number.isascii() and number.isdigit()) or len(number) > 18:
-        raise ValueError("not a token that was handed out")
-    return int(number)

@@ -24,11 +24,8 @@ class Ledger:
     @contextlib.asynccontextmanager
     async def unit(self, record: NewRecord) -> AsyncIterator[AsyncConnection]:
         """Open the transaction of one record; another of the same event, session or customer waits for it."""
-        names = [f"event:{record.event_id}", *map(contact_rows.lock_name, _keys(record.customer))]
-        if record.scope.session_id:
-            names.append(f"session:{record.scope.session_id}")
         async with self._outbox.transaction() as connection:
-            await contact_rows.hold(connection, record.scope.tenant_id, names)
+            await contact_rows.hold(connection, record.scope.tenant_id, lock_names(record))
             yield connection
 
     async def contact_of(self, unit: AsyncConnection, record: NewRecord) -> Contact | None:
@@ -92,6 +89,12 @@ class Ledger:
             return None
         contact = await contact_rows.find(unit, tenant_id, ContactKey("contact_id", contact_id))
         return None if contact is None or _differ(contact, record.customer) else contact
+
+
+def lock_names(record: NewRecord) -> list[str]:
+    """Return what to hold while a record's contact is found or made and the record is written or queued."""
+    names = [f"event:{record.event_id}", *map(contact_rows.lock_name, _keys(record.customer))]
+    return [*names, f"session:{record.scope.session_id}"] if record.scope.session_id else names
 
 
 def _differ(contact: Contact, customer: Customer) -> bool:

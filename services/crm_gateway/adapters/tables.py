@@ -91,4 +91,56 @@ records = Table(
     Index("ix_crm_records_kind", "tenant_id", "kind", "sequence"),
 )
 
+# What waits to be written to another business system, was written, or cannot be.
+deliveries = Table(
+    "crm_deliveries",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    Column("vendor", String(64), nullable=False),
+    *_scope(),
+    Column("session_id", String(64), nullable=False),
+    Column("event_id", String(128), nullable=False),
+    Column("record_id", String(64), nullable=False),
+    Column("contact_id", String(64), nullable=True),
+    # Deliveries of one key are made one after the other.
+    Column("order_key", String(192), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("record", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # When the first attempt began: from then on it may be there.
+    Column("begun_at", UtcDateTime, nullable=True),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("leased_until", UtcDateTime, nullable=True),
+    Column("worker", String(64), nullable=False),
+    Column("vendor_record_id", String(128), nullable=False),
+    Column("last_error", Text, nullable=False),
+    # The trace of the call, as headers.
+    Column("trace", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime, nullable=True),
+    UniqueConstraint("tenant_id", "vendor", "event_id", name="uq_crm_deliveries_event"),
+    Index("ix_crm_deliveries_due", "vendor", "state", "due_at"),
+    Index("ix_crm_deliveries_order", "vendor", "order_key", "state", "sequence"),
+)
+
+# How many writes a business system may still take now: one token each.
+allowances = Table(
+    "crm_allowances",
+    metadata,
+    Column("vendor", String(64), primary_key=True),
+    Column("tenant_id", String(64), primary_key=True),
+    Column("tokens", Float, nullable=False),
+    Column("counted_at", UtcDateTime, nullable=False),
+)
+
+# Who alone may do something, and until when.
+leases = Table(
+    "crm_leases",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("held_until", UtcDateTime, nullable=False),
+)
+
 outbox = outbox_table(metadata, "crm_outbox")

@@ -1,27 +1,38 @@
 """The sync process's composition root: the only place that builds and wires it."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from datetime import timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.exc import SQLAlchemyError
 
 from mesh import logs
-from mesh.bus import BusUnavailableError, connect
+from mesh.bus import Bus, BusUnavailableError, ConsumerOptions, connect
 from mesh.config import ConfigError
 from mesh.database import database, migrate
+from mesh.engines import installed, load_engine
 from mesh.outbox import Outbox
 from mesh.serving import Runtime
 from services.crm_gateway import metrics
 from services.crm_gateway.adapters import tables
+from services.crm_gateway.adapters.deliveries import Deliveries
+from services.crm_gateway.adapters.leases import Lease
 from services.crm_gateway.adapters.ledger import Ledger
-from services.crm_gateway.adapters.local_crm import LocalCrm
 from services.crm_gateway.config import DATABASE_VARIABLE, CrmSyncSettings
+from services.crm_gateway.deliveries import Allowance
 from services.crm_gateway.mapping import Mapper, load_mapping
-from services.crm_gateway.model import Vendor
+from services.crm_gateway.model import RemoteVendor
+from services.crm_gateway.sync.breaker import BreakerOptions
+from services.crm_gateway.sync.dispatcher import Dispatcher, DispatchOptions
 from services.crm_gateway.sync.handlers import Sync
+from services.crm_gateway.sync.intake import Intake
+from services.crm_gateway.vendors.local import LocalCrm
 
+GROUP = "voicemesh.crm.vendors"
 _SOURCE = "/voicemesh/crm-sync"
-_VENDORS: dict[str, Callable[[], Vendor]] = {"local": LocalCrm}
+_BATCH = 64
+_LEASE = timedelta(seconds=10)
+_RENEW_S = 2.5
 _log = logs.get_logger(__name__)
 
 
@@ -33,28 +44,110 @@ async def build(settings: CrmSyncSettings, runtime: Runtime) -> None:
     """
     if not settings.nats_url:
         raise ConfigError("VOICEMESH_NATS_URL is empty: the sync process lives on the broker's events")
-    if settings.crm_vendor not in _VENDORS:
-        raise ConfigError(f"VOICEMESH_CRM_VENDOR={settings.crm_vendor!r}: the vendors are {sorted(_VENDORS)}")
-    vendor = _VENDORS[settings.crm_vendor]()
-    mapper = Mapper(load_mapping(settings.crm_vendor, settings.crm_mapping), settings.crm_review_below)
+    name, known = settings.crm_vendor, sorted({LocalCrm.name, *installed(GROUP)})
+    if name not in known:
+        raise ConfigError(f"VOICEMESH_CRM_VENDOR={name!r}: the business systems are {', '.join(known)}")
+    create = None if name == LocalCrm.name else load_engine(GROUP, name)
+    vendor = await runtime.stack.enter_async_context(create(settings)) if create else None
+    mapper = Mapper(load_mapping(name, settings.crm_mapping), settings.crm_review_below)
     url = settings.database_url()
     await migrate(url, "services.crm_gateway", variable=DATABASE_VARIABLE)
     engine = await runtime.stack.enter_async_context(database(url, variable=DATABASE_VARIABLE))
     outbox = Outbox(engine, tables.outbox)
-    sync = Sync(mapper, Ledger(outbox), vendor)
-    runtime.tasks.create_task(_consume(settings, sync, mapper, outbox), name="crm-sync")
+    work: _Embedded | _Remote = _Embedded(settings, mapper, outbox)
+    if vendor is not None:
+        lease = Lease(engine, f"intake:{name}:{settings.region}", runtime.instance, _LEASE)
+        work = _Remote(settings, mapper, outbox, vendor, lease)
+        runtime.tasks.create_task(work.dispatcher.run(), name="crm-dispatch")
+    runtime.tasks.create_task(_consume(settings, work, outbox), name="crm-sync")
 
 
-async def _consume(settings: CrmSyncSettings, sync: Sync[AsyncConnection], mapper: Mapper, outbox: Outbox) -> None:
+class _Embedded:
+    """Records written as their events come."""
+
+    def __init__(self, settings: CrmSyncSettings, mapper: Mapper, outbox: Outbox) -> None:
+        self._settings = settings
+        self._mapper = mapper
+        self._sync = Sync(mapper, Ledger(outbox), LocalCrm())
+
+    async def run(self, bus: Bus) -> None:
+        durable = _durable(self._settings)
+        consumer = await bus.consumer(self._mapper.event_types, durable=durable, region=self._settings.region)
+        metrics.BUS_CONNECTED.set(1)
+        await consumer.run(self._sync.on_event)
+
+
+class _Remote:
+    """Records queued as their events come, by one process at a time, and written by all of them."""
+
+    def __init__(
+        self, settings: CrmSyncSettings, mapper: Mapper, outbox: Outbox, vendor: RemoteVendor, lease: Lease
+    ) -> None:
+        self._settings = settings
+        self._mapper = mapper
+        queue = Deliveries(outbox, vendor.name, Allowance(settings.crm_rate_per_s, settings.crm_burst))
+        self.dispatcher = Dispatcher(vendor, queue, lease.holder, _dispatch_options(settings))
+        self._intake = Intake(mapper, outbox, queue, vendor.name, self.dispatcher.wake)
+        self._lease = lease
+
+    async def run(self, bus: Bus) -> None:
+        """Queue events while the lease is held, for ever."""
+        options = ConsumerOptions(max_in_flight=_BATCH, max_attempts=self._settings.crm_max_attempts)
+        consumer = await bus.consumer(
+            self._mapper.event_types, durable=_durable(self._settings), region=self._settings.region, options=options
+        )
+        metrics.BUS_CONNECTED.set(1)
+        try:
+            while True:
+                if await self._holds():
+                    async with asyncio.TaskGroup() as tasks:
+                        taking = tasks.create_task(consumer.run_batches(self._intake.on_events, size=_BATCH))
+                        await self._keep()
+                        taking.cancel()
+                await asyncio.sleep(_RENEW_S)
+        finally:
+            with contextlib.suppress(SQLAlchemyError, OSError):
+                await self._lease.give_up()
+
+    async def _keep(self) -> None:
+        """Renew the lease until it is lost."""
+        held = True
+        while held:
+            await asyncio.sleep(_RENEW_S)
+            held = await self._holds()
+
+    async def _holds(self) -> bool:
+        try:
+            async with asyncio.timeout(_RENEW_S):
+                return await self._lease.hold()
+        except (SQLAlchemyError, OSError) as error:
+            _log.warning("crm_sync.no_lease", error=repr(error))
+            return False
+
+
+def _durable(settings: CrmSyncSettings) -> str:
+    """One place in the stream for all processes of the vendor and region, whatever mapping they have."""
+    return f"crm-sync-{settings.crm_vendor}-{settings.region}"
+
+
+def _dispatch_options(settings: CrmSyncSettings) -> DispatchOptions:
+    return DispatchOptions(
+        concurrency=settings.crm_concurrency,
+        # An attempt asks up to four times: a token, a search, a contact, the record.
+        attempt_s=4 * settings.crm_timeout_s,
+        lease_s=max(settings.crm_lease_s, 5 * settings.crm_timeout_s),
+        max_attempts=settings.crm_max_attempts,
+        retry_limit_s=settings.crm_retry_limit_s,
+        breaker=BreakerOptions(failures=settings.crm_breaker_failures),
+    )
+
+
+async def _consume(settings: CrmSyncSettings, work: _Embedded | _Remote, outbox: Outbox) -> None:
     """Consume and publish, for ever; a broker that is not there is tried again."""
-    # One place in the stream for all processes of the vendor and region, whatever version of the mapping they have.
-    durable = f"crm-sync-{settings.crm_vendor}-{settings.region}"
     while True:
         try:
             async with connect(settings.nats_url, source=_SOURCE) as bus, asyncio.TaskGroup() as tasks:
-                consumer = await bus.consumer(mapper.event_types, durable=durable, region=settings.region)
-                metrics.BUS_CONNECTED.set(1)
-                tasks.create_task(consumer.run(sync.on_event))
+                tasks.create_task(work.run(bus))
                 await outbox.run(bus)
         except* BusUnavailableError as group:
             _log.warning("crm_sync.bus_unavailable", error=str(group.exceptions[0]))

@@ -1,4 +1,4 @@
-"""The sync process's use case: an event becomes one record, whatever happens on the way."""
+"""The embedded business system's use case: an event becomes one record, whatever happens on the way."""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Generic, Protocol, TypeVar
@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from mesh.bus import Delivery, UnprocessableError
 from services.crm_gateway import metrics
 from services.crm_gateway.mapping import Mapper
-from services.crm_gateway.model import Contact, NewRecord, RejectedError, Unit, Vendor
+from services.crm_gateway.model import Contact, EmbeddedVendor, NewRecord, RejectedError, Unit
 
 UnitT = TypeVar("UnitT", bound=Unit)
 
@@ -29,9 +29,9 @@ class LedgerPort(Protocol[UnitT]):
 
 
 class Sync(Generic[UnitT]):
-    """Writes records to one business system."""
+    """Writes records to the embedded business system."""
 
-    def __init__(self, mapper: Mapper, ledger: LedgerPort[UnitT], vendor: Vendor) -> None:
+    def __init__(self, mapper: Mapper, ledger: LedgerPort[UnitT], vendor: EmbeddedVendor) -> None:
         self._mapper = mapper
         self._ledger = ledger
         self._vendor = vendor
@@ -46,26 +46,15 @@ class Sync(Generic[UnitT]):
         if record is None:
             return
         try:
-            new = await (self._write_embedded(record) if self._vendor.embedded else self._write_remote(record))
+            new = await self._write(record)
         except RejectedError as error:
             metrics.RECORDS.labels(self._vendor.name, record.kind, "rejected").inc()
             raise UnprocessableError(f"{self._vendor.name} refuses the record: {error}") from error
         metrics.RECORDS.labels(self._vendor.name, record.kind, "written" if new else "repeated").inc()
 
-    async def _write_embedded(self, record: NewRecord) -> bool:
+    async def _write(self, record: NewRecord) -> bool:
         """Contact, record and announcement in one transaction."""
         async with self._ledger.unit(record) as unit:
             contact = await self._ledger.contact_of(unit, record)
             record_id = await self._vendor.write(record, contact, unit)
-            return await self._announce(unit, record, contact, record_id)
-
-    async def _write_remote(self, record: NewRecord) -> bool:
-        """No transaction is open while another system is asked; each step may be done again after a crash."""
-        async with self._ledger.unit(record) as unit:
-            contact = await self._ledger.contact_of(unit, record)
-        record_id = await self._vendor.write(record, contact, None)
-        async with self._ledger.unit(record) as unit:
-            return await self._announce(unit, record, contact, record_id)
-
-    async def _announce(self, unit: UnitT, record: NewRecord, contact: Contact | None, record_id: str) -> bool:
-        return await self._ledger.announce(unit, record, contact, vendor=self._vendor.name, record_id=record_id)
+            return await self._ledger.announce(unit, record, contact, vendor=self._vendor.name, record_id=record_id)

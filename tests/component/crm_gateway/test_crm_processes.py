@@ -153,7 +153,8 @@ async def test_the_revisions_make_the_tables_the_code_expects(database_url: str)
     async with database(database_url) as engine, engine.connect() as connection:
         assert await connection.run_sync(differences) == []
         names = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
-        for name in tables.metadata.tables:
+        # Those two belong to no request: how much may be written, and who may do something alone.
+        for name in set(tables.metadata.tables) - {"crm_allowances", "crm_leases"}:
             columns = {column.name for column in tables.metadata.tables[name].columns}
             assert {"tenant_id", "region", "correlation_id", "language"} <= columns, name
         assert set(tables.metadata.tables) < set(names)

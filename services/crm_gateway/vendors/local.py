@@ -11,12 +11,11 @@ from services.crm_gateway.model import Contact, NewRecord, Unit
 
 
 class LocalCrm:
-    """A `Vendor` that writes in the gateway's transaction: a record and its announcement are there together."""
+    """An `EmbeddedVendor`: it writes in the gateway's transaction: a record and its announcement are there together."""
 
     name = "local"
-    embedded = True
 
-    async def write(self, record: NewRecord, contact: Contact | None, unit: Unit | None) -> str:
+    async def write(self, record: NewRecord, contact: Contact | None, unit: Unit) -> str:
         """Write a record, once an event; end the open record it closes."""
         if not isinstance(unit, AsyncConnection):
             raise TypeError("the local CRM writes in the gateway's transaction only")

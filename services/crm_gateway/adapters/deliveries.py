@@ -1,0 +1,235 @@
+"""Deliveries as rows: a queue that every worker of a business system shares, ordered per contact."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mesh import telemetry
+from mesh.database import insert_once
+from mesh.outbox import Outbox
+from services.crm_gateway.adapters import contact_rows
+from services.crm_gateway.adapters.allowances import take
+from services.crm_gateway.adapters.tables import deliveries as table
+from services.crm_gateway.deliveries import (
+    Allowance,
+    DeadLetter,
+    Delivery,
+    DeliveryState,
+    GivenUp,
+    Postponed,
+    Result,
+    Written,
+)
+from services.crm_gateway.events import record_written
+from services.crm_gateway.model import Contact, NewRecord
+
+_ERROR_LIMIT = 500
+_records = TypeAdapter(NewRecord)
+
+Permits = Callable[[str], int | None]
+"""Of a tenant, how many deliveries may be begun now; None: any number."""
+
+
+class Deliveries:
+    """The queue of one business system.
+
+    Rows are bounded by the disk only: nothing that a call meant may be lost.
+    """
+
+    def __init__(self, outbox: Outbox, vendor: str, allowance: Allowance) -> None:
+        self._outbox = outbox
+        self._vendor = vendor
+        self._allowance = allowance
+
+    async def add(
+        self, connection: AsyncConnection, record: NewRecord, contact: Contact | None, trace: Mapping[str, str]
+    ) -> bool:
+        """Put a record into the queue; False when it was there before."""
+        scope, now = record.scope, datetime.now(UTC)
+        # Who nothing is known of keeps the order of the call, or of nothing.
+        key = contact.contact_id if contact else f"session:{scope.session_id or record.event_id}"
+        values = {
+            "vendor": self._vendor,
+            "tenant_id": scope.tenant_id,
+            "region": scope.region,
+            "correlation_id": scope.correlation_id,
+            "language": scope.language,
+            "session_id": scope.session_id,
+            "event_id": record.event_id,
+            "record_id": record.record_id,
+            "contact_id": contact.contact_id if contact else None,
+            "order_key": f"{scope.tenant_id}/{key}",
+            "kind": record.kind,
+            "record": _records.dump_python(record, mode="json"),
+            "state": DeliveryState.WAITING,
+            "attempts": 0,
+            "due_at": now,
+            "worker": "",
+            "vendor_record_id": "",
+            "last_error": "",
+            "trace": dict(trace),
+            "created_at": now,
+        }
+        return await insert_once(connection, table, values, unique=["tenant_id", "vendor", "event_id"])
+
+    async def claim(self, worker: str, size: int, lease: timedelta, permits: Permits) -> list[Delivery]:
+        """Take at most `size` deliveries that are due; nobody else gets them before the lease ends."""
+        async with self._outbox.transaction() as connection:
+            now = datetime.now(UTC)
+            rows = await self._allowed(connection, await self._due(connection, now, size), permits, now)
+            if not rows:
+                return []
+            statement = (
+                table.update()
+                .where(table.c.sequence.in_([row.sequence for row in rows]))
+                .values(
+                    attempts=table.c.attempts + 1,
+                    begun_at=sa.func.coalesce(table.c.begun_at, sa.bindparam("now", now, type_=table.c.begun_at.type)),
+                    leased_until=now + lease,
+                    worker=worker,
+                )
+            )
+            await connection.execute(statement)
+            contacts = await contact_rows.find_many(connection, {row.contact_id for row in rows if row.contact_id})
+        return [_delivery(row, contacts.get(row.contact_id)) for row in rows]
+
+    async def _due(self, connection: AsyncConnection, now: datetime, size: int) -> Sequence[sa.Row[Any]]:
+        earlier = table.alias("earlier")
+        waits = sa.exists().where(
+            earlier.c.vendor == table.c.vendor,
+            earlier.c.order_key == table.c.order_key,
+            earlier.c.state == DeliveryState.WAITING,
+            earlier.c.sequence < table.c.sequence,
+        )
+        statement = (
+            sa.select(table)
+            .where(
+                table.c.vendor == self._vendor,
+                table.c.state == DeliveryState.WAITING,
+                table.c.due_at <= now,
+                sa.or_(table.c.leased_until.is_(None), table.c.leased_until < now),
+                ~waits,
+            )
+            .order_by(table.c.sequence)
+            .limit(size)
+            .with_for_update(skip_locked=True)
+        )
+        return (await connection.execute(statement)).all()
+
+    async def _allowed(
+        self, connection: AsyncConnection, rows: Sequence[sa.Row[Any]], permits: Permits, now: datetime
+    ) -> list[sa.Row[Any]]:
+        by_tenant: dict[str, list[sa.Row[Any]]] = defaultdict(list)
+        for row in rows:
+            by_tenant[row.tenant_id].append(row)
+        allowed: list[sa.Row[Any]] = []
+        for tenant_id, wanted in sorted(by_tenant.items()):
+            permitted = permits(tenant_id)
+            most = len(wanted) if permitted is None else min(permitted, len(wanted))
+            if most:
+                count = await take(
+                    connection,
+                    vendor=self._vendor,
+                    tenant_id=tenant_id,
+                    wanted=most,
+                    allowance=self._allowance,
+                    now=now,
+                )
+                allowed += wanted[:count]
+        return allowed
+
+    async def settle(self, worker: str, results: Sequence[Result]) -> None:
+        """Write down what became of attempts, in one transaction, and announce what was written.
+
+        An attempt whose lease ended and whose delivery another worker took over changes nothing any more.
+        """
+        now = datetime.now(UTC)
+        rows = [_settled(result, now) | {"by": worker} for result in results]
+        statement = (
+            table.update()
+            .where(
+                table.c.sequence == sa.bindparam("which"),
+                table.c.attempts == sa.bindparam("attempt"),
+                table.c.worker == sa.bindparam("by"),
+                table.c.state == DeliveryState.WAITING,
+            )
+            .values(
+                state=sa.bindparam("new_state"),
+                attempts=sa.bindparam("new_attempts"),
+                vendor_record_id=sa.bindparam("new_record_id"),
+                last_error=sa.bindparam("new_error"),
+                due_at=sa.bindparam("new_due"),
+                settled_at=sa.bindparam("new_settled"),
+                leased_until=None,
+            )
+        )
+        async with self._outbox.transaction() as connection:
+            await connection.execute(statement, rows)
+            for result in results:
+                if isinstance(result, Written):
+                    await self._announce(connection, result)
+
+    async def _announce(self, connection: AsyncConnection, result: Written) -> None:
+        record = result.delivery.record
+        event = record_written(
+            record.scope,
+            result.delivery.contact,
+            vendor=self._vendor,
+            kind=record.kind,
+            record_id=result.record_id,
+            source_event_id=record.event_id,
+            event_id=f"record.{self._vendor}.{record.record_id}",
+        )
+        with telemetry.continuing(result.trace):
+            await self._outbox.add(connection, event)
+
+
+def _delivery(row: sa.Row[Any], contact: Contact | None) -> Delivery:
+    return Delivery(
+        sequence=row.sequence,
+        record=_records.validate_python(row.record),
+        contact=contact,
+        attempt=row.attempts + 1,
+        begun_before=row.begun_at is not None,
+        trace=row.trace,
+    )
+
+
+def _settled(result: Result, now: datetime) -> dict[str, Any]:
+    delivery = result.delivery
+    row = {
+        "which": delivery.sequence,
+        "attempt": delivery.attempt,
+        "new_attempts": delivery.attempt,
+        "new_state": DeliveryState.WAITING,
+        "new_record_id": "",
+        "new_error": "",
+        "new_due": now,
+        "new_settled": now,
+    }
+    match result:
+        case Written(record_id=record_id):
+            row |= {"new_state": DeliveryState.WRITTEN, "new_record_id": record_id}
+        case Postponed(error=error, due_at=due_at, counts=counts):
+            attempts = delivery.attempt if counts else delivery.attempt - 1
+            row |= {"new_error": error[:_ERROR_LIMIT], "new_due": due_at, "new_attempts": attempts, "new_settled": None}
+        case GivenUp(error=error):
+            row |= {"new_state": DeliveryState.DEAD, "new_error": error[:_ERROR_LIMIT]}
+    return row
+
+
+def dead_letter(row: sa.Row[Any]) -> DeadLetter:
+    """Return a row as a person sees it."""
+    return DeadLetter(
+        sequence=row.sequence,
+        vendor=row.vendor,
+        record=_records.validate_python(row.record),
+        attempts=row.attempts,
+        reason=row.last_error,
+        at=row.settled_at,
+    )

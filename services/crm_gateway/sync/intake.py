@@ -1,0 +1,61 @@
+"""Events become deliveries: batches from the bus, in order, each batch one transaction."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from google.protobuf.message import Message
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mesh.bus import Delivery as FromBus
+from mesh.outbox import Outbox
+from services.crm_gateway import metrics
+from services.crm_gateway.adapters import contact_rows
+from services.crm_gateway.adapters.ledger import Ledger, lock_names
+from services.crm_gateway.mapping import Mapper
+from services.crm_gateway.model import Contact, NewRecord
+
+
+class Queue(Protocol):
+    """Where deliveries wait; `adapters/deliveries.py` says more."""
+
+    async def add(
+        self, connection: AsyncConnection, record: NewRecord, contact: Contact | None, trace: Mapping[str, str]
+    ) -> bool:
+        """Put a record in; False when it was there before."""
+
+
+class Intake:
+    """Puts what events become into the queue of a business system.
+
+    Args:
+        wake: told once there is more to do.
+    """
+
+    def __init__(self, mapper: Mapper, outbox: Outbox, queue: Queue, vendor: str, wake: Callable[[], None]) -> None:
+        self._mapper = mapper
+        self._outbox = outbox
+        self._ledger = Ledger(outbox)
+        self._queue = queue
+        self._vendor = vendor
+        self._wake = wake
+
+    async def on_events(self, batch: Sequence[tuple[Message, FromBus]]) -> None:
+        """Queue what a batch becomes. Raises ``SQLAlchemyError``: then the batch comes again."""
+        mapped = [(self._mapper.map(event), delivery.trace) for event, delivery in batch]
+        records = [(record, trace) for record, trace in mapped if record is not None]
+        if not records:
+            return
+        new: list[NewRecord] = []
+        async with self._outbox.transaction() as connection:
+            by_tenant: dict[str, list[str]] = {}
+            for record, _ in records:
+                by_tenant.setdefault(record.scope.tenant_id, []).extend(lock_names(record))
+            for tenant_id, names in sorted(by_tenant.items()):
+                await contact_rows.hold(connection, tenant_id, names)
+            for record, trace in records:
+                contact = await self._ledger.contact_of(connection, record)
+                if await self._queue.add(connection, record, contact, trace):
+                    new.append(record)
+        for record in new:
+            metrics.RECORDS.labels(self._vendor, record.kind, "queued").inc()
+        self._wake()

@@ -1,0 +1,100 @@
+"""The business system of `services/crm_gateway/simulator`: contacts, tickets, tokens that expire, no idempotency.
+
+It takes whatever it is sent as often as it is sent, as many business systems do: that each record is there once is
+the doing of this adapter and of the sync process.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import httpx
+from cachetools import LRUCache
+
+from mesh.config import ConfigError
+from services.crm_gateway.config import CrmSyncSettings
+from services.crm_gateway.model import Contact, NewRecord
+from services.crm_gateway.vendors.http import check
+
+_CONTACTS = 100_000
+"""Contacts whose id there is remembered."""
+
+
+class Simulator:
+    """A `RemoteVendor`.
+
+    Args:
+        client: with the base URL, and without authentication.
+    """
+
+    name = "simulator"
+
+    def __init__(self, client: httpx.AsyncClient, client_id: str, secret: str) -> None:
+        self._client = client
+        self._credentials = {"client_id": client_id, "client_secret": secret}
+        self._token = ""
+        self._contacts: LRUCache[str, str] = LRUCache(_CONTACTS)
+
+    async def find(self, record: NewRecord) -> str | None:
+        """Search by the record's id, which each ticket carries."""
+        return await self._search("/tickets", record.record_id)
+
+    async def write(self, record: NewRecord, contact: Contact | None) -> str:
+        """Make a ticket, and its contact before it where there is none. Raises what `check` raises."""
+        ticket = {
+            "external_id": record.record_id,
+            "contact_id": await self._contact(contact) if contact else None,
+            "kind": record.kind,
+            "state": record.state,
+            "title": record.title,
+            "fields": dict(record.fields),
+            "occurred_at": record.occurred_at.isoformat(),
+        }
+        return str((await self._ask("POST", "/tickets", json=ticket)).json()["id"])
+
+    async def _contact(self, contact: Contact) -> str:
+        known = self._contacts.get(contact.contact_id)
+        # Deliveries of one contact come one after the other: nobody else makes it between search and making.
+        known = known or await self._search("/contacts", contact.contact_id)
+        if known is None:
+            body = {
+                "external_id": contact.contact_id,
+                "name": contact.display_name,
+                "phones": list(contact.phones),
+                "emails": list(contact.emails),
+            }
+            known = str((await self._ask("POST", "/contacts", json=body)).json()["id"])
+        self._contacts[contact.contact_id] = known
+        return known
+
+    async def _search(self, path: str, external_id: str) -> str | None:
+        found = (await self._ask("GET", path, params={"external_id": external_id})).json()["items"]
+        return str(found[0]["id"]) if found else None
+
+    async def _ask(self, method: str, path: str, **content: object) -> httpx.Response:
+        """Ask with a token; one that is too old is renewed once."""
+        for _ in range(2):
+            if not self._token:
+                answer = check(await self._client.post("/oauth/token", data=self._credentials))
+                self._token = answer.json()["access_token"]
+            used = self._token
+            headers = {"authorization": f"Bearer {used}"}
+            answer = await self._client.request(method, path, headers=headers, **content)  # type: ignore[arg-type]
+            if answer.status_code != httpx.codes.UNAUTHORIZED:
+                break
+            # Another attempt may have renewed it meanwhile.
+            if self._token == used:
+                self._token = ""
+        return check(answer)
+
+
+@contextlib.asynccontextmanager
+async def create(settings: CrmSyncSettings) -> AsyncIterator[Simulator]:
+    """Connect.
+
+    Raises:
+        ConfigError: without an address.
+    """
+    if not settings.crm_url:
+        raise ConfigError("VOICEMESH_CRM_URL is empty: give the simulator's address, such as http://127.0.0.1:4180")
+    async with httpx.AsyncClient(base_url=settings.crm_url, timeout=settings.crm_timeout_s) as client:
+        yield Simulator(client, settings.crm_client_id, settings.crm_secret.get_secret_value())

@@ -1,0 +1,109 @@
+"""Any system that takes a POST: each record once more until it is taken, signed as Standard Webhooks says.
+
+https://github.com/standard-webhooks/standard-webhooks, specification 1.0.0: headers `webhook-id` (the same each time a
+record is sent, so that the receiver takes it once), `webhook-timestamp` and `webhook-signature`.
+"""
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+
+from mesh.config import ConfigError
+from services.crm_gateway.config import CrmSyncSettings
+from services.crm_gateway.model import Contact, NewRecord
+from services.crm_gateway.vendors.http import check
+
+_SECRET_PREFIX = "whsec_"  # noqa: S105 - marks a secret, is none
+
+
+class Webhook:
+    """A `RemoteVendor`.
+
+    Args:
+        key: of the signature; empty: nothing is signed.
+    """
+
+    name = "webhook"
+
+    def __init__(self, client: httpx.AsyncClient, url: str, key: bytes) -> None:
+        self._client = client
+        self._url = url
+        self._key = key
+
+    async def find(self, record: NewRecord) -> str | None:  # noqa: ARG002
+        """Answer None: a receiver takes each `webhook-id` once."""
+        return None
+
+    async def write(self, record: NewRecord, contact: Contact | None) -> str:
+        """Send a record; its id there is its id here. Raises what `check` raises."""
+        body = json.dumps(document(record, contact), ensure_ascii=False).encode()
+        timestamp = str(int(time.time()))
+        headers = {"content-type": "application/json", "webhook-id": record.record_id, "webhook-timestamp": timestamp}
+        if self._key:
+            headers["webhook-signature"] = sign(self._key, record.record_id, timestamp, body)
+        check(await self._client.post(self._url, content=body, headers=headers))
+        return record.record_id
+
+
+def sign(key: bytes, message_id: str, timestamp: str, body: bytes) -> str:
+    """Return the signature of a message, Standard Webhooks 1.0.0, "Signature scheme", symmetric."""
+    content = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+
+
+def document(record: NewRecord, contact: Contact | None) -> dict[str, object]:
+    """Return what is sent of a record."""
+    scope = record.scope
+    known = contact and {
+        "contact_id": contact.contact_id,
+        "customer_id": contact.customer_id,
+        "name": contact.display_name,
+        "phones": list(contact.phones),
+        "emails": list(contact.emails),
+    }
+    return {
+        "type": f"record.{record.kind}",
+        "timestamp": record.occurred_at.isoformat(),
+        "data": {
+            "record_id": record.record_id,
+            "event_id": record.event_id,
+            "tenant_id": scope.tenant_id,
+            "region": scope.region,
+            "correlation_id": scope.correlation_id,
+            "language": scope.language,
+            "session_id": scope.session_id,
+            "turn_id": record.turn_id,
+            "kind": record.kind,
+            "state": record.state,
+            "title": record.title,
+            "fields": dict(record.fields),
+            "confidence": record.confidence,
+            "closes": record.closes,
+            "contact": known,
+        },
+    }
+
+
+@contextlib.asynccontextmanager
+async def create(settings: CrmSyncSettings) -> AsyncIterator[Webhook]:
+    """Make ready to send.
+
+    Raises:
+        ConfigError: without an address, or with a secret that is none.
+    """
+    if not settings.crm_url:
+        raise ConfigError("VOICEMESH_CRM_URL is empty: give the address that records are sent to")
+    secret = settings.crm_secret.get_secret_value()
+    try:
+        key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        raise ConfigError("VOICEMESH_CRM_SECRET is no base64 text; make one with `openssl rand -base64 32`") from None
+    async with httpx.AsyncClient(timeout=settings.crm_timeout_s) as client:
+        yield Webhook(client, settings.crm_url, key)

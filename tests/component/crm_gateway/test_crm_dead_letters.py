@@ -1,0 +1,101 @@
+"""What could not be written is seen, written after all, or given up, by command and by RPC."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from fakes.background import eventually
+from fakes.crm_world import World, a_request, an_event_context, sync_settings, world
+from fakes.nats_server import NatsServer
+from fakes.simulator import Simulated, simulator
+from voicemesh.crm.v1 import write_back_service_pb2 as pb
+from voicemesh.crm.v1.write_back_service_pb2_grpc import WriteBackServiceStub
+from voicemesh.events.v1.business_events_pb2 import ComplaintLogged
+
+from mesh.errors import ErrorReason, from_rpc_error
+from mesh.testing import serve
+from services.crm_gateway.simulator.model import Faults
+from services.crm_gateway.sync.app import build as build_sync
+
+
+@pytest.fixture
+async def there() -> AsyncIterator[Simulated]:
+    async with simulator(Faults(broken=1)) as there:
+        yield there
+
+
+@pytest.fixture
+async def crm(tmp_path: Path, nats: NatsServer, database_url: str, there: Simulated) -> AsyncIterator[World]:
+    options: dict[str, Any] = {"crm_vendor": "simulator", "crm_url": there.url, "crm_max_attempts": 2}
+    settings = sync_settings(tmp_path, nats_url=nats.url, database_url=database_url, crm_retry_limit_s=0.01, **options)
+    async with world(tmp_path, nats.url, database_url) as running, serve(build_sync, settings, service="crm-remote"):
+        for number in range(3):
+            context = an_event_context(f"e{number}", session_id=f"s{number}", phone="+15550000000")
+            await running.publish(ComplaintLogged(context=context, category=f"late {number}"))
+        yield running
+
+
+async def until(crm: World, **wanted: int) -> None:
+    async with grpc.aio.insecure_channel(crm.address) as channel:
+        stub = WriteBackServiceStub(channel)
+
+        async def so() -> bool:
+            status = await stub.GetWriteBackStatus(pb.GetWriteBackStatusRequest(context=a_request()))
+            return [{name: getattr(each, name) for name in wanted} for each in status.vendors] == [wanted]
+
+        await eventually(so)
+
+
+async def run(*arguments: str) -> dict[str, Any]:
+    """Run a command as a process of its own."""
+    command = (sys.executable, "-m", "voicemesh_cli", "crm", "dlq", *arguments, "--json")
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    printed, _ = await process.communicate()
+    document: dict[str, Any] = json.loads(printed)
+    return document | {"exit_code": process.returncode}
+
+
+async def test_dead_letters_are_seen_replayed_and_dropped(crm: World, there: Simulated) -> None:
+    where = ("--target", crm.address, "--tenant", "clinic")
+    await until(crm, dead=3, waiting=0)
+    found = (await run("list", *where))["dead_letters"]
+    assert [letter["record"]["title"] for letter in found] == ["late 2", "late 1", "late 0"]
+    assert {letter["attempts"] for letter in found} == {2}
+    assert all("500" in letter["reason"] for letter in found)
+    middle = found[1]["id"]
+    shown = await run("show", str(middle), *where)
+    assert (shown["vendor"], shown["record"]["fields"]) == ("simulator", {"category": "late 1"})
+
+    there.system.misbehave(Faults())
+    assert (await run("drop", str(middle), *where))["count"] == 1
+    assert (await run("drop", str(middle), *where))["count"] == 0
+    assert (await run("replay", "--all-of", "simulator", *where))["count"] == 2
+    await until(crm, dead=0, waiting=0, written=2, dropped=1)
+    assert [ticket["title"] for ticket in there.system.tickets] == ["late 0", "late 2"], "in their old order"
+    assert (await run("list", *where))["dead_letters"] == []
+
+
+async def test_bad_requests_say_what_to_do(crm: World) -> None:
+    where = ("--target", crm.address, "--tenant", "clinic")
+    await until(crm, dead=3)
+    nothing = await run("replay", *where)
+    assert (nothing["exit_code"], "--all-of" in nothing["error"]["message"]) == (2, True)
+    missing = await run("show", "9999", *where)
+    assert "dlq list" in missing["error"]["message"]
+    assert (await run("list", "--target", crm.address, "--tenant", "shop"))["dead_letters"] == [], "another's"
+    async with grpc.aio.insecure_channel(crm.address) as channel:
+        stub = WriteBackServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.ListDeadLetters(pb.ListDeadLettersRequest(context=a_request(), page_token="bad"))
+        told = from_rpc_error(refused.value)
+        assert told.reason == ErrorReason.ERROR_REASON_INVALID_REQUEST
+        first = await stub.ListDeadLetters(pb.ListDeadLettersRequest(context=a_request(), page_size=2))
+        token = first.next_page_token
+        following = pb.ListDeadLettersRequest(context=a_request(), page_size=2, page_token=token)
+        second = await stub.ListDeadLetters(following)
+        assert (len(first.dead_letters), len(second.dead_letters), second.next_page_token) == (2, 1, "")

@@ -1,0 +1,142 @@
+"""The queue of deliveries on real databases: order, leases, allowances."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from mesh.database import database, migrate, transaction
+from mesh.outbox import Outbox
+from services.crm_gateway.adapters import tables
+from services.crm_gateway.adapters.allowances import take
+from services.crm_gateway.adapters.deliveries import Deliveries
+from services.crm_gateway.adapters.leases import Lease
+from services.crm_gateway.deliveries import Allowance, Delivery, GivenUp, Postponed, Written
+from services.crm_gateway.model import Customer, NewRecord, RecordState, Scope
+
+PLENTY = Allowance(1000, 1000)
+LEASE = timedelta(minutes=1)
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    await migrate(database_url, "services.crm_gateway")
+    async with database(database_url) as engine:
+        yield engine
+
+
+def a_record(number: int, session: str = "s1", tenant: str = "clinic") -> NewRecord:
+    return NewRecord(
+        event_id=f"e{number}",
+        scope=Scope(tenant, "local", "corr-1", "en-US", session),
+        customer=Customer(),
+        kind="interaction",
+        state=RecordState.APPLIED,
+        title=f"call {number}",
+        open=False,
+        occurred_at=datetime.now(UTC),
+        fields={"n": str(number)},
+    )
+
+
+async def filled(engine: AsyncEngine, *records: NewRecord, allowance: Allowance = PLENTY) -> Deliveries:
+    queue = Deliveries(Outbox(engine, tables.outbox), "there", allowance)
+    async with transaction(engine) as connection:
+        for record in records:
+            assert await queue.add(connection, record, None, {})
+    return queue
+
+
+async def claim(queue: Deliveries, worker: str = "one", size: int = 10, lease: timedelta = LEASE) -> list[Delivery]:
+    return await queue.claim(worker, size, lease, lambda _: None)
+
+
+def ids(claimed: list[Delivery]) -> list[str]:
+    return [delivery.record.event_id for delivery in claimed]
+
+
+async def test_one_after_the_other_for_each_contact_and_beside_each_other_for_all(engine: AsyncEngine) -> None:
+    queue = await filled(
+        engine, a_record(1, "a"), a_record(2, "b"), a_record(3, "a"), a_record(4, "c"), a_record(5, "b")
+    )
+    first = await claim(queue)
+    assert ids(first) == ["e1", "e2", "e4"]
+    assert first[0].record == a_record(1, "a") or first[0].record.fields == {"n": "1"}
+    assert ids(await claim(queue, "two")) == [], "the rest waits for its turn"
+    await queue.settle("one", [Written(first[0], "r1"), Postponed(first[1], "busy", datetime.now(UTC) + LEASE)])
+    assert ids(await claim(queue, "two")) == ["e3"], "e5 waits for e2, which was put off"
+    await queue.settle("one", [GivenUp(first[2], "no")])
+    assert ids(await claim(queue, "two")) == []
+
+
+async def test_an_event_is_queued_once(engine: AsyncEngine) -> None:
+    queue = await filled(engine, a_record(1))
+    async with transaction(engine) as connection:
+        assert not await queue.add(connection, a_record(1), None, {})
+    assert ids(await claim(queue)) == ["e1"]
+
+
+async def test_who_is_silent_loses_its_deliveries_and_changes_nothing_later(engine: AsyncEngine) -> None:
+    queue = await filled(engine, a_record(1))
+    lost = (await claim(queue, "one", lease=timedelta(seconds=-1)))[0]
+    assert (lost.attempt, lost.begun_before) == (1, False)
+    taken = (await claim(queue, "two"))[0]
+    assert (taken.attempt, taken.begun_before) == (2, True), "it may be there already"
+    await queue.settle("one", [GivenUp(lost, "late news")])
+    await queue.settle("two", [Written(taken, "r1")])
+    async with engine.connect() as connection:
+        row = (await connection.execute(sa.select(tables.deliveries))).one()
+    assert (row.state, row.vendor_record_id, row.last_error) == ("written", "r1", "")
+
+
+async def test_a_wait_that_was_asked_for_is_no_attempt(engine: AsyncEngine) -> None:
+    queue = await filled(engine, a_record(1))
+    for _ in range(3):
+        delivery = (await claim(queue))[0]
+        assert delivery.attempt == 1
+        await queue.settle("one", [Postponed(delivery, "busy", datetime.now(UTC), counts=False)])
+
+
+async def test_a_tenant_gets_no_more_than_its_allowance_over_all_workers(engine: AsyncEngine) -> None:
+    records = [a_record(n, f"s{n}") for n in range(6)] + [a_record(n, f"s{n}", "shop") for n in range(6, 8)]
+    queue = await filled(engine, *records, allowance=Allowance(per_s=0.001, burst=4))
+    assert ids(await claim(queue, "one", size=3)) == ["e0", "e1", "e2"]
+    assert ids(await claim(queue, "two", size=10)) == ["e3", "e6", "e7"], "the other tenant has its own"
+    assert ids(await claim(queue, "one")) == []
+
+
+async def test_only_as_many_as_are_permitted(engine: AsyncEngine) -> None:
+    queue = await filled(engine, a_record(1, "a"), a_record(2, "b"), a_record(3, "c", "shop"))
+    claimed = await queue.claim("one", 10, LEASE, lambda tenant: 0 if tenant == "shop" else 1)
+    assert ids(claimed) == ["e1"]
+
+
+async def test_tokens_come_back_with_time_and_never_beyond_the_burst(engine: AsyncEngine) -> None:
+    now = datetime.now(UTC)
+
+    async def taken(wanted: int, after_s: float) -> int:
+        async with transaction(engine) as connection:
+            moment = now + timedelta(seconds=after_s)
+            return await take(
+                connection, vendor="there", tenant_id="clinic", wanted=wanted, allowance=Allowance(2, 5), now=moment
+            )
+
+    assert await taken(9, 0) == 5
+    assert await taken(9, 0.4) == 0
+    assert await taken(9, 1.0) == 2
+    assert await taken(9, 0.5) == 0, "a clock that is behind gives nothing"
+    assert await taken(9, 100) == 5
+
+
+async def test_a_lease_has_one_holder_and_ends_by_itself(engine: AsyncEngine) -> None:
+    one, two = (Lease(engine, "intake", name, LEASE) for name in ("one", "two"))
+    assert await one.hold()
+    assert not await two.hold()
+    assert await one.hold(), "renewed"
+    await one.give_up()
+    assert await two.hold()
+    gone = Lease(engine, "other", "gone", timedelta(seconds=-1))
+    assert await gone.hold()
+    assert await Lease(engine, "other", "next", LEASE).hold()

@@ -1,0 +1,101 @@
+"""Records reach somebody else's business system once each, whatever it does."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.background import eventually, running
+from fakes.crm_world import an_event_context, sync_settings
+from fakes.nats_server import NatsServer
+from fakes.simulator import Simulated, simulator
+from voicemesh.events.v1.business_events_pb2 import ComplaintLogged, RecordWritten
+
+from mesh import bus as mesh_bus
+from mesh.bus import Bus, Delivery
+from mesh.testing import serve
+from services.crm_gateway.simulator.model import Faults
+from services.crm_gateway.sync.app import build as build_sync
+
+PATIENT = {"crm_retry_limit_s": 0.2, "crm_max_attempts": 100, "crm_timeout_s": 1.0, "crm_breaker_failures": 1000}
+
+
+@contextlib.asynccontextmanager
+async def worker(folder: Path, nats: NatsServer, url: str, there: Simulated, **options: Any) -> AsyncIterator[None]:
+    """One sync process."""
+    settings = sync_settings(
+        folder, nats_url=nats.url, database_url=url, crm_vendor="simulator", crm_url=there.url, **options
+    )
+    async with serve(build_sync, settings, service="crm-sync"):
+        yield
+
+
+@pytest.fixture
+async def bus(nats: NatsServer) -> AsyncIterator[Bus]:
+    async with mesh_bus.connect(nats.url, source="/voicemesh/test") as bus:
+        yield bus
+
+
+def complaint(number: int, *, caller: int = 0, **others: Any) -> ComplaintLogged:
+    context = an_event_context(f"e{number}", session_id=f"s{number}", phone=f"+1555000{caller:04d}")
+    return ComplaintLogged(context=context, **{"category": "late", **others})
+
+
+async def test_a_record_and_its_contact_are_there_once(
+    tmp_path: Path, nats: NatsServer, database_url: str, bus: Bus
+) -> None:
+    written: list[RecordWritten] = []
+
+    async def note(event: Any, _: Delivery) -> None:
+        written.append(event)
+
+    consumer = await bus.consumer([RecordWritten], durable="notes")
+    async with simulator() as there, worker(tmp_path, nats, database_url, there):
+        await bus.publish(complaint(1))
+        await bus.publish(complaint(2))
+
+        async def done() -> bool:
+            return len(there.system.tickets) == 2
+
+        await eventually(done)
+        async with running(consumer.run(note)):
+
+            async def announced() -> bool:
+                return len(written) == 2
+
+            await eventually(announced)
+    assert [ticket["title"] for ticket in there.system.tickets] == ["late", "late"]
+    assert [contact["phones"] for contact in there.system.contacts] == [["+15550000000"]]
+    assert {ticket["contact_id"] for ticket in there.system.tickets} == {there.system.contacts[0]["id"]}
+    assert [(event.vendor, event.record_id, event.source_event_id) for event in written] == [
+        ("simulator", "T000001", "e1"),
+        ("simulator", "T000002", "e2"),
+    ]
+
+
+async def test_whatever_it_does_each_record_is_there_once(
+    tmp_path: Path, nats: NatsServer, database_url: str, bus: Bus
+) -> None:
+    faults = Faults(
+        busy=0.1,
+        broken=0.1,
+        hangs=0.02,
+        drops_request=0.1,
+        drops_answer=0.15,
+        hang_s=1.5,
+        retry_after_s=0.02,
+        token_s=0.5,
+    )
+    async with simulator(faults) as there, worker(tmp_path, nats, database_url, there, **PATIENT):
+        for number in range(100):
+            await bus.publish(complaint(number, caller=number % 20))
+
+        async def done() -> bool:
+            return len({ticket["external_id"] for ticket in there.system.tickets}) == 100
+
+        await eventually(done)
+    counts = there.system.counts()
+    assert (counts["tickets"], counts["tickets_twice"]) == (100, [])
+    assert (counts["contacts"], counts["contacts_twice"]) == (20, [])
+    assert all(counts["requests"][fault] for fault in ("busy", "broken", "drops_request", "drops_answer"))
