@@ -7,6 +7,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from services.dialogue.flow.expect import expectation
+from services.dialogue.flow.promises import note_promises
 from services.dialogue.flow.schema import Act, Ask, Call, Confirm, End, Goto, HandOver, Jump, Run, Say, Set
 from services.dialogue.flow.templates import FlowRunError
 from services.dialogue.flow.variables import to_text
@@ -32,6 +33,7 @@ def leave_flow(turn: Turn) -> None:
         turn.set(served=(*turn.state.served, frame.intent))
     if flow.summary is not None:
         turn.set(summary=(*turn.state.summary, " ".join(turn.words(flow.summary)))[-2:])
+    note_promises(turn, flow)
     turn.progressed = True
     if turn.frame is None or frame.digression:
         filled = [name for name in flow.slots if turn.state.slot(name) is not None]

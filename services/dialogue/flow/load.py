@@ -9,6 +9,7 @@ from services.dialogue.flow import spoken
 from services.dialogue.flow.check import checked
 from services.dialogue.flow.domain import check_intents, check_slots, check_top, surroundings
 from services.dialogue.flow.program import compile_steps, used_slots
+from services.dialogue.flow.promises import read_commits, read_next_step
 from services.dialogue.flow.reader import nearest, read
 from services.dialogue.flow.schema import (
     OPTIONAL_PHRASES,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _LENGTHS = {"phone": (7, 15)}
 """Digits of the numbers whose length is known everywhere: telephone numbers by E.164."""
+_SLOT_LISTS = ("collects", "suggested_by")
 _MEASURES = ("characters", "words")
 _MOST_WORDS = 20
 _MOST_URGENT = 9
@@ -174,7 +176,19 @@ def _check(item: Item, templates: Templates) -> Check:
 def _flow(name: str, item: Item, templates: Templates, names: Names) -> Flow:
     keys = item.mapping(
         ("steps",),
-        ("title", "intents", "kind", "urgent", "collects", "disposition", "summary", "after_correction"),
+        (
+            "title",
+            "intents",
+            "kind",
+            "urgent",
+            "collects",
+            "suggested_by",
+            "disposition",
+            "summary",
+            "commits",
+            "next_step",
+            "after_correction",
+        ),
     )
     kind = keys["kind"].text() if "kind" in keys else "task"
     if kind not in {"task", "information"}:
@@ -182,10 +196,7 @@ def _flow(name: str, item: Item, templates: Templates, names: Names) -> Flow:
     if "urgent" in keys and "intents" not in keys:
         keys["urgent"].fail("an urgent flow without 'intents' is never started", "Add 'intents: [NAME]'.")
     steps = read_steps(keys["steps"], templates, names)
-    collects = keys["collects"].texts() if "collects" in keys else ()
-    for slot in collects:
-        if slot not in names.slots:
-            keys["collects"].fail(f"unknown slot {slot!r}", nearest(slot, names.slots))
+    collects, suggested_by = (_slot_names(keys[key], names) if key in keys else () for key in _SLOT_LISTS)
     return Flow(
         name=name,
         place=item.place,
@@ -198,8 +209,18 @@ def _flow(name: str, item: Item, templates: Templates, names: Names) -> Flow:
         urgent=int(keys["urgent"].number(1, _MOST_URGENT)) if "urgent" in keys else 0,
         disposition=keys["disposition"].text() if "disposition" in keys else "",
         summary=templates.text(keys["summary"]) if "summary" in keys else None,
+        commits=read_commits(keys["commits"], templates) if "commits" in keys else (),
+        next_step=read_next_step(keys["next_step"], templates) if "next_step" in keys else None,
+        suggested_by=suggested_by,
         after_correction=keys["after_correction"].text() if "after_correction" in keys else "",
     )
+
+
+def _slot_names(item: Item, names: Names) -> tuple[str, ...]:
+    for slot in item.texts():
+        if slot not in names.slots:
+            item.fail(f"unknown slot {slot!r}", nearest(slot, names.slots))
+    return item.texts()
 
 
 def _phrases(item: Item, templates: Templates) -> dict[str, Text]:
@@ -234,11 +255,11 @@ def _by_intent(item: Item, flows: Mapping[str, Flow]) -> dict[str, str]:
     for name, flow in flows.items():
         for intent in flow.intents:
             if intent in UNIVERSAL_INTENTS:
-                item.keys()[name].fail(
+                item.keys()[name].keys()["intents"].fail(
                     f"intent {intent!r} is answered in every domain and starts no flow", "Take it out of 'intents'."
                 )
             if intent in found:
-                item.keys()[name].fail(
+                item.keys()[name].keys()["intents"].fail(
                     f"intent {intent!r} starts flow {found[intent]!r} already", "Name it in one flow only."
                 )
             found[intent] = name

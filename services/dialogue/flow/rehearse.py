@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from services.dialogue.flow.promises import Due, promised
 from services.dialogue.flow.schema import Act, Ask, Call, Check, Confirm, End, HandOver, Jump, Say, Set
 from services.dialogue.flow.templates import Condition, Expression, FlowRunError, SpokenValue, Text
 from services.dialogue.flow.variables import EXAMPLES, from_text, to_text
@@ -63,7 +64,7 @@ class _Assignment:
             )
 
 
-_Part = Text | Condition | _Assignment
+_Part = Text | Condition | _Assignment | Due
 
 
 def rehearse(script: Script) -> None:
@@ -89,6 +90,8 @@ def rehearse(script: Script) -> None:
                 _try(script, part, needed, {})
         if flow.summary is not None:
             _try(script, flow.summary, flow.needs[-1], {})
+        for part in promised(flow):
+            _try(script, part, flow.needs[-1], {})
 
 
 def _parts(step: Instruction, script: Script) -> Iterator[_Part]:
@@ -164,7 +167,7 @@ def _render_one(part: _Part, context: Mapping[str, Any]) -> bool:
     try:
         if isinstance(part, Condition):
             holds = part.holds(context)
-        elif isinstance(part, _Assignment):
+        elif isinstance(part, _Assignment | Due):
             part.check(context)
         else:
             for variant in range(len(part.sources)):

@@ -243,6 +243,17 @@ Instruction = Say | Ask | Confirm | Act | Set | Call | Run | HandOver | End | Go
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """What a finished flow commits a side to, or what it leads to."""
+
+    by: str
+    """"caller" or "agent"."""
+    what: Text
+    due: Text | None = None
+    """Gives an ISO 8601 date, or a date and time; None: no day is named."""
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """One task or answer of a domain."""
 
@@ -267,6 +278,12 @@ class Flow:
     """How the call ends when this was its outcome."""
     summary: Text | None = None
     """A sentence about what it did."""
+    commits: tuple[Promise, ...] = ()
+    """What either side is to do once it is finished."""
+    next_step: Promise | None = None
+    """What happens next."""
+    suggested_by: tuple[str, ...] = ()
+    """Slots whose value alone begins it, between two tasks."""
     after_correction: str = ""
     """The flow that mends it when the caller corrects a value after its end; empty: itself."""
 
