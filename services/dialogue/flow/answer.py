@@ -9,6 +9,7 @@ from services.dialogue.flow.expect import awaited_slot, awaits_text, names_one_o
 from services.dialogue.flow.fill import CORRECTING, named_values, refusal, slot_from, take
 from services.dialogue.flow.run import ask_again, await_answer, close, run, start
 from services.dialogue.flow.schema import Ask
+from services.dialogue.flow.tasks import begin
 from services.dialogue.flow.turn import FEW_WORDS, WAIT_CHOICE, word_list
 from services.dialogue.policy import Slot
 
@@ -86,15 +87,33 @@ def answer_between_tasks(turn: Turn) -> bool:
     """Answers to "anything else?": no ends the call, a correction mends the task that was finished last."""
     if turn.frame is not None:
         return False
-    if turn.intent in CORRECTING and _mend(turn):
+    # A value makes clear enough what was said unclearly.
+    unclear = turn.heard.intent if turn.heard.entities and not turn.heard.out_of_scope else ""
+    intent = turn.intent or unclear
+    if intent in CORRECTING and _mend(turn):
         return True
     if turn.intent == "deny" and turn.state.served:
         close(turn)
+    elif _begin_suggested(turn, intent):
+        pass
     elif turn.intent in {"affirm", "deny"} or (turn.intent == "inform" and remember(turn)):
         turn.phrase("options")
         await_answer(turn)
     else:
         return False
+    return True
+
+
+def _begin_suggested(turn: Turn, intent: str) -> bool:
+    """A value that says what it is for without any other word: "a cleaning on Tuesday, please"."""
+    suggested = [
+        flow
+        for flow in turn.script.flows.values()
+        if intent in {"inform", *flow.intents} and names_one_of(turn, flow.suggested_by)
+    ]
+    if len(suggested) != 1:
+        return False
+    begin(turn, suggested[0].name, next(iter(suggested[0].intents), ""))
     return True
 
 

@@ -140,7 +140,8 @@ class FlowPolicy:
         """What telephone keys mean as the answer to the open question; see `flow/keys.py`."""
         script = self._script_of(state)
         turn = Turn(script, _restored(state, script), call)
-        return read_keys(turn, keys, yes_no=expectation(turn).yes_no)
+        anything_else = turn.frame is None and bool(turn.state.served)
+        return read_keys(turn, keys, yes_no=anything_else or expectation(turn).yes_no)
 
     def abandon(self, state: State) -> str:
         """What was achieved before the caller vanished, else "caller_hung_up"."""

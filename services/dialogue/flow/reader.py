@@ -53,20 +53,22 @@ class Item:
     file: str
     path: str = ""
     depth: int = 0
+    line: int = 0
+    """Line of its key; 0: it has none."""
 
     @property
     def place(self) -> Place:
-        """Where it stands."""
-        return Place(self.file, self.node.start_mark.line + 1)
+        """Where it stands: at its key, for the values below a key begin in the next line."""
+        return Place(self.file, self.line or self.node.start_mark.line + 1)
 
     def fail(self, problem: str, remedy: str) -> NoReturn:
         """Raise a `FlowFileError` for this value."""
         self.place.fail(problem, remedy)
 
-    def _child(self, node: yaml.Node, name: str) -> Item:
+    def _child(self, node: yaml.Node, name: str, line: int = 0) -> Item:
         if self.depth >= _MAX_DEPTH:
             self.fail("the values are nested without end", "Take the alias that points to itself out.")
-        return Item(node, self.file, f"{self.path}.{name}" if self.path else name, self.depth + 1)
+        return Item(node, self.file, f"{self.path}.{name}" if self.path else name, self.depth + 1, line)
 
     def keys(self) -> dict[str, Item]:
         """The mapping's values by key; a key given twice is an error."""
@@ -77,7 +79,7 @@ class Item:
             name = str(key.value)
             if name in found:
                 Place(self.file, key.start_mark.line + 1).fail(f"key {name!r} is given twice", "Keep one of the two.")
-            found[name] = self._child(value, name)
+            found[name] = self._child(value, name, key.start_mark.line + 1)
         return found
 
     def mapping(self, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Item]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.dialogue.flow.expect import awaited_slot, names_one_of, summary_step, wanted_slots
+from services.dialogue.flow.expect import awaited_slot, awaits_text, names_one_of, summary_step, wanted_slots
 from services.dialogue.flow.fill import take
 from services.dialogue.flow.run import ask_again, ask_switch, await_answer, run, start
-from services.dialogue.flow.turn import WAIT_SWITCH
+from services.dialogue.flow.turn import FEW_WORDS, WAIT_SWITCH
+from services.dialogue.policy import Slot
 
 if TYPE_CHECKING:
     from services.dialogue.flow.turn import Turn
@@ -50,12 +51,23 @@ def begin_task(turn: Turn) -> bool:
         ask_again(turn)
     elif turn.script.flows[name].information and turn.frame is not None:
         _digress(turn, name)
-    elif turn.frame is None or _is_bare(turn):
+    elif turn.frame is None or (_is_bare(turn) and not awaits_text(turn)):
         turn.set(frames=())
         begin(turn, name, turn.intent)
     else:
+        kept = _keep_sentence(turn)
         ask_switch(turn, name)
+        turn.set(choices=kept)
     return True
+
+
+def _keep_sentence(turn: Turn) -> tuple[str, ...]:
+    """A sentence that was asked for may be the answer after all: its slot, filled."""
+    if not awaits_text(turn) or turn.word_count <= FEW_WORDS:
+        return ()
+    slot = awaited_slot(turn)
+    turn.put(Slot(slot, turn.heard.text.strip(), turn.heard.text, "text"))
+    return (slot,)
 
 
 def begin(turn: Turn, name: str, intent: str, *, digression: bool = False) -> None:
@@ -89,6 +101,7 @@ def answer_switch(turn: Turn) -> bool:
         return False
     target = turn.state.target
     if turn.intent == "affirm" or turn.script.by_intent.get(turn.intent) == target:
+        turn.drop(turn.state.choices)  # a sentence that was no answer
         turn.set(frames=())
         begin(turn, target, next(iter(turn.script.flows[target].intents), ""))
         return True

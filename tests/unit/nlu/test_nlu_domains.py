@@ -13,6 +13,7 @@ COMMON = {
 OWN = {
     "clinic": {
         "book_appointment", "reschedule_appointment", "cancel_appointment", "opening_hours", "ask_price", "location",
+        "emergency",
     },
     "shop": {"order_status", "file_complaint", "return_item", "delivery_time", "opening_hours"},
 }  # fmt: skip

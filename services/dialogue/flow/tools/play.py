@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -186,8 +187,12 @@ def _noted(line: str, player: Player) -> str:
         weighs = entity.alternatives or (entity.confidence is not None and entity.confidence < 0.5)
         trust = f"@{entity.confidence:.2f}" if weighs and entity.confidence is not None else ""
         raw = f"~{entity.raw}" if kinds.count(entity.type) > 1 else ""
-        parts.append(f"{entity.type}={shlex.quote(value + trust + raw)}")
+        parts.append(f"{entity.type}={_quoted(value + trust + raw)}")
     return f"{CALLER}{' '.join(parts)} | {heard.text}"
+
+
+def _quoted(value: str) -> str:
+    return shlex.quote(value) if re.search(r"[\s'\"\\]", value) or not value else value
 
 
 def rewritten(played: list[Played]) -> str:
