@@ -27,8 +27,9 @@ _PRESETS = {
     "en-gb": Preset("en-gb+victor", words_per_minute=175, gain=1.7),
 }
 
-# For a bare "en", and for English of places the library has no voice for, American English is taken.
-_PREFERRED = {"en": "en-us"}
+# For a bare language, and for one of places the library has no voice for, the American voice is taken: most who speak
+# Spanish live there.
+_PREFERRED = {"en": "en-us", "es": "es-419", "es-es": "es"}
 
 
 def preset(name: str) -> Preset:

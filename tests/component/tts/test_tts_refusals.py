@@ -181,7 +181,18 @@ async def test_a_whole_text_that_is_too_long_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("language", "first"),
-    [("en", "en-us"), ("en-GB", "en-gb"), ("en-AU", "en-us"), ("pt-BR", "pt-br"), ("zh", "cmn"), ("de-AT", "de")],
+    [
+        ("en", "en-us"),
+        ("en-GB", "en-gb"),
+        ("en-AU", "en-us"),
+        ("pt-BR", "pt-br"),
+        ("zh", "cmn"),
+        ("de-AT", "de"),
+        ("es", "es-419"),
+        ("es-MX", "es-419"),
+        ("es-CO", "es-419"),
+        ("es-ES", "es"),
+    ],
 )
 async def test_a_languages_voices_begin_with_its_default(stub: TtsServiceStub, language: str, first: str) -> None:
     voices = (await stub.ListVoices(pb.ListVoicesRequest(language=language))).voices
