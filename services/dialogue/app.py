@@ -23,9 +23,11 @@ from services.dialogue.call import Calls
 from services.dialogue.config import DialogueSettings
 from services.dialogue.domains import time_zones
 from services.dialogue.flow import installed_policy
+from services.dialogue.flow.reload import FlowReload
 from services.dialogue.handlers import Conversations
 from services.dialogue.limits import Limits
 from services.dialogue.phrases import Phrases
+from services.dialogue.policies import chosen_policy
 from services.dialogue.policy import TurnTaking
 from services.dialogue.servicer import DialogueServicer
 from services.dialogue.turns.desk import Pace
@@ -36,7 +38,10 @@ _DATABASE_VARIABLE = "VOICEMESH_DIALOGUE_DATABASE_URL"
 
 async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     """Wire the service."""
-    policy = installed_policy(settings.domains_dir)
+    flows = installed_policy(settings.domains_dir)
+    transport = await runtime.stack.enter_async_context(http_transport())
+    actions = Actions(installed_actions(transport, settings.domains_dir), settings.dialogue_action_timeout_s)
+    policy = await runtime.stack.enter_async_context(chosen_policy(settings, flows, actions))
     url = settings.dialogue_database_url.get_secret_value() or sqlite_url(settings.state_dir / "dialogue.db")
     await migrate(url, "services.dialogue", variable=_DATABASE_VARIABLE)
     engine = await runtime.stack.enter_async_context(database(url, variable=_DATABASE_VARIABLE))
@@ -50,8 +55,8 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     snapshots = Snapshots(settings.nats_url, settings.dialogue_session_limit_s)
     runtime.tasks.create_task(snapshots.run())
 
-    transport = await runtime.stack.enter_async_context(http_transport())
-    actions = Actions(installed_actions(transport, settings.domains_dir), settings.dialogue_action_timeout_s)
+    reload = FlowReload(flows, settings.dialogue_flow_reload_s, settings.dialogue_session_limit_s, settings.domains_dir)
+    runtime.tasks.create_task(reload.run())
 
     places = Places(settings.dialogue_max_sessions)
 

@@ -50,6 +50,17 @@ class DialogueSettings(ServiceSettings):
     dialogue_action_timeout_s: float = Field(
         5.0, gt=0, le=60, description="an action that says nothing else has failed after so long"
     )
+    dialogue_flow_reload_s: float = Field(2.0, gt=0, description="changed flow files are looked for so often")
+    dialogue_policy: str = Field("flow", min_length=1, description="flow, llm, ctranslate2, or an installed one")
+    dialogue_llm_url: str = Field("", description="base of an OpenAI-compatible API, https://host/v1")
+    dialogue_llm_model: str = Field("", description="the model's name there")
+    dialogue_llm_api_key: SecretStr = Field(SecretStr(""), description="sent as a bearer token; empty: none")
+    dialogue_llm_folder: Path | None = Field(None, description="folder of a local model in CTranslate2's format")
+    dialogue_llm_threads: int = Field(0, ge=0, description="of a local model; 0: its own choice")
+    dialogue_llm_first_token_s: float = Field(2.0, gt=0, le=60, description="an answer that begins later is the flows'")
+    dialogue_llm_answer_s: float = Field(15.0, gt=0, le=120, description="an answer that ends later is cut short")
+    dialogue_llm_max_tokens: int = Field(200, ge=16, le=2000, description="length of an answer")
+    dialogue_llm_temperature: float = Field(0.3, ge=0, le=2, description="0: always the likeliest word")
     dialogue_resume_s: float = Field(30.0, ge=0, description="a dropped connection can be resumed so long; 0: never")
     dialogue_keys_ms: int = Field(2000, ge=100, le=20_000, description="pause that ends an answer in telephone keys")
     dialogue_consent_timeout_s: float = Field(2.0, gt=0, description="an answer later than this is a no")
