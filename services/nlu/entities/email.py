@@ -50,7 +50,7 @@ class EmailReader:
         self._spoken = re.compile(rf"(?<![\w'])(?P<local>[a-z0-9]+(?:{joint}[a-z0-9]+)*){at}{domain}")
         self._run_together = re.compile(rf"\b(?:{words.cue}) (?P<local>[a-z]+ [a-z]+(?: [a-z]+)?){at}{domain}")
         self._together = re.compile(
-            rf"(?:^|(?<=[\s,]))(?P<local>(?!(?:{words.cue})\b)[a-z]+(?: [a-z]+){{0,2}}),? "
+            rf"(?:^|(?<=[\s,]))(?P<local>(?!(?:{words.cue})\b)[a-z]+(?: [a-z]+){{0,2}}?),? "
             rf"(?:{words.together}),?{at}{domain}"
         )
         self._cue = re.compile(rf"^.*\b(?:{words.cue}) ")

@@ -11,6 +11,9 @@ from services.nlu.entities.text import SpokenText
 from services.nlu.model import Entity, TimedWord
 
 _EXPECTED_BONUS = 0.25
+_FAMILIES = {"date": 1, "date_range": 1, "time": 2, "time_range": 2}
+_WHOLE_BONUS = 0.1
+"""A reading that holds another of its family says more: "from Monday to Friday", "the end of next week"."""
 _OLD_VALUE = 0.4
 """Confidence of X in "from X to Y": it was said, but Y is what is wanted."""
 
@@ -41,14 +44,25 @@ def extract(
 def _without_overlaps(found: Iterable[Found], expected: Sequence[str]) -> list[Found]:
     """Keep the likeliest of those that overlap; what is expected is likelier, of equals the longer wins."""
 
+    candidates = list(found)
+
     def rank(f: Found) -> tuple[float, int]:
-        return (f.confidence + (_EXPECTED_BONUS if f.type in expected else 0.0), f.end - f.start)
+        whole = any(_holds(f, other) for other in candidates)
+        bonus = (_EXPECTED_BONUS if f.type in expected else 0.0) + (_WHOLE_BONUS if whole else 0.0)
+        return f.confidence + bonus, f.end - f.start
 
     kept: list[Found] = []
-    for candidate in sorted(found, key=rank, reverse=True):
+    for candidate in sorted(candidates, key=rank, reverse=True):
         if all(candidate.end <= other.start or other.end <= candidate.start for other in kept):
             kept.append(candidate)
     return sorted(kept, key=lambda f: f.start)
+
+
+def _holds(f: Found, other: Found) -> bool:
+    """Say whether an entity holds a shorter one of its family."""
+    if f.type not in _FAMILIES or _FAMILIES[f.type] != _FAMILIES.get(other.type):
+        return False
+    return f.start <= other.start and other.end <= f.end and other.end - other.start < f.end - f.start
 
 
 def _weighed(found: list[Found], canonical: str, retractions: Retractions) -> list[Found]:

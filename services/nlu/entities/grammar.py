@@ -45,6 +45,7 @@ class Speech:
     Attributes:
         numbers: the language's code in text2num; empty where number words stay words.
         no_numbers: words that text2num takes for numbers, and people seldom mean so.
+        pairs: two words that are a number although the second is one of `no_numbers`: "twenty second".
         hundreds: words for 100; digits dictated behind them stand alone: "eight hundred, five five five".
         digits: the words for single digits.
         repeats: words that repeat the digit behind them: "double".
@@ -54,6 +55,7 @@ class Speech:
 
     numbers: str = ""
     no_numbers: frozenset[str] = frozenset()
+    pairs: frozenset[str] = frozenset()
     hundreds: frozenset[str] = frozenset()
     digits: frozenset[str] = frozenset()
     repeats: frozenset[str] = frozenset()

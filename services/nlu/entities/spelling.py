@@ -161,9 +161,9 @@ class SpellingReader:
         if spelled.letters == 0 or (spelled.value.lower() in self._no_pairs and not spelled.named):
             return 0.0
         if spelled.named:
-            if spelled.letters >= _FEWEST_NAMED or cued:
+            if cued or spelled.named >= _FEWEST_NAMED or (spelled.worded and spelled.letters >= _FEWEST_NAMED):
                 return _SURE
-            return _LIKELY if spelled.worded else 0.0
+            return _LIKELY if spelled.worded or spelled.letters > _FEWEST else 0.0
         if spelled.letters >= _FEWEST:
             return _SURE if cued else _LIKELY
         return _LIKELY if cued and len(spelled.value) >= _FEWEST_NAMED else 0.0

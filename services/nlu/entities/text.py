@@ -129,7 +129,8 @@ class SpokenText:
                 word.spoken,
                 apart=index > 0
                 and (self._broken(words[index - 1].end, word.start, idle) or self._dictated(words, index)),
-                no_number=word.spoken in self._speech.no_numbers,
+                no_number=word.spoken in self._speech.no_numbers
+                and (index == 0 or f"{words[index - 1].spoken} {word.spoken}" not in self._speech.pairs),
             )
             for index, word in enumerate(words)
         ]

@@ -166,7 +166,7 @@ EXACT: tuple[tuple[str, Builder], ...] = (
     (r"\b(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)\b", _iso),
     (r"(?<![\d/])(?P<one>\d{1,2})/(?P<two>\d{1,2})(?:/(?P<year>\d{4}|\d\d))?(?![\d/])", _numeric),
     (
-        r"(?<!\d )\b(?P<one>\d{1,2}) slash (?P<two>\d{1,2})(?: slash (?P<year>20 ?\d\d|\d\d))?\b",
+        r"(?<!\d )\b(?P<one>\d{1,2}) slash (?P<two>\d{1,2})(?: slash (?P<year>(?:19|20) ?\d\d|\d\d))?\b",
         _numeric,
     ),
     (r"(?<![\d.-])(?P<one>\d{1,2})([.-])(?P<two>\d{1,2})\2(?P<year>20\d\d)(?![\d.-])", _numeric),
@@ -195,7 +195,7 @@ RULES: tuple[tuple[str, Builder], ...] = (
     ),
     (rf"\bmid[ -](?P<month>{MONTH_NAME})\b", _mid_month),
     (
-        rf"\b{_WEEKDAY_BEFORE}(?:on )?the (?P<day>{ORDINAL}) of (?P<relative>{_RELATIVE}) month\b",
+        rf"\b{_WEEKDAY_BEFORE}the (?P<day>{ORDINAL}) of (?P<relative>{_RELATIVE}) month\b",
         _day_of_month,
     ),
     (rf"\b(?P<relative>next) month,? (?:on )?the (?P<day>{ORDINAL})\b", _day_of_month),

@@ -28,9 +28,14 @@ _UNITS = {
 }
 _UNIT = rf"(?:{'|'.join(sorted(_UNITS, key=len, reverse=True))})"
 _REST = {"a half": Decimal("0.5"), "a quarter": Decimal("0.25"), "3 quarters": Decimal("0.75")}
-_NO_LENGTH = (
-    r"(?<!once )(?<!twice )(?<!times )(?<!per )(?<!every )(?<!just )(?<!wait )(?<!me )(?<!hang on )(?<!hold on )"
+_NO_LENGTH = "".join(
+    f"(?<!{word} )"
+    for word in (
+        *("once", "twice", "times", "per", "every", "just", "wait", "me", "hang on", "hold on"),
+        *("dollars", "euros", "pounds", "bucks", "quid", "percent"),
+    )
 )
+"""Not "twice a week", "just a minute", "ten dollars a month"."""
 _BEHIND = r"(?! (?:old|ago|later|earlier|off|of the)\b)"
 _LENGTH = re.compile(
     rf"(?<![\w.,/:$€£-]){_NO_LENGTH}(?P<count>{COUNT})[ -](?P<unit>{_UNIT})s?\b(?:'s?(?= ))?"

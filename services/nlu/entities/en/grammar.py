@@ -20,6 +20,7 @@ from services.nlu.entities.en.times import read_times
 from services.nlu.entities.gazetteers import read_gazetteers
 from services.nlu.entities.grammar import Grammar, Speech
 
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _DIGITS = "zero oh o one two three four five six seven eight nine double triple"
 
 GRAMMAR = Grammar(
@@ -46,11 +47,12 @@ GRAMMAR = Grammar(
     speech=Speech(
         numbers="en",
         no_numbers=frozenset({"second", "seconds", "o"}),
+        pairs=frozenset(f"{ten} second" for ten in _TENS.split()),
         hundreds=frozenset({"hundred"}),
         digits=frozenset(_DIGITS.split()),
         repeats=frozenset({"double", "triple", "treble"}),
         fillers="u+h+m*|u+m+|e+r+m*|a+hm*|h+m+|mm+|you know|let me see|let's see|let me think|like i said",
-        stutters="the|on|at|in|of|is|my|it's|next|this|half|quarter|past|from|until|about|around|and|i|number",
+        stutters="the|on|at|in|of|is|my|it's|next|this|half|quarter|past|from|until|about|around|and|number",
     ),
     retractions=RETRACTIONS,
 )

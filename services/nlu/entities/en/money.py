@@ -31,7 +31,7 @@ _SCALES = {"hundred": 100, "100": 100, "grand": 1000, "k": 1000, "thousand": 100
 _SCALES |= {"million": 1_000_000, "1000000": 1_000_000, "mil": 1_000_000, "billion": 10**9, "1000000000": 10**9}
 _NOTES = {"fiver": 5, "tenner": 10}
 _FIGURES = r"\d{1,3}(?:,\d{3})+(?:\.\d{1,2})?|\d+(?:\.\d{1,2}| point \d{1,2})?"
-_VAGUE = r"a couple(?: of)?|couple of|half an?|half|an?"
+_VAGUE = r"a couple(?: of)?|couple of|(?<!and a )half(?: an?)?|an?"
 _SCALE = rf"(?: ?(?P<scale>{'|'.join(_SCALES)}))"
 _AMOUNT = rf"(?P<amount>{_FIGURES})(?: and (?P<fraction>a half|a quarter))?{_SCALE}?"
 _UNIT = rf"(?P<unit>{'|'.join(sorted(_NAMES, key=len, reverse=True))})s?"

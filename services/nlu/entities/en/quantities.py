@@ -37,7 +37,7 @@ _TWO_WORDS = ("square", "degrees")
 _THINGS = """
     bag:bags basket:baskets bottle:bottles box:boxes bunch:bunches can:cans carton:cartons case:cases copy:copies
     crate:crates cup:cups glass:glasses item:items jar:jars licence:licences license:licenses loaf:loaves pack:packs
-    package:packages packet:packets pair:pairs pallet:pallets parcel:parcels people:people person:persons piece:pieces
+    package:packages packet:packets pair:pairs pallet:pallets parcel:parcels person:people piece:pieces
     pill:pills portion:portions roll:rolls room:rooms seat:seats set:sets sheet:sheets slice:slices tablet:tablets
     ticket:tickets tin:tins tube:tubes unit:units
 """

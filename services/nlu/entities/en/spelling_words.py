@@ -29,6 +29,7 @@ ICAO = {
     "whisky": "w",
     "xray": "x",
     "x-ray": "x",
+    "x ray": "x",
     "yankee": "y",
     "zulu": "z",
 }

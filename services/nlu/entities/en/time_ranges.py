@@ -28,7 +28,7 @@ _PART = re.compile(
     r"\b(?:in the |this |tomorrow |(?<=day )|(?<=yesterday )|any )(?P<part>morning|afternoon|evening)\b"
     r"|\b(?P<night>tonight|tomorrow night)\b|\b(?P<at_night>at night)\b"
 )
-_A_TIME = re.compile(r"\b\d{1,2}\b|noon|midday|midnight")
+_A_TIME = re.compile(r"\b(?:\d{1,2}|noon|midday|midnight)\b")
 
 
 def read_time_ranges(text: SpokenText, context: Context) -> Iterator[Found]:

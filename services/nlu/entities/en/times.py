@@ -26,6 +26,7 @@ _LEAD = (
     r"(?P<lead>(?:at|around|about|by|before|after|from|until|till|to|say|it's|its|make it|like|for) "
     r"(?:around |about |like )?)"
 )
+_LOOSE_LEAD = "(?:around|about|by|before|after|until|till|(?<!table )(?<!room )(?<!party )for)"
 _PARTS = re.compile(r"(?<!good )\b(?:morning|breakfast|afternoon|evening|tonight|night)\b")
 _CLAUSE = re.compile(r"[,;.!?](?=\s)")
 _PHRASE_END = r"(?=[.!?,]*$|,| (?:on|or|and|please|tomorrow|today|next|if|would|works?|is)\b)"
@@ -39,7 +40,7 @@ _RULES: tuple[tuple[re.Pattern[str], float], ...] = (
         (re.compile(pattern), confidence)
         for pattern, confidence in (
             (rf"\b(?P<past>{OFFSET_PAST}|half)(?: minutes?)?[ -](?:past|passed|after)[ -]{HOUR}\b{_CLOCK}", 0.97),
-            (rf"(?<!from )(?<!between )\b(?P<to>{OFFSET_BEFORE})[ -](?:to|before|till|of)[ -]{HOUR}\b{_CLOCK}", 0.9),
+            (rf"(?<!from )(?<!between )\b(?P<to>{OFFSET_BEFORE})[ -](?:to|before|till|of)[ -]{HOUR}\b{_CLOCK}", 0.96),
             (rf"(?<![\d$€£.,:]){HOUR}[:h]{MINUTE}(?!\d)(?:,? {HALF_DAY})?", 0.97),
             (rf"(?<![\d$€£.,:]){HOUR}(?:[ .]{MINUTE})?(?: o'clock)?,? ?{HALF_DAY}", 0.97),
             (rf"\b(?P<half_before>{_PARTS_IN}),? (?:at )?{HOUR}(?: {MINUTE})?\b{NOT_TIMES}", 0.95),
@@ -51,9 +52,9 @@ _RULES: tuple[tuple[re.Pattern[str], float], ...] = (
             (r"\b(?:oh? )?(?P<military>\d{3,4}) hours\b", 0.9),
             (rf"\b(?P<lead>at (?:around |about |like )?){HOUR}\b{NOT_TIMES}", 0.9),
             (rf"\b(?:{HOUR}(?: {MINUTE})?[ -]?ish|(?P<ish>{ISH})-?ish)\b", 0.75),
-            (rf"\b(?P<lead>(?:around|about|by|before|after|until|till|for) ){HOUR}\b{NOT_TIMES}{_PHRASE_END}", 0.7),
+            (rf"\b(?P<lead>{_LOOSE_LEAD} ){HOUR}\b{NOT_TIMES}{_PHRASE_END}", 0.7),
             (rf"(?<=\bday ){HOUR}(?: {MINUTE})?\b{NOT_TIMES}", 0.75),
-            (rf"{_ALONE}(?P<hour>[1-9]|1[0-2]) (?P<minute>00|15|30|45)\b(?! ?(?:\d|{HALF_DAY})){NOT_TIMES}", 0.65),
+            (rf"{_ALONE}(?P<hour>[1-9]|1[0-2]) (?P<minute>00|15|30|45)\b(?! ?(?:\d|{HALF_DAY})){NOT_TIMES}", 0.75),
         )
     ),
     (_BARE, 0.8),
