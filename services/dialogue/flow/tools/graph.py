@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from functools import singledispatch
 from typing import TYPE_CHECKING, Final
@@ -113,7 +114,7 @@ def _(step: Branch) -> Block:
     if step.ways[-1][0] is not None:
         ways.append(("else", Block(40, 0)))
     drawn = fork(ways)
-    return Block(drawn.width, drawn.height, drawn.parts, never_goes_on(step))
+    return dataclasses.replace(drawn, ends=never_goes_on(step))
 
 
 @_block.register(Act)

@@ -47,6 +47,8 @@ class Block:
     parts: tuple[str, ...] = ()
     ends: bool = False
     """Whether nothing comes after it."""
+    forks: bool = False
+    """Whether it begins with a fork: the way into it has no arrow."""
 
     def at(self, x: float, y: float) -> str:
         """The drawing, moved."""
@@ -68,11 +70,7 @@ def way(*points: tuple[float, float], arrow: bool = False) -> str:
 def lines_of(words: str, columns: int, most: int) -> list[str]:
     """Words in lines of at most so many characters, at most so many lines."""
     found = textwrap.wrap(words, columns) or [""]
-    return (
-        found
-        if len(found) <= most
-        else [*found[: most - 1], textwrap.shorten(f"{found[most - 1]} ", columns - 2) + " …"]
-    )
+    return found if len(found) <= most else [*found[: most - 1], f"{found[most - 1][: columns - 2]} …"]
 
 
 def width_of(lines: Sequence[str]) -> float:
@@ -97,12 +95,12 @@ def column(blocks: Sequence[Block]) -> Block:
     y, parts, open_end = 0.0, list[str](), False
     for block in blocks:
         if open_end:
-            parts.append(way((width / 2, y), (width / 2, y + ARROW), arrow=True))
+            parts.append(way((width / 2, y), (width / 2, y + ARROW), arrow=not block.forks))
             y += ARROW
         parts.append(block.at((width - block.width) / 2, y))
         y += block.height
         open_end = not block.ends
-    return Block(width, y, tuple(parts), bool(blocks) and blocks[-1].ends)
+    return Block(width, y, tuple(parts), bool(blocks) and blocks[-1].ends, bool(blocks) and blocks[0].forks)
 
 
 def fork(ways: Sequence[tuple[str, Block]]) -> Block:
@@ -136,7 +134,7 @@ def fork(ways: Sequence[tuple[str, Block]]) -> Block:
         ends = [*joined, total / 2]
         parts.append(way((min(ends), height - ARROW / 2), (max(ends), height - ARROW / 2)))
         parts.append(way((total / 2, height - ARROW / 2), (total / 2, height)))
-    return Block(total, height, tuple(parts), not joined)
+    return Block(total, height, tuple(parts), not joined, forks=True)
 
 
 def document(title: str, description: str, blocks: Sequence[Block], most_width: float = 1600) -> str:
