@@ -25,7 +25,8 @@ _END = r"(?:fin|fines|final|finales|el último día|el ultimo dia)"
 _UNITS = {"d": "days", "s": "weeks", "m": "months"}
 # What follows a number that is no day: more digits, a clock, a share, something counted.
 _NO_DAY = (
-    r"(?!\d|,? \d|[.:/]\d| ?%| por ciento| (?:horas?|minutos?|dólares|dolares|euros|pesos|personas|veces|piso)\b"
+    r"(?!\d|,? \d|[.:/]\d| ?%| por (?:ciento|100)\b"
+    r"| (?:horas?|minutos?|dólares|dolares|euros|pesos|personas|veces|piso)\b"
     r"| de (?:la|cada)\b| y media\b)"
 )
 
