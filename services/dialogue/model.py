@@ -4,6 +4,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
+from services.dialogue.dispositions.model import CallOutcome
 from services.dialogue.policy import Entity, Expectation, Slot, TurnTaking, Understanding
 
 __all__ = ["Entity", "Expectation", "Slot", "TurnTaking", "Understanding"]
@@ -384,6 +385,8 @@ class Ended:
     duration: float
     caller_turns: int
     agent_turns: int
+    outcome: CallOutcome | None = None
+    """Appointment, next step, commitments, entities, sentiment over time; None: not put together yet."""
 
 
 SessionOutput: TypeAlias = (

@@ -133,8 +133,8 @@ class CallRecord(Protocol):
     async def spoke(self, turn_id: str, text: str, state: State) -> None:
         """An agent's turn is over: the words that the caller has heard, and all that is known."""
 
-    async def ended(self, end: Ended, state: State | None, sentiment: float | None) -> None:
-        """The call is over: waits until its one outcome is on disk."""
+    async def ended(self, end: Ended, state: State | None, sentiment: float | None) -> Ended:
+        """The call is over: waits until its one outcome is on disk, and returns it with all its facts."""
 
 
 class SupersededError(Exception):

@@ -12,6 +12,7 @@ from mesh.durations import to_duration, to_timestamp
 from mesh.errors import MeshError
 from services.dialogue import model
 from services.dialogue.adapters.events import slot
+from services.dialogue.adapters.outcomes import outcome_proto
 from services.dialogue.adapters.protos import AGENT, CALLER, request_context
 
 
@@ -120,6 +121,7 @@ def _ended(output: model.Ended) -> ConverseResponse:
         summary=output.summary,
         intents=output.intents,
         slots=[slot(s) for s in output.slots],
+        outcome=None if output.outcome is None else outcome_proto(output.outcome),
     )
     return ConverseResponse(
         ended=dialogue_pb2.SessionEnded(

@@ -377,7 +377,7 @@ class Session:
             agent_turns=floor.agent.turns if floor is not None else 0,
         )
         sentiments = floor.answers.sentiments if floor is not None else []
-        await self._record.ended(end, state, sum(sentiments) / len(sentiments) if sentiments else None)
+        end = await self._record.ended(end, state, sum(sentiments) / len(sentiments) if sentiments else None)
         metrics.ENDED.labels(end.disposition).inc()
         if self._keeper is not None:
             await self._keeper.forget()

@@ -84,9 +84,10 @@ class Record:
             for index, outcome in enumerate(outcomes):
                 self.database.outcomes.setdefault((turn_id, index), outcome.event)
 
-    async def ended(self, end: model.Ended, state: Any, sentiment: Any) -> None:
+    async def ended(self, end: model.Ended, state: Any, sentiment: Any) -> model.Ended:
         if self.process.alive:
             self.database.ends.append(end.disposition)
+        return end
 
 
 @dataclass

@@ -10,6 +10,7 @@ from voicemesh.events.v1 import business_events_pb2, call_events_pb2, event_pb2
 from mesh import logs
 from mesh.durations import to_duration, to_timestamp
 from services.dialogue import model
+from services.dialogue.adapters.outcomes import outcome_proto
 from services.dialogue.policy import Outcome, Slot, State
 
 _log = logs.get_logger(__name__)
@@ -90,6 +91,8 @@ class CallEvents:
         )
         if sentiment is not None:
             event.sentiment.score = sentiment
+        if end.outcome is not None:
+            event.outcome.CopyFrom(outcome_proto(end.outcome))
         return event
 
     def conversation_ended(self, end: model.Ended, at: datetime) -> call_events_pb2.ConversationEnded:

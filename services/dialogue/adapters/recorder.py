@@ -17,6 +17,7 @@ from mesh import logs
 from mesh.backoff import backoff_s
 from mesh.errors import ErrorReason, MeshError
 from mesh.outbox import Outbox
+from services.dialogue.dispositions.summarisers import Summariser
 
 _log = logs.get_logger(__name__)
 _WAITING = 1024
@@ -39,9 +40,11 @@ class Recorder:
     At most 1024 jobs wait; when they are that many, `put` waits.
     """
 
-    def __init__(self, outbox: Outbox, instance: str) -> None:
+    def __init__(self, outbox: Outbox, instance: str, summariser: Summariser | None = None) -> None:
         self.outbox = outbox
         self.instance = instance
+        self.summariser = summariser
+        """Writes the summaries of calls; None: they are made of the facts alone."""
         self.live: set[str] = set()
         """The sessions of this process: their lease is renewed."""
         self.ended = asyncio.Event()
@@ -138,13 +141,15 @@ def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def recorder(outbox: Outbox, instance: str, *, close_within_s: float = 10.0) -> AsyncIterator[Recorder]:
-    """Run a recorder; on leaving, everything that waits is written first.
+async def recorder(
+    outbox: Outbox, instance: str, *, summariser: Summariser | None = None, close_within_s: float = 10.0
+) -> AsyncIterator[Recorder]:
+    """Run a recorder; on leaving, everything that waits is written first. Without a summariser the facts speak.
 
     A database that is away for longer than `close_within_s` is not waited for: the calls' sessions stay open in it, and
     whoever finds them there closes them (`recovery.py`).
     """
-    made = Recorder(outbox, instance)
+    made = Recorder(outbox, instance, summariser)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(made.run())
         yield made

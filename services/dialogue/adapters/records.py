@@ -2,7 +2,9 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from google.protobuf.message import Message
@@ -12,10 +14,18 @@ from mesh import telemetry
 from mesh.database import insert_once
 from services.dialogue import model
 from services.dialogue.adapters.events import CallEvents
+from services.dialogue.adapters.outcomes import appointment_of, outcome_column, read_outcome, turn_columns
 from services.dialogue.adapters.recorder import Recorder
 from services.dialogue.adapters.redaction import redacted, without_personal
 from services.dialogue.adapters.store import SESSIONS, TURNS
+from services.dialogue.dispositions.summarisers import summarised, summary_of
 from services.dialogue.policy import Outcome, State
+
+if TYPE_CHECKING:
+    from services.dialogue.dispositions.model import Appointment
+
+_SUMMARY_WITHIN_S = 3.0
+"""What a summariser may take. The caller has hung up by then; the process may be about to go away."""
 
 
 @contextlib.contextmanager
@@ -39,6 +49,7 @@ class StoredCall:
         self._info = info
         self._events = CallEvents(info)
         self._contact_name = ""
+        self._appointment: Appointment | None = None
 
     async def started(self, at: datetime) -> None:
         """The call began."""
@@ -77,6 +88,7 @@ class StoredCall:
             "start_s": heard.start,
             "end_s": heard.end,
             "confidence": heard.confidence,
+            **turn_columns(turn_id, heard, understanding, self._info.language),
         }
         events = [
             self._events.transcribed(turn_id, heard, at),
@@ -89,11 +101,11 @@ class StoredCall:
         at = datetime.now(UTC)
         self._events.learn_name(state)
         made = [self._events.outcome(turn_id, index, o, at) for index, o in enumerate(outcomes)]
-        snapshot = (
-            sa.update(SESSIONS)
-            .where(SESSIONS.c.session_id == self._info.session_id)
-            .values(state=state.to_json(), renewed_at=at)
-        )
+        self._appointment = appointment_of(outcomes, self._appointment)
+        values: dict[str, object] = {"state": state.to_json(), "renewed_at": at}
+        if self._appointment is not None:
+            values["appointment"] = asdict(self._appointment)
+        snapshot = sa.update(SESSIONS).where(SESSIONS.c.session_id == self._info.session_id).values(**values)
         await self._write(None, [event for event in made if event is not None], snapshot)
 
     async def spoke(self, turn_id: str, text: str, state: State) -> None:
@@ -102,18 +114,49 @@ class StoredCall:
         row = {**self._turn_row(turn_id, "agent", words, datetime.now(UTC))}
         await self._write({**row, "intent": "", "start_s": 0.0, "end_s": 0.0}, [])
 
-    async def ended(self, end: model.Ended, state: State | None, sentiment: float | None) -> None:
-        """The call is over: returns once its one outcome is on disk."""
+    async def ended(self, end: model.Ended, state: State | None, sentiment: float | None) -> model.Ended:
+        """The call is over: returns its one outcome, with all its facts, once it is on disk."""
         at = datetime.now(UTC)
         self._events.learn_name(state)
-        events = [self._events.completed(end, sentiment, at), self._events.conversation_ended(end, at)]
+        summary = ""
+        made = end
 
         async def write(connection: AsyncConnection) -> None:
-            if await close_session(connection, self._info.session_id, end, at):
-                for event in events:
+            nonlocal made
+            made = await self._put_together(connection, end, state, summary)
+            if await close_session(connection, self._info.session_id, made, at):
+                for event in (self._events.completed(made, sentiment, at), self._events.conversation_ended(made, at)):
                     await self._recorder.outbox.add(connection, event)
 
-        await (await self._recorder.put(self._info.session_id, write))
+        try:
+            summary = await self._other_summary(end, state)
+        finally:
+            # Who cuts this off cuts the summariser off, not the record.
+            written = await self._recorder.put(self._info.session_id, write)
+        await written
+        return made
+
+    async def _put_together(
+        self, connection: AsyncConnection, end: model.Ended, state: State | None, summary: str = ""
+    ) -> model.Ended:
+        """The end with what both sides said; all turns are written by now. Without a summary the facts make one."""
+        name = self._contact_name
+        outcome = await read_outcome(connection, self._info.session_id, state, end.disposition, name)
+        end = replace(end, outcome=outcome)
+        return replace(end, summary=summary or summary_of(end, self._info.language))
+
+    async def _other_summary(self, end: model.Ended, state: State | None) -> str:
+        """The words of a summariser that is plugged in; empty: there is none, or it failed."""
+        if self._recorder.summariser is None:
+            return ""
+        facts = end
+
+        async def read(connection: AsyncConnection) -> None:
+            nonlocal facts
+            facts = await self._put_together(connection, end, state)
+
+        await (await self._recorder.put(self._info.session_id, read))
+        return await summarised(self._recorder.summariser, facts, self._info.language, _SUMMARY_WITHIN_S)
 
     async def _write(
         self, row: dict[str, object] | None, events: Sequence[Message], *statements: sa.Executable
@@ -163,7 +206,13 @@ async def close_session(
     statement = (
         sa.update(SESSIONS)
         .where(SESSIONS.c.session_id == session_id, SESSIONS.c.ended_at.is_(None))
-        .values(ended_at=at, disposition=end.disposition, summary=end.summary, state=None)
+        .values(
+            ended_at=at,
+            disposition=end.disposition,
+            summary=end.summary,
+            outcome=outcome_column(end.outcome),
+            state=None,
+        )
     )
     if renewed_at is not None:
         statement = statement.where(SESSIONS.c.renewed_at == renewed_at)

@@ -6,6 +6,7 @@ its last delivered turn had achieved.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,9 +19,11 @@ from mesh import logs, telemetry
 from mesh.database import transaction
 from services.dialogue import metrics, model
 from services.dialogue.adapters.events import CallEvents
+from services.dialogue.adapters.outcomes import read_outcome
 from services.dialogue.adapters.recorder import Recorder
 from services.dialogue.adapters.records import close_session
 from services.dialogue.adapters.store import SESSIONS, TURNS
+from services.dialogue.dispositions.summarisers import summary_of
 from services.dialogue.outcome import outcome_of
 from services.dialogue.policy import Policy, State, StateError
 
@@ -103,13 +106,14 @@ class Recovery:
 
     async def _end(self, connection: AsyncConnection, row: dict[str, Any], state: State | None) -> model.Ended:
         disposition, summary = outcome_of(self._policy, state)
+        outcome = await read_outcome(connection, row["session_id"], state, disposition)
         query = (
             sa.select(TURNS.c.speaker, sa.func.count().label("turns"))
             .where(TURNS.c.session_id == row["session_id"])
             .group_by(TURNS.c.speaker)
         )
         turns = {row.speaker: row.turns for row in await connection.execute(query)}
-        return model.Ended(
+        end = model.Ended(
             disposition=disposition,
             summary=summary,
             intents=state.served if state else (),
@@ -117,7 +121,9 @@ class Recovery:
             duration=(row["renewed_at"] - row["started_at"]).total_seconds(),
             caller_turns=turns.get("caller", 0),
             agent_turns=turns.get("agent", 0),
+            outcome=outcome,
         )
+        return replace(end, summary=summary_of(end, row["language"]))
 
 
 def _state(row: dict[str, Any]) -> State | None:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from services.dialogue.policy import Entity, State
 
-_PERSONAL = frozenset({"phone", "email", "person_name", "order_number"})
+PERSONAL = frozenset({"phone", "email", "person_name", "order_number"})
+"""Entity types of which neither words nor value is stored."""
 # What may stand between two characters of a value that is read aloud: "1 5 5 5, 0 1 2", "sarah at example dot com".
 _SIGNS = "at|dot|underscore|arroba|punto|guion bajo|guion|más"
 _BETWEEN = rf"[\W_]*(?:(?:{_SIGNS})[\W_]+)?"
@@ -14,7 +15,7 @@ _SHORTEST = 2
 
 def redacted(text: str, entities: Iterable[Entity]) -> str:
     """Return a caller's transcript without the personal entities found in it."""
-    personal = [e for e in entities if e.type in _PERSONAL and e.end_char > e.start_char]
+    personal = [e for e in entities if e.type in PERSONAL and e.end_char > e.start_char]
     parts: list[str] = []
     done = 0
     for entity in sorted(personal, key=lambda e: (e.start_char, -e.end_char)):
@@ -30,7 +31,7 @@ def without_personal(text: str, state: State, contact_name: str = "") -> str:
     known = [(s.type, form) for s in state.slots for form in (s.value, s.raw)]
     known += [(e.type, form) for e in state.offered for form in (e.value, e.raw)]
     known.append(("person_name", contact_name))
-    patterns = {(kind, p) for kind, form in known if kind in _PERSONAL for p in _patterns(kind, form)}
+    patterns = {(kind, p) for kind, form in known if kind in PERSONAL for p in _patterns(kind, form)}
     for kind, pattern in sorted(patterns, key=lambda found: -len(found[1])):
         text = re.sub(pattern, f"[{kind}]", text, flags=re.IGNORECASE)
     return text

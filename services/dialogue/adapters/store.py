@@ -27,6 +27,8 @@ SESSIONS = sa.Table(
     sa.Column("state", sa.Text),
     sa.Column("disposition", sa.String(64)),
     sa.Column("summary", sa.Text),
+    sa.Column("appointment", sa.JSON(none_as_null=True)),
+    sa.Column("outcome", sa.JSON(none_as_null=True)),
     sa.Column("trace", sa.String(128), nullable=False),
 )
 
@@ -45,6 +47,9 @@ TURNS = sa.Table(
     sa.Column("start_s", sa.Float, nullable=False),
     sa.Column("end_s", sa.Float, nullable=False),
     sa.Column("confidence", sa.Float),
+    sa.Column("sentiment", sa.Float),
+    sa.Column("entities", sa.JSON(none_as_null=True)),
+    sa.Column("commitments", sa.JSON(none_as_null=True)),
     sa.Column("recorded_at", UtcDateTime, nullable=False),
 )
 

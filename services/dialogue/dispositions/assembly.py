@@ -1,0 +1,66 @@
+"""Puts a call's outcome together: pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.dialogue.dispositions.model import Appointment, CallOutcome, Mood
+from services.dialogue.policy import NextStep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from services.dialogue.dispositions.model import TurnFacts
+    from services.dialogue.policy import Commitment, State
+
+
+def assemble(
+    turns: Sequence[TurnFacts], state: State | None, disposition: str, appointment: Appointment | None = None
+) -> CallOutcome:
+    """The outcome of a call.
+
+    Args:
+        turns: the caller's turns in their order.
+        state: where the conversation stood last; None: it never began.
+        disposition: the code it ended with.
+        appointment: what its delivered turns made of one; None: nothing.
+    """
+    promised = state.commitments if state is not None else ()
+    return CallOutcome(
+        entities=tuple(entity for turn in turns for entity in turn.entities),
+        appointment=_completed(appointment, state),
+        next_step=_next_step(state, disposition, turns),
+        commitments=_once((*(one for turn in turns for one in turn.commitments), *promised)),
+        sentiments=tuple(
+            Mood(turn.turn_id, turn.start, turn.sentiment) for turn in turns if turn.sentiment is not None
+        ),
+    )
+
+
+def _completed(appointment: Appointment | None, state: State | None) -> Appointment | None:
+    """What the event did not say of the appointment's service is what the caller's slots hold."""
+    if appointment is None or appointment.service or state is None or appointment.state == "cancelled":
+        return appointment
+    held = state.slot("service")
+    if held is None:
+        return appointment
+    return Appointment(appointment.state, held.value, appointment.date, appointment.time, appointment.time_zone)
+
+
+def _next_step(state: State | None, disposition: str, turns: Sequence[TurnFacts]) -> NextStep | None:
+    """What the last task leads to; of a call that led nowhere, what the caller wants to do themselves."""
+    if state is not None and state.next_step is not None and disposition not in {"handed_over", "opted_out"}:
+        return state.next_step
+    said = [one for turn in turns for one in turn.commitments]
+    if disposition == "handed_over" or not said:
+        return None
+    last = next((one for one in reversed(said) if one.due), said[-1])
+    return NextStep(last.words, "caller", last.due)
+
+
+def _once(commitments: Iterable[Commitment]) -> tuple[Commitment, ...]:
+    """Each commitment once, as it was made first."""
+    found: dict[tuple[str, str, str], Commitment] = {}
+    for one in commitments:
+        found.setdefault((one.by, one.words.casefold(), one.due), one)
+    return tuple(found.values())
