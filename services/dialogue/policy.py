@@ -63,6 +63,16 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
+class FurtherIntent:
+    """What a part of a turn wants besides the rest of it: "book a cleaning, and how much is it?"."""
+
+    intent: str
+    confidence: float | None = None
+    entities: tuple[Entity, ...] = ()
+    """Those of the turn's entities that stand in this part."""
+
+
+@dataclass(frozen=True, slots=True)
 class Understanding:
     """What a caller's turn means. `intent` is empty when nothing fits; `confidence` None when unknown."""
 
@@ -73,6 +83,8 @@ class Understanding:
     entities: tuple[Entity, ...] = ()
     sentiment: float | None = None
     """From -1 (bad) to 1 (good); None: unknown."""
+    further: tuple[FurtherIntent, ...] = ()
+    """What is wanted besides `intent`, in the order it was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +325,8 @@ class State:
     """Turns in a row that led no further."""
     turns: int = 0
     """The caller's turns."""
+    wished: tuple[str, ...] = ()
+    """Intents that were said together with another one and wait for their turn."""
     served: tuple[str, ...] = ()
     """Intents that were served, in order, each once."""
     dispositions: tuple[str, ...] = ()

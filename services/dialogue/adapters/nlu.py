@@ -14,6 +14,7 @@ from mesh.calls import Duplex, duplex
 from mesh.durations import seconds, to_duration
 from services.dialogue import model
 from services.dialogue.adapters.protos import CALLER, no_answer, request_context
+from services.dialogue.policy import FurtherIntent
 
 _NAME = "voicemesh.nlu.v1.NluService/StreamingParse"
 _END = StreamingParseRequest(end=EndOfHypotheses())
@@ -77,14 +78,22 @@ def _word(word: model.Word) -> audio_pb2.Word:
 def understanding(text: str, parse: nlu_pb2.Parse) -> model.Understanding:
     """Return what a parse says of a text."""
     best = parse.intents[0] if parse.intents else None
+    entities = tuple(_entity(e) for e in parse.entities)
     return model.Understanding(
         text=text,
         intent=best.name if best else "",
         confidence=best.confidence if best and best.HasField("confidence") else None,
         out_of_scope=parse.out_of_scope,
-        entities=tuple(_entity(e) for e in parse.entities),
+        entities=entities,
         sentiment=parse.sentiment.score if parse.HasField("sentiment") else None,
+        further=tuple(_further(each, entities) for each in parse.further_intents),
     )
+
+
+def _further(proto: nlu_pb2.FurtherIntent, entities: tuple[model.Entity, ...]) -> FurtherIntent:
+    inside = (entity for entity in entities if proto.start_char <= entity.start_char < proto.end_char)
+    confidence = proto.intent.confidence if proto.intent.HasField("confidence") else None
+    return FurtherIntent(proto.intent.name, confidence, tuple(inside))
 
 
 def _entity(proto: speech_pb2.Entity) -> model.Entity:

@@ -16,6 +16,7 @@ from services.dialogue.flow.run import ask_again, await_answer, close, run
 from services.dialogue.flow.summary import answer_detail, answer_summary, object_to
 from services.dialogue.flow.tasks import answer_switch, begin_task, interrupt
 from services.dialogue.flow.turn import FEW_WORDS, WAIT_LEAVE
+from services.dialogue.flow.wishes import answer_further, sort_out
 from services.dialogue.policy import Outcome
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 
 def hear(turn: Turn) -> None:
     """Answer the turn."""
+    rest = sort_out(turn)
     turn.intent = _clear_intent(turn)
-    for handler in _HANDLERS:
-        if handler(turn):
-            return
-    _not_understood(turn)
+    if not any(handler(turn) for handler in _HANDLERS):
+        _not_understood(turn)
+    answer_further(turn, rest)
 
 
 def _clear_intent(turn: Turn) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from services.dialogue.flow.actions import look_again
 from services.dialogue.flow.execute import await_answer as await_answer  # noqa: PLC0414 - part of walking, for others
 from services.dialogue.flow.execute import execute, leave_flow
+from services.dialogue.flow.fill import take
 from services.dialogue.flow.schema import Ask
 from services.dialogue.flow.templates import FlowRunError
 from services.dialogue.flow.turn import WAIT_CHOICE, WAIT_DETAIL, WAIT_SLOT, WAIT_SWITCH
@@ -53,10 +55,13 @@ def run(turn: Turn) -> None:
     for _ in range(_MAX_STEPS):
         if turn.end:
             return
-        step = turn.instruction
-        if turn.frame is None:
+        if turn.frame is None and not _begin_wished(turn):
             ask_idle(turn)
             return
+        if turn.asked_back:  # by what was said with the wish
+            await_answer(turn)
+            return
+        step = turn.instruction
         if step is None:
             leave_flow(turn)
         elif missing := _missing(turn):
@@ -66,6 +71,22 @@ def run(turn: Turn) -> None:
             return
     place = turn.flow.place if turn.flow else None
     raise FlowRunError(f"{place}: the flow takes more than {_MAX_STEPS} steps without waiting for the caller")
+
+
+def _begin_wished(turn: Turn) -> bool:
+    """Begin a task that was named together with another one, with what was said for it."""
+    if not turn.state.wished:
+        return False
+    intent, *others = turn.state.wished
+    turn.set(wished=tuple(others))
+    name = turn.script.by_intent.get(intent)
+    if name is None:  # the flow file has changed
+        return _begin_wished(turn)
+    start(turn, name, intent=intent)
+    turn.heard = dataclasses.replace(turn.heard, entities=turn.state.offered)
+    turn.set(offered=())
+    take(turn, turn.script.flows[name].slots)
+    return True
 
 
 def _missing(turn: Turn) -> str:

@@ -50,7 +50,7 @@ def begin_task(turn: Turn) -> bool:
         turn.wait_for("")
         ask_again(turn)
     elif turn.script.flows[name].information and turn.frame is not None:
-        _digress(turn, name)
+        digress(turn, name)
     elif turn.frame is None or (_is_bare(turn) and not awaits_text(turn)):
         turn.set(frames=())
         begin(turn, name, turn.intent)
@@ -81,7 +81,7 @@ def begin(turn: Turn, name: str, intent: str, *, digression: bool = False) -> No
         run(turn)
 
 
-def _digress(turn: Turn, name: str) -> None:
+def digress(turn: Turn, name: str) -> None:
     """Answer a question in the middle of a task; an earlier question that is still open is dropped."""
     frames = turn.state.frames
     cut = next((index for index, frame in enumerate(frames) if frame.digression), len(frames))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from unit.dialogue_flow.flow_harness import call_of
 
 from services.dialogue.flow import FlowPolicy, installed_policy
-from services.dialogue.policy import Entity, State, Understanding
+from services.dialogue.policy import Entity, FurtherIntent, State, Understanding
 
 POLICY = installed_policy()
 MAX_TURNS = 100
@@ -54,6 +54,16 @@ def understandings(domain: str) -> st.SearchStrategy[Understanding]:
         confidence=confidences,
         out_of_scope=st.sampled_from([False, False, False, True]),
         entities=st.lists(entities, max_size=4).map(tuple),
+        further=st.just(()) | st.lists(furthers(domain), max_size=2).map(tuple),
+    )
+
+
+def furthers(domain: str) -> st.SearchStrategy[FurtherIntent]:
+    return st.builds(
+        FurtherIntent,
+        intent=st.sampled_from([*UNIVERSAL, *INTENTS[domain] * 3, "emergency", "unheard_of"]),
+        confidence=confidences,
+        entities=st.lists(entities, max_size=2).map(tuple),
     )
 
 

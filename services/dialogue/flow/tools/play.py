@@ -6,7 +6,7 @@ import difflib
 import re
 import shlex
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from services.dialogue.flow.reader import FlowFileError
 from services.dialogue.flow.tools.scripts import (
@@ -21,11 +21,15 @@ from services.dialogue.flow.tools.scripts import (
 )
 from services.dialogue.policy import ActionResult
 
+_SURE: Final = 0.8
+_WEAK: Final = 0.5
+"""Where an intent's and an entity's confidence begin to matter by the flows' own defaults: it is noted down below."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from services.dialogue.flow.tools.scripts import Dialogue
-    from services.dialogue.policy import CallInfo, Expectation, Policy, Reply, State, Understanding
+    from services.dialogue.policy import CallInfo, Entity, Expectation, Policy, Reply, State, Understanding
 
     Understand = Callable[[str, Expectation, CallInfo], Understanding]
     """What words mean, given what is waited for."""
@@ -178,17 +182,26 @@ def _noted(line: str, player: Player) -> str:
     if not line.startswith(CALLER) or line.startswith(KEYS) or player.heard is None:
         return line
     heard = player.heard
-    sure = heard.confidence is None or heard.confidence >= 0.8
-    name = "-" if heard.out_of_scope else heard.intent or "?"
-    parts = [name if sure else f"{name}@{heard.confidence:.2f}"]
     kinds = [entity.type for entity in heard.entities]
-    for entity in heard.entities:
-        value = "/".join((entity.value, *entity.alternatives))
-        weighs = entity.alternatives or (entity.confidence is not None and entity.confidence < 0.5)
-        trust = f"@{entity.confidence:.2f}" if weighs and entity.confidence is not None else ""
-        raw = f"~{entity.raw}" if kinds.count(entity.type) > 1 else ""
-        parts.append(f"{entity.type}={_quoted(value + trust + raw)}")
-    return f"{CALLER}{' '.join(parts)} | {heard.text}"
+    theirs = [entity for part in heard.further for entity in part.entities]
+    own = [entity for entity in heard.entities if entity not in theirs]
+    words = [_sure("-" if heard.out_of_scope else heard.intent or "?", heard.confidence)]
+    words += [_note(entity, kinds) for entity in own]
+    for part in heard.further:
+        words += [f"+{_sure(part.intent, part.confidence)}", *(_note(entity, kinds) for entity in part.entities)]
+    return f"{CALLER}{' '.join(words)} | {heard.text}"
+
+
+def _sure(name: str, confidence: float | None) -> str:
+    return name if confidence is None or confidence >= _SURE else f"{name}@{confidence:.2f}"
+
+
+def _note(entity: Entity, kinds: list[str]) -> str:
+    value = "/".join((entity.value, *entity.alternatives))
+    weighs = entity.alternatives or (entity.confidence is not None and entity.confidence < _WEAK)
+    trust = f"@{entity.confidence:.2f}" if weighs and entity.confidence is not None else ""
+    raw = f"~{entity.raw}" if kinds.count(entity.type) > 1 else ""
+    return f"{entity.type}={_quoted(value + trust + raw)}"
 
 
 def _quoted(value: str) -> str:

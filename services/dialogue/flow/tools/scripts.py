@@ -14,7 +14,8 @@ A script is plain text beside the flow, `<domain>/<language>/dialogues/*.txt`, o
     : field=value                                              its result; error=WORDS: it failed
     = disposition                                              the call ended
 
-An intent of "-" is out of scope, "?" is none; confidences may be left out (0.9, entities: unknown).
+An intent of "-" is out of scope, "?" is none; `+intent` begins what a further part of the sentence means, with its
+entities behind it. Confidences may be left out (0.9, entities: unknown).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from services.dialogue.flow.reader import FlowFileError
-from services.dialogue.policy import CallInfo, Entity, OpenItem, Understanding
+from services.dialogue.policy import CallInfo, Entity, FurtherIntent, OpenItem, Understanding
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,18 +134,30 @@ def meaning_of(line: str) -> Understanding | None:
 
 
 def understood(line: str) -> Understanding:
-    """The meaning a line notes down: `intent@0.9 type=value/other@0.8~raw | words`."""
+    """The meaning a line notes down: `intent@0.9 type=value/other@0.8~raw +further type=value | words`."""
     meaning, _, text = line.partition("|")
     intent, *notes = shlex.split(meaning)
     name, _, confidence = intent.partition("@")
     text = text.strip()
+    parts: list[tuple[str, list[Entity]]] = [("", [])]
+    for note in notes:
+        if note.startswith("+"):
+            parts.append((note[1:], []))
+        else:
+            parts[-1][1].append(_entity(note, text))
     return Understanding(
         text=text,
         intent="" if name in "-?" else name,
         confidence=float(confidence or 0.9),
         out_of_scope=name == "-",
-        entities=tuple(_entity(note, text) for note in notes),
+        entities=tuple(entity for _, entities in parts for entity in entities),
+        further=tuple(_further(note, entities) for note, entities in parts[1:]),
     )
+
+
+def _further(note: str, entities: list[Entity]) -> FurtherIntent:
+    name, _, confidence = note.partition("@")
+    return FurtherIntent(name, float(confidence or 0.9), tuple(entities))
 
 
 def _entity(note: str, text: str) -> Entity:
