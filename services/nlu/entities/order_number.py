@@ -28,6 +28,7 @@ class OrderWords:
         number_cue: pattern of what announces any number, to the number itself.
         phone_cue: pattern of what announces a number of another kind.
         quantity: pattern of units behind a number: then it counts something.
+        scales: words for large numbers; an article before them is no letter: "a hundred and twenty".
     """
 
     spelled_as: str
@@ -37,6 +38,7 @@ class OrderWords:
     number_cue: str
     phone_cue: str
     quantity: str
+    scales: tuple[str, ...] = ()
 
 
 class OrderNumberReader:
@@ -64,7 +66,9 @@ class OrderNumberReader:
         """Find order numbers."""
         form = re.compile(context.order_number_pattern)
         for match in self._number.finditer(text.canonical):
-            if not self._quantity.search(text.canonical[match.end() :]):
+            begin, _ = text.source(match.start("chain"), match.end("chain"))
+            counted = match["letters"] and text.raw[begin:].lower().startswith(self._words.scales)
+            if not counted and not self._quantity.search(text.canonical[match.end() :]):
                 yield from self._judged(match, text.canonical, form, expected="order_number" in context.expected)
 
     def _judged(

@@ -68,5 +68,5 @@ def e164(digits: str, context: Context, *, international: bool) -> tuple[str, fl
         return digits, 0.3
     value = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if not phonenumbers.is_valid_number(number):
-        return value, 0.5 if phonenumbers.is_possible_number(number) else 0.3
+        return (value, 0.5) if phonenumbers.is_possible_number(number) else (digits, 0.3)
     return value, 0.75 if local else 0.93

@@ -16,6 +16,8 @@ _COUNTED = frozenset({"number", "ordinal", "order_number", "quantity", "spelling
 _LEAST_TAIL, _MOST_TAIL = 1, 6
 _DIGITS = re.compile(r"\d(?:[ ,-]{0,2}\d)*(?![\w:])")
 _COMPLETED = 0.8
+_CLEAR = 0.85
+"""What is read so surely needs no help from what it replaces: "twenty five, no, thirty five dollars"."""
 
 
 def repaired(found: list[Found], text: SpokenText, context: Context, grammar: Grammar) -> list[Found]:
@@ -41,6 +43,8 @@ def _once_repaired(
     before = [f for f in kept if f.end <= begin]
     near = [f for f in before if begin - f.end <= _NEAR]
     fresh = [f for f in kept if end <= f.start <= last]
+    if near and fresh and max(f.confidence for f in fresh) >= _CLEAR and fresh[0].type != near[-1].type:
+        return [f for f in _without_renewed(kept, begin, end) if f is not near[-1]]
     if near and not any(f.type == near[-1].type for f in fresh):
         renewed = _completed(near[-1], text, context, grammar, last) or _in_short(near, text, context, grammar, at)
         if renewed is not None:
@@ -49,8 +53,11 @@ def _once_repaired(
             kept = sorted([*kept, renewed], key=lambda f: f.start)
     elif near and fresh:
         kept, fresh = _in_full(kept, near[-1], fresh)
-    if not fresh:
-        return kept
+    return _without_renewed(kept, begin, end) if fresh else kept
+
+
+def _without_renewed(kept: list[Found], begin: int, end: int) -> list[Found]:
+    """Leave out what stands before a repair and is said anew behind it."""
     types = {f.type for f in kept if f.start >= end}
     return [f for f in kept if f.end > begin or f.type not in types]
 

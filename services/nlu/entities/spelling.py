@@ -67,6 +67,7 @@ class Letters:
             rf"|(?P<name>{alphabet})|(?P<letter>[^\W\d_](?![^\W_']))|(?P<digit>\d(?!\d|[.:,]\d|[a-z]))"
             rf"|(?P<sound>{sounds}))(?![^\W_'])"
         )
+        self._guard = re.compile(rf"(?<![^\W_'])[^\W\d_](?![^\W_'])|\b(?:{alphabet})\b|\b(?:{words.spelled_as})\b")
         self._joint = re.compile(r"(?:, ?| - |[ -]|\. ?(?=[^\W\d_](?![^\W_])))")
         self._begin = re.compile(rf"(?<![\w'$€£.:/-])(?={self._piece.pattern.replace('?P<', '?P<_')})")
 
@@ -77,6 +78,8 @@ class Letters:
             canonical: the text.
             announced: says whether a chain at a place was announced; sounds like "are" count as letters only there.
         """
+        if not self._guard.search(canonical):
+            return
         end = 0
         for begin in self._begin.finditer(canonical):
             if begin.start() >= end:

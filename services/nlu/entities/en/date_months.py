@@ -15,7 +15,7 @@ from services.nlu.entities.calendar import (
     nth_weekday,
     shifted,
 )
-from services.nlu.entities.dates import Builder, Reading
+from services.nlu.entities.dates import Guarded, Reading, Rule
 from services.nlu.entities.en.calendar_words import (
     MONTH_NAME,
     MONTHS,
@@ -28,15 +28,16 @@ from services.nlu.entities.en.calendar_words import (
     full_year,
 )
 
-_WEEKDAY_BEFORE = rf"(?:(?P<weekday>{WEEKDAY_NAME}),?(?: on)? )?"
+_WEEKDAY_BEFORE = rf"(?:(?:this |next )?(?P<weekday>{WEEKDAY_NAME}),?(?: on)? )?"
 _NO_DAY = (
-    r"(?! (?:one|ones|time|of|floor|street|avenue|century|order|item|hour|option|choice|grade|or|appointment|visit"
+    r"(?! (?:one|ones|time|of|floor|street|avenue|century|order|item|hour|option|choice|grade|appointment|visit"
     r"|call|person|line|message|email|letter|door|house|row|try|attempt|payment|class))"
 )
 _NTH = {"1st": 1, "second": 2, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": -1, "final": -1}
 _RELATIVE = "the|this|next|the next|the following"
 _WHICH_MONTH = rf"(?:(?P<month>{MONTH_NAME})|(?P<relative>{_RELATIVE}) month)"
 _NO_VERB = r"(?! (?:i|we|be|have|not)\b)"
+_NO_SUBJECT = "".join(f"(?<!{word} )" for word in ("i", "you", "he", "she", "we", "they", "it", "that", "who", "this"))
 _CUES = ("on", "for", "by", "until", "till", "be", "is", "it's", "to", "mean", "meant", "said", "from", "and", "or")
 """Words behind which a bare ordinal is a day of the month."""
 _EDGE = r"(?:the )?(?:very )?(?P<edge>end|beginning|start|middle|last day|1st day)"
@@ -162,7 +163,7 @@ def _month_pattern(names: str, day: str) -> str:
     return rf"\b{_WEEKDAY_BEFORE}(?:the )?(?P<month>{names})\.?,? (?:the )?(?P<day>{day})\b{YEAR}(?![:\d])"
 
 
-EXACT: tuple[tuple[str, Builder], ...] = (
+EXACT: tuple[Rule, ...] = (
     (r"\b(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)\b", _iso),
     (r"(?<![\d/])(?P<one>\d{1,2})/(?P<two>\d{1,2})(?:/(?P<year>\d{4}|\d\d))?(?![\d/])", _numeric),
     (
@@ -173,7 +174,7 @@ EXACT: tuple[tuple[str, Builder], ...] = (
 )
 """Dates in figures."""
 
-RULES: tuple[tuple[str, Builder], ...] = (
+_EDGES: tuple[Rule, ...] = (
     (
         rf"\b(?:the )?(?P<nth>{'|'.join(_NTH)}) (?P<weekday>{WEEKDAY_NAME}),? (?:in|of) {_WHICH_MONTH}{YEAR}\b",
         _nth_weekday,
@@ -181,6 +182,9 @@ RULES: tuple[tuple[str, Builder], ...] = (
     (rf"\b{_EDGE} (?:of|in) {_WHICH_MONTH}{YEAR}\b", _edge_of_month),
     (rf"\b{_EDGE} of (?P<relative>the|this|next|the next) year\b", _edge_of_year),
     (rf"\b{_EDGE} of (?P<relative>the|this|next|the next) week\b", _edge_of_week),
+)
+
+_IN_MONTHS: tuple[Rule, ...] = (
     (rf"\b{_WEEKDAY_BEFORE}(?:the )?(?P<day>{ORDINAL}|\d{{1,2}}) of (?P<month>{MONTH_NAME})\b\.?{YEAR}", _month_day),
     (
         rf"\b{_WEEKDAY_BEFORE}(?:the )?(?P<day>{ORDINAL}) of the (?P<month>(?:[1-9]|1[0-2])(?:st|nd|rd|th))\b{YEAR}",
@@ -189,11 +193,15 @@ RULES: tuple[tuple[str, Builder], ...] = (
     (_month_pattern(MONTH_NAME, ORDINAL), _month_day),
     (_month_pattern(PLAIN_MONTHS, r"\d{1,2}"), _month_day),
     (rf"(?<=on )(?P<month>may|march) (?P<day>\d{{1,2}})\b{YEAR}(?![:\d])", _month_day),
+    (rf"{_NO_SUBJECT}\b(?P<month>may|march) (?P<day>\d{{1,2}})\b{YEAR}(?=[.,!?]|$| (?:at|or|and)\b)", _month_day),
     (
         rf"\b{_WEEKDAY_BEFORE}(?:the )?(?P<day>{ORDINAL}|\d{{1,2}}) (?P<month>{MONTH_NAME})\b{_NO_VERB}{YEAR}",
         _month_day,
     ),
     (rf"\bmid[ -](?P<month>{MONTH_NAME})\b", _mid_month),
+)
+
+_IN_A_MONTH: tuple[Rule, ...] = (
     (
         rf"\b{_WEEKDAY_BEFORE}the (?P<day>{ORDINAL}) of (?P<relative>{_RELATIVE}) month\b",
         _day_of_month,
@@ -204,9 +212,15 @@ RULES: tuple[tuple[str, Builder], ...] = (
         _day_of_month,
     ),
 )
+
+RULES = (
+    Guarded(rf"\b(?:{'|'.join(_NTH)}|end|beginning|start|middle|1st)\b", _EDGES),
+    Guarded(rf"{MONTH_NAME}|of the \d", _IN_MONTHS),
+    Guarded(rf"{ORDINAL}|day,? (?:on )?the \d", _IN_A_MONTH),
+)
 """Days by their month, and the edges of months, years and weeks."""
 
-LOOSE: tuple[tuple[str, Builder], ...] = (
+LOOSE: tuple[Rule, ...] = (
     (
         rf"(?:{'|'.join(rf'(?<={cue} )' for cue in _CUES)})the (?P<day>{ORDINAL})\b{_NO_DAY}",
         _day_of_month,

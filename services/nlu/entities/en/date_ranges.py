@@ -26,7 +26,8 @@ def read_date_ranges(text: SpokenText, context: Context) -> Iterator[Found]:
     """Find stretches of days; a value is its first and its last day: "2026-11-23/2026-11-25"."""
     today = context.reference.date()
     taken: list[tuple[int, int]] = []
-    for pattern, builder, confidence in _RULES:
+    months = _MONTH.search(text.canonical) is not None
+    for pattern, builder, confidence in _RULES if months else _MONTHLESS:
         for match in pattern.finditer(text.canonical):
             span = builder(match, today)
             if span and not any(match.start() < end and start < match.end() for start, end in taken):
@@ -82,8 +83,8 @@ def _named_month(match: re.Match[str], today: date) -> _Span:
     first = next_month(MONTHS[match["month"]], today)
     if match["year"]:
         first = first.replace(year=full_year(match["year"]))
-    part = match["part"] or ""
-    parts = {"early ": (1, 10), "late ": (21, 0), "the 1st week of ": (1, 7), "the 1st half of ": (1, 15)}
+    part = (match["part"] or "").removeprefix("the ")
+    parts = {"early ": (1, 10), "late ": (21, 0), "1st week of ": (1, 7), "1st half of ": (1, 15)}
     begin, end = parts.get(part, (1, 0))
     return first.replace(day=begin), first.replace(day=end) if end else end_of_month(first)
 
@@ -112,8 +113,8 @@ def _in_counts(match: re.Match[str], today: date) -> _Span:
 
 _FRAME = "(?:from |between )?"
 _ONE, _TWO = (rf"(?P<{name}>{ORDINAL}|\d\d?)" for name in ("one", "two"))
-_DURING = "(?:in |during |sometime in |(?=early|late|the 1st))"
-_PART = "(?P<part>early |late |the 1st (?:week|half) of )?"
+_DURING = "(?:in |during |sometime in |(?=early|late|the 1st|1st))"
+_PART = "(?P<part>early |late |(?:the )?1st (?:week|half) of )?"
 _TO = r" (?:to|until|till|through|thru|and) (?:the )?"
 _RULES: tuple[tuple[re.Pattern[str], _Builder, float], ...] = tuple(
     (re.compile(pattern), builder, confidence)
@@ -141,3 +142,5 @@ _RULES: tuple[tuple[re.Pattern[str], _Builder, float], ...] = tuple(
         ),
     )
 )
+_MONTH = re.compile(MONTH_NAME)
+_MONTHLESS = tuple(rule for rule in _RULES if "(?P<month>" not in rule[0].pattern)

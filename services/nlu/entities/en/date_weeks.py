@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from services.nlu.entities.calendar import coming, monday_of
-from services.nlu.entities.dates import Builder, Reading
+from services.nlu.entities.dates import Builder, Reading, Rule
 from services.nlu.entities.en.calendar_words import WEEKDAY_NAME, WEEKDAYS
 from services.nlu.entities.en.date_counts import COUNT, TIME, UNIT, count_of, moved
 
@@ -100,7 +100,7 @@ def _weekend(match: re.Match[str], today: date) -> Iterator[Reading]:
     yield from ((day, 0.7) for day in (saturday, saturday + timedelta(days=1)) if day >= today)
 
 
-RULES: tuple[tuple[str, Builder], ...] = (
+RULES: tuple[Rule, ...] = (
     (r"\b(?:the )?day after tomorrow\b", _named(2)),
     (r"\b(?:the )?day before yesterday\b", _named(-2)),
     (rf"\b{_WEEKS} (?:from |on )?(?P<word>today|tomorrow)\b", _day_word_later),
@@ -121,7 +121,7 @@ RULES: tuple[tuple[str, Builder], ...] = (
 )
 """Weekdays and days that are counted from others."""
 
-PLAIN: tuple[tuple[str, Builder], ...] = (
+PLAIN: tuple[Rule, ...] = (
     (rf"\b(?P<weekday>{WEEKDAY_NAME}) (?P<which>coming)\b", _weekday),
     (
         rf"\b(?:(?P<which>this|next|coming),? (?:coming )?)?(?P<weekday>{WEEKDAY_NAME})\b(?!s)",

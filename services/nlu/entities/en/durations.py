@@ -31,11 +31,11 @@ _REST = {"a half": Decimal("0.5"), "a quarter": Decimal("0.25"), "3 quarters": D
 _NO_LENGTH = "".join(
     f"(?<!{word} )"
     for word in (
-        *("once", "twice", "times", "per", "every", "just", "wait", "me", "hang on", "hold on"),
+        *("once", "twice", "times", "per", "every"),
         *("dollars", "euros", "pounds", "bucks", "quid", "percent"),
     )
 )
-"""Not "twice a week", "just a minute", "ten dollars a month"."""
+"""Not "twice a week", "ten dollars a month"."""
 _BEHIND = r"(?! (?:old|ago|later|earlier|off|of the)\b)"
 _LENGTH = re.compile(
     rf"(?<![\w.,/:$€£-]){_NO_LENGTH}(?P<count>{COUNT})[ -](?P<unit>{_UNIT})s?\b(?:'s?(?= ))?"
@@ -47,6 +47,7 @@ _SPAN = re.compile(
     rf"(?<![\w.,/:$€£-])(?P<between>between )?(?P<low>{NUMBER})(?P<joint> to | or | and |-| maybe | perhaps )"
     rf"(?:maybe |perhaps )?(?P<high>{NUMBER})[ -](?P<unit>{_UNIT})s?\b{_BEHIND}"
 )
+_ASIDE = re.compile(r"\b(?:just|wait|give me|hang on|hold on|half) $")
 _IDLE = re.compile(r"^(?:an? )?(?:second|sec|minute|min|day)$")
 
 
@@ -62,7 +63,8 @@ def read_durations(text: SpokenText, _: Context) -> Iterator[Found]:
             taken.append(match.span())
             yield found
     for match in _LENGTH.finditer(text.canonical):
-        if not any(match.start() < end and start < match.end() for start, end in taken):
+        aside = match["count"] in {"a", "an"} and _ASIDE.search(text.canonical[: match.start()])
+        if not aside and not any(match.start() < end and start < match.end() for start, end in taken):
             yield _length(match)
 
 

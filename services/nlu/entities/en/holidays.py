@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from dateutil.easter import easter
 
 from services.nlu.entities.calendar import nth_weekday
-from services.nlu.entities.dates import Builder, Reading
+from services.nlu.entities.dates import Reading, Rule
 from services.nlu.entities.en.calendar_words import WEEKDAY_NAME, WEEKDAYS, YEAR, full_year
 from services.nlu.entities.en.date_counts import COUNT, count_of
 
@@ -96,7 +96,7 @@ def _weekday_beside(match: re.Match[str], today: date) -> Iterator[Reading]:
         yield day - timedelta(days=(day.weekday() - weekday - 1) % 7 + 1), 0.93
 
 
-RULES: tuple[tuple[str, Builder], ...] = (
+RULES: tuple[Rule, ...] = (
     (rf"\b(?:the )?(?:{COUNT} )?(?P<unit>day|days|week|weeks) (?P<side>after|before) {_HOLIDAY}", _beside),
     (rf"\b(?:the )?(?P<weekday>{WEEKDAY_NAME}) (?P<side>after|before) {_HOLIDAY}", _weekday_beside),
     (rf"\b{_HOLIDAY}", _named),

@@ -70,6 +70,7 @@ _CUED = tuple(
         rf"(?:a (?=1\d\d))?(?P<amount>{_FIGURES}){_SCALE}?",
     )
 )
+_GUARD = re.compile(rf"[\d$€£]|grand|fiver|tenner|{'|'.join(_NAMES)}")
 _EXPECTED = ((_TWO_PARTS, 0.7), (_PLAIN, 0.7))
 
 
@@ -79,6 +80,8 @@ def read_money(text: SpokenText, context: Context) -> Iterator[Found]:
     Bare numbers count where an amount is expected or announced ("it cost"), in the domain's currency. "Two fifty" may
     be 2.50 or 250.
     """
+    if not _GUARD.search(text.canonical):
+        return
     taken: list[tuple[int, int]] = []
     for pattern, confidence in (*_RULES, *_CUED, *(_EXPECTED if "money" in context.expected else ())):
         for match in pattern.finditer(text.canonical):

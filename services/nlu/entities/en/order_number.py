@@ -33,5 +33,6 @@ read_order_numbers = OrderNumberReader(
             r"dollars?|euros?|pounds?|cents?|bucks|percent|%|days?|weeks?|months?|years?|hours?|minutes?|items?"
             r"|pieces?|people|times|am\b|pm\b|a\.m|p\.m|o'clock"
         ),
+        scales=("hundred", "thousand", "million"),
     ),
 )

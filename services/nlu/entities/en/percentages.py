@@ -8,7 +8,7 @@ from services.nlu.entities.found import Context, Found
 from services.nlu.entities.text import SpokenText
 
 _COUNT = rf"(?P<count>{NUMBER}(?:{FRACTION})?|half a|a)"
-_PERCENTAGE = re.compile(rf"(?<![\w.,/:$€£-])(?:a (?=\d))?{_COUNT}(?: ?%| ?per ?cent(?:age points?)?\b)")
+_PERCENTAGE = re.compile(rf"(?<![\w.,/:$€£-])(?:a (?=100\b))?{_COUNT}(?: ?%| ?per ?cent(?:age points?)?\b)")
 _POINT = re.compile(r"(?P<whole>\d+) point (?P<digits>\d(?: \d)*) ?(?:%|per ?cent)")
 
 

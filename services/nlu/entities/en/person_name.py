@@ -12,7 +12,7 @@ from services.nlu.entities.text import SpokenText
 
 _STRONG = re.compile(
     r"\b(?:(?:my|the|his|her|full|first|last|family|second)[ -]?(?:full |first |last |family |own )?"
-    r"name(?: is|'s| would be)"
+    r"name(?: is|'s| would be)|(?:my |the |his |her )?surname(?: is|'s)"
     r"|under (?:the )?name(?: of)?|in the name of|(?:my )?name(?: is|'s|:)|(?:i am|i'm|it's) called|call me"
     r"|they call me)(?: mr\.?| mrs\.?| ms\.?| dr\.?| mister| doctor| actually)?,? "
 )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
-from services.nlu.entities.en.numerals import COUNT, VAGUE, decimal, plain
+from services.nlu.entities.en.numerals import COUNT, NUMBER, VAGUE, decimal, plain
 from services.nlu.entities.found import Context, Found
 from services.nlu.entities.text import SpokenText
 
@@ -60,12 +60,19 @@ _QUANTITY = re.compile(
     rf"(?<![\w.,/:$€£-])(?P<count>{COUNT})[ -]?(?P<dozen>dozens?\b)?(?(dozen)| ?(?P<unit>{_WORDS})\b)"
     rf"(?: and (?P<rest>a half|a quarter|3 quarters)\b)?"
 )
+_SPAN = re.compile(
+    rf"(?<![\w.,/:$€£-])(?P<low>{NUMBER}) (?P<joint>or|to) (?:maybe )?(?P<high>{NUMBER}) (?P<unit>{_WORDS})\b"
+)
 _POUNDS = re.compile(rf"(?<![\w.,/:$€£-])(?P<count>{COUNT}) (?P<unit>pounds?)(?= of\b)")
 _REST = {"a half": Decimal("0.5"), "a quarter": Decimal("0.25"), "3 quarters": Decimal("0.75")}
 
 
 def read_quantities(text: SpokenText, _: Context) -> Iterator[Found]:
-    """Find quantities; a value is a decimal and its unit, "0.5 kg", "3 box"; dozens are counted, "24"."""
+    """Find quantities; a value is a decimal and its unit, "0.5 kg", "3 box"; dozens are counted, "24".
+
+    "Three or four boxes" has an alternative; "three to four" is written with a slash.
+    """
+    yield from _spans(text.canonical)
     for match in _QUANTITY.finditer(text.canonical):
         number = decimal(match["count"]) + _REST.get(match["rest"] or "", Decimal(0))
         if match["dozen"]:
@@ -76,3 +83,13 @@ def read_quantities(text: SpokenText, _: Context) -> Iterator[Found]:
             yield Found("quantity", match.start(), match.end(), value, 0.5 if match["count"] in VAGUE else 0.88)
     for match in _POUNDS.finditer(text.canonical):
         yield Found("quantity", match.start(), match.end(), f"{plain(decimal(match['count']))} lb", 0.85)
+
+
+def _spans(canonical: str) -> Iterator[Found]:
+    for match in _SPAN.finditer(canonical):
+        unit = _UNITS.get(match["unit"]) or _NAMES[match["unit"]]
+        low, high = (f"{plain(decimal(match[name]))} {unit}" for name in ("low", "high"))
+        if match["joint"] == "or":
+            yield Found("quantity", match.start(), match.end(), low, 0.89, (high,))
+        else:
+            yield Found("quantity", match.start(), match.end(), f"{low}/{high}", 0.89)

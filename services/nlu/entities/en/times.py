@@ -41,7 +41,7 @@ _RULES: tuple[tuple[re.Pattern[str], float], ...] = (
         for pattern, confidence in (
             (rf"\b(?P<past>{OFFSET_PAST}|half)(?: minutes?)?[ -](?:past|passed|after)[ -]{HOUR}\b{_CLOCK}", 0.97),
             (rf"(?<!from )(?<!between )\b(?P<to>{OFFSET_BEFORE})[ -](?:to|before|till|of)[ -]{HOUR}\b{_CLOCK}", 0.96),
-            (rf"(?<![\d$€£.,:]){HOUR}[:h]{MINUTE}(?!\d)(?:,? {HALF_DAY})?", 0.97),
+            (rf"(?<![\d$€£.,:]){HOUR}[:h]{MINUTE}(?!\d)(?:,? ?{HALF_DAY})?", 0.97),
             (rf"(?<![\d$€£.,:]){HOUR}(?:[ .]{MINUTE})?(?: o'clock)?,? ?{HALF_DAY}", 0.97),
             (rf"\b(?P<half_before>{_PARTS_IN}),? (?:at )?{HOUR}(?: {MINUTE})?\b{NOT_TIMES}", 0.95),
             (rf"\b{HOUR} ?o'? ?clock\b", 0.97),
@@ -59,6 +59,7 @@ _RULES: tuple[tuple[re.Pattern[str], float], ...] = (
     ),
     (_BARE, 0.8),
 )
+_GUARD = re.compile(r"\d|noon|mid|ish\b|hour")
 _AHEAD = re.compile(
     rf"\b(?P<in>in (?:about |around |like |maybe )?)?(?P<count>{COUNT})[ -](?P<unit>hours?|hrs?|minutes?|mins?)\b"
     r"(?: and (?:(?P<rest>a half|a quarter)|(?P<more>\d{1,2}) minutes?)\b)?(?:'s?(?= time))?"
@@ -71,6 +72,8 @@ def read_times(text: SpokenText, context: Context) -> Iterator[Found]:
 
     A bare hour is read as in business hours: 7 to 11 before noon, 12 to 6 after it.
     """
+    if not _GUARD.search(text.canonical):
+        return
     taken: list[tuple[int, int]] = []
     for pattern, confidence in _RULES:
         if pattern is _BARE and "time" not in context.expected:
