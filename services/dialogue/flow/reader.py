@@ -11,6 +11,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_FAST: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_DEPTH: Final = 40  # far deeper than any flow; an alias to itself would go on for ever
 
 
@@ -164,6 +165,13 @@ def _scalar(node: yaml.Node) -> object:
     return text
 
 
+def _compose(text: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=_FAST)
+    except yaml.YAMLError:
+        return yaml.compose(text, Loader=yaml.SafeLoader)  # ten times slower; it says better what is wrong
+
+
 def read(text: str, file: str) -> Item:
     """Parse YAML text.
 
@@ -172,7 +180,7 @@ def read(text: str, file: str) -> Item:
 
     """
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = _compose(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
