@@ -18,6 +18,7 @@ class NameWords:
         strong_cue: ends directly before what can only be a name: "my name is ".
         weak_cue: ends directly before what may be a name: "this is ".
         sure: beginnings of weak cues that are surer than the others.
+        titles: ends of weak cues that make them strong: "doctor ".
         opening: politeness and titles at a text's beginning.
         after: what stands behind a name that introduces itself: "speaking".
         particles: words that belong to names in lower case: "van".
@@ -33,6 +34,7 @@ class NameWords:
     particles: frozenset[str]
     no_names: frozenset[str]
     closing: frozenset[str]
+    titles: tuple[str, ...] = ()
 
 
 class PersonNameReader:
@@ -53,7 +55,8 @@ class PersonNameReader:
             yield from self._named(text, context, match.end(), 0.95, strict=False)
         for match in words.weak_cue.finditer(text.canonical):
             confidence = 0.8 if expected or match.group().startswith(words.sure) else 0.6
-            yield from self._named(text, context, match.end(), confidence, strict=True)
+            titled = bool(words.titles) and match.group().endswith(words.titles)
+            yield from self._named(text, context, match.end(), confidence, strict=not titled)
         yield from self._introduced(text, context)
         if expected:
             opening = words.opening.match(text.canonical)

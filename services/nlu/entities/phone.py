@@ -20,19 +20,22 @@ class PhoneReader:
     no international form.
     """
 
-    def __init__(self, dictation: Dictation, *, plus: str, cue: str, extension: str = "(?!)") -> None:
+    def __init__(
+        self, dictation: Dictation, *, plus: str, cue: str, extension: str = "(?!)", joint: str = "(?!)"
+    ) -> None:
         r"""Say how numbers are told.
 
         Args:
             dictation: how digits are dictated.
             plus: the word for the sign before a country's code.
             cue: pattern of words that ask for or announce a phone number: "phone|my number".
+            joint: pattern of words between parts of a number: "then".
             extension: pattern of words before an extension: "extension|ext".
         """
         self._dictation = dictation
         unit = dictation.unit
         self._number = re.compile(
-            rf"(?<![\w$€£.])(?P<plus>\+ ?|{plus} )?\(?{unit}(?:(?:, | ?- ?|[). (/]{{1,2}}){unit})*"
+            rf"(?<![\w$€£.])(?P<plus>\+ ?|{plus} )?\(?{unit}(?:(?:, | ?- ?|,? (?:{joint}) |[). (/]{{1,2}}){unit})*"
         )
         self._extension = re.compile(rf",? (?:{extension})\.?(?: number)? (?P<chain>{dictation.chain})")
         self._cue = re.compile(rf"\b(?:{cue})\b[^.?!]{{0,25}}$")

@@ -61,8 +61,9 @@ class Letters:
         self._words = words
         alphabet, sounds = (_alternatives(each) for each in (words.alphabet, words.sounds))
         repeats = "|".join(words.repeats)
+        doubled = rf"(?:{_alternatives({word: '' for word in words.sounds if ' ' in word})})\b"
         self._piece = re.compile(
-            rf"(?:(?P<repeat>{repeats}) )?(?:(?P<said>(?<![^\W_'])[^\W\d_](?![^\W_'])|{sounds})"
+            rf"(?:(?!{doubled})(?P<repeat>{repeats}) )?(?:(?P<said>(?<![^\W_'])[^\W\d_](?![^\W_'])|{sounds})"
             rf" (?:{words.spelled_as}) (?P<word>[^\W\d_]{{2,}})"
             rf"|(?P<name>{alphabet})|(?P<letter>[^\W\d_](?![^\W_']))|(?P<digit>\d(?!\d|[.:,]\d|[a-z]))"
             rf"|(?P<sound>{sounds}))(?![^\W_'])"
@@ -100,7 +101,7 @@ class Letters:
             if joint is None:
                 break
             place = joint.end()
-        while pieces and pieces[0]["sound"]:
+        while pieces and pieces[0]["sound"] and " " not in pieces[0]["sound"]:
             pieces.pop(0)
         while pieces and pieces[-1]["sound"] and not _between_letters(pieces):
             pieces.pop()

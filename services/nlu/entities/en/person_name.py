@@ -12,14 +12,15 @@ from services.nlu.entities.text import SpokenText
 
 _STRONG = re.compile(
     r"\b(?:(?:my|the|his|her|full|first|last|family|second)[ -]?(?:full |first |last |family |own )?"
-    r"name(?: is|'s| would be)|(?:my |the |his |her )?surname(?: is|'s)"
+    r"name(?: is|'s| would be)|(?:my |his |her )?(?:first|last|family|full)[ -]name"
+    r"|(?:my |the |his |her )?surname(?: is|'s)"
     r"|under (?:the )?name(?: of)?|in the name of|(?:my )?name(?: is|'s|:)|(?:i am|i'm|it's) called|call me"
     r"|they call me)(?: mr\.?| mrs\.?| ms\.?| dr\.?| mister| doctor| actually)?,? "
 )
 _WEAK = re.compile(
     r"\b(?:this is|i am|i'm|it's|it is|here is|speaking to|i meant|i said|no,?|that's|under|for"
     r"|my (?:son|daughter|wife|husband|mother|father|friend)(?: is| named| called)?,?)"
-    r"(?: mr\.?| mrs\.?| ms\.?| dr\.?)? "
+    r"(?: mr\.?| mrs\.?| ms\.?| dr\.?| mister| missus| miss| doctor)? "
 )
 _OPENING = re.compile(
     r"^(?:(?:um+|uh+|er+|yes|yeah|yep|sure|okay|ok|hi|hello|well|so|certainly|of course|please|mr|mrs|ms|dr|it's"
@@ -52,6 +53,7 @@ _read_plain = PersonNameReader(
         after=_AFTER,
         particles=frozenset(_PARTICLE_WORDS.split()),
         no_names=frozenset(_OTHER_WORDS.split()),
+        titles=("mr ", "mr. ", "mrs ", "mrs. ", "ms ", "ms. ", "dr ", "dr. ", "mister ", "missus ", "miss ", "doctor "),
         closing=frozenset({"please", "thanks", "thank", "you", "here", "speaking", "yes"}),
     )
 )

@@ -8,5 +8,6 @@ read_phones = PhoneReader(
     plus="plus",
     cue="phone|mobile|cell|telephone|call me|call me back|reach me|my number|text me|dial|contact number"
     "|callback number",
+    joint="then|and then",
     extension="extension|ext|x",
 )

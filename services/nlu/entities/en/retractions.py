@@ -20,11 +20,15 @@ _SAME_KIND = tuple(
 _COUNT_AND_UNIT = re.compile(rf"(?P<count>[$€£]?{NUMBER})(?P<rest>(?: |-|%).+)")
 _BARE_COUNT = re.compile(rf"(?:a )?{NUMBER}(?=[.,!?]?$|[.,!?] | (?:please|thanks|i|is|for|in|on)\b)")
 
+_UNIT = re.compile(r"[a-z]+")
+"""Behind "20 dollars, no," any word is tried as a unit; what is none makes no entity of the same type."""
+
 
 def completed(old: str, new: str) -> tuple[str, int] | None:
     """Return the old words with the new ones in the place of their like, and how many characters are new.
 
-    "june 5th" and "6th" are "june 6th"; "20 dollars" and "30" are "30 dollars"; "3 pm" and "am" are "3 am".
+    "june 5th" and "6th" are "june 6th"; "20 dollars" and "30" are "30 dollars", with
+    "euros" they are "20 euros"; "3 pm" and "am" are "3 am".
     """
     for kind in _SAME_KIND:
         fresh, stale = kind.match(new), kind.search(old)
@@ -33,6 +37,9 @@ def completed(old: str, new: str) -> tuple[str, int] | None:
     counted, count = _COUNT_AND_UNIT.fullmatch(old), _BARE_COUNT.match(new)
     if counted and count:
         return count.group() + counted["rest"], count.end()
+    unit = _UNIT.match(new)
+    if counted and unit:
+        return f"{counted['count'].lstrip('$€£')} {unit.group()}", unit.end()
     return None
 
 

@@ -23,6 +23,8 @@ ISH_HOURS = {
 }
 ISH = "|".join(ISH_HOURS)
 _QUARTERS = {"quarter": 15, "a quarter": 15, "half": 30}
+_AT_DINNER = frozenset({"dinner", "supper", "table"})
+_LATEST_DINNER = 10 * 60 + 30
 _BEFORE_NOON = re.compile(r"a\.? ?m\b")
 
 
@@ -33,6 +35,8 @@ def offset(text: str) -> int:
 
 def is_afternoon(half: str, minutes: int) -> bool:
     """Say whether a part of the day puts a time behind noon."""
+    if half in _AT_DINNER:
+        return minutes % 720 < _LATEST_DINNER
     if "night" in half:  # "two at night" is before dawn
         return minutes % 720 >= 5 * 60
     return not (_BEFORE_NOON.match(half) or "morning" in half or "breakfast" in half)

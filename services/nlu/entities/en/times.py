@@ -27,7 +27,7 @@ _LEAD = (
     r"(?:around |about |like )?)"
 )
 _LOOSE_LEAD = "(?:around|about|by|before|after|until|till|(?<!table )(?<!room )(?<!party )for)"
-_PARTS = re.compile(r"(?<!good )\b(?:morning|breakfast|afternoon|evening|tonight|night)\b")
+_PARTS = re.compile(r"(?<!good )\b(?:morning|breakfast|afternoon|evening|tonight|night|dinner|supper|table)\b")
 _CLAUSE = re.compile(r"[,;.!?](?=\s)")
 _PHRASE_END = r"(?=[.!?,]*$|,| (?:on|or|and|please|tomorrow|today|next|if|would|works?|is)\b)"
 _PARTS_IN = r"in the (?:morning|afternoon|evening)"
@@ -49,6 +49,7 @@ _RULES: tuple[tuple[re.Pattern[str], float], ...] = (
             (rf"(?<!and a )(?<!a )(?<!an )\b(?P<past>half) {HOUR}\b(?! of){NOT_TIMES}{_CLOCK}", 0.85),
             (rf"\b{_LEAD}{HOUR}[ .]{MINUTE}\b{NOT_TIMES}", 0.9),
             (r"\b(?P<hour>[01]\d|2[0-3]) ?(?:00|hundred) ?hours\b", 0.9),
+            (r"\b(?P<hour>[01]\d|2[0-3]) (?P<minute>[0-5]\d) hours\b", 0.9),
             (r"\b(?:oh? )?(?P<military>\d{3,4}) hours\b", 0.9),
             (rf"\b(?P<lead>at (?:around |about |like )?){HOUR}\b{NOT_TIMES}", 0.9),
             (rf"\b(?:{HOUR}(?: {MINUTE})?[ -]?ish|(?P<ish>{ISH})-?ish)\b", 0.75),
