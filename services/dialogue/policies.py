@@ -1,5 +1,6 @@
 """Which policy decides the agent's words: the flows alone, or a language model with the flows beside it."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import entry_points
@@ -42,7 +43,7 @@ async def chosen_policy(settings: DialogueSettings, flows: Policy, actions: Acti
                 transport = await stack.enter_async_context(_transport(settings))
                 yield _beside(settings, flows, actions, OpenAiModel(transport, _endpoint(settings)))
             case "ctranslate2":
-                local = _local(settings)
+                local = await asyncio.to_thread(_local, settings)
                 stack.callback(local.close)
                 yield _beside(settings, flows, actions, local)
             case other:
