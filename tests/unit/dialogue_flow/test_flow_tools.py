@@ -104,6 +104,7 @@ def play_all(text: str, folder: Path) -> None:
         ("# one\n< Hello.\nand then\n", 3, "is no line of a dialogue"),
         ("# one\n\n# two\n@ item=order\n", 4, "not enough values"),
         ("# one\n@ now=soon\n", 2, "Invalid isoformat"),
+        ("# one\n@ flow=baking\n", 2, "has no flow 'baking'"),
         ("# one\n> hello\n", 2, "the meaning of 'hello' is not noted down"),
     ],
 )
@@ -170,6 +171,16 @@ def test_a_talk_in_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert document["turns"][0]["intent"] == "book_appointment"
     assert document["slots"] == {"service": "cleaning", "name": "Ann Lee"}
     assert (document["ended"], document["disposition"]) == (False, "caller_hung_up")
+
+
+def test_a_talk_about_no_call_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    chatting = ["chat", "clinic", "--nlu", "127.0.0.1:1", "--options"]
+    assert program.main([*chatting, "now=soon"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("error: 'now=soon' says nothing of a call: Invalid isoformat")
+    assert program.main([*chatting, "flow=baking", "--json"]) == 2
+    assert "has no flow 'baking'" in json.loads(capsys.readouterr().out)["error"]
 
 
 # The drawing.

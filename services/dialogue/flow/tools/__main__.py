@@ -54,14 +54,14 @@ def main(arguments: list[str]) -> int:
     try:
         return _TOOLS[given.tool](given)
     except (NothingThereError, FlowFileError, FlowRunError, ConfigError, OSError) as error:
-        return _failed(str(error))
+        message = str(error)
     except grpc.RpcError as error:
         details = getattr(error, "details", None)
-        return _failed(f"the understanding service does not answer: {details() if details else error}")
-
-
-def _failed(message: str) -> int:
-    _print({"error": message})
+        message = f"the understanding service does not answer: {details() if details else error}"
+    if given.tool == "chat" and not given.json:
+        sys.stderr.write(f"error: {message}\n")
+    else:
+        _print({"error": message})
     return _USAGE
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from services.dialogue.flow.engine import FlowPolicy
+from services.dialogue.flow.tools.places import NothingThereError
 from services.dialogue.flow.tools.play import Player
 from services.dialogue.flow.tools.scripts import CALLER, KEYS, RESULT, SILENCE, call_of
+from services.dialogue.policy import UnknownDomainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +39,15 @@ def chat(folder: FlowFolder, understand: Understand, *, options: str = "", quiet
 
     Raises:
         FlowFileError: The flow is wrong.
-        ValueError: The options are.
+        NothingThereError: The options are.
 
     """
     script = folder.script()
-    call = call_of(script.domain, options, language=script.language, time_zone=folder.time_zone)
-    player = Player(folder.policy(), call, understand)
+    try:
+        call = call_of(script.domain, options, language=script.language, time_zone=folder.time_zone)
+        player = Player(FlowPolicy([script]), call, understand)
+    except (ValueError, UnknownDomainError) as error:
+        raise NothingThereError(f"{options!r} says nothing of a call: {error}") from error
     turns: list[dict[str, Any]] = []
 
     def show(text: str) -> None:

@@ -19,7 +19,7 @@ from services.dialogue.flow.tools.scripts import (
     pairs,
     words_of,
 )
-from services.dialogue.policy import ActionResult
+from services.dialogue.policy import ActionResult, UnknownDomainError
 
 _SURE: Final = 0.8
 _WEAK: Final = 0.5
@@ -145,7 +145,6 @@ def play(policy: Policy, dialogue: Dialogue, *, time_zone: str, understand: Unde
 
     Raises:
         FlowFileError: A line cannot be played.
-        UnknownDomainError: There are no such flows.
 
     """
     lines = list(dialogue.lines)
@@ -153,9 +152,9 @@ def play(policy: Policy, dialogue: Dialogue, *, time_zone: str, understand: Unde
     first = dialogue.line + (2 if options else 1)
     try:
         call = call_of(dialogue.domain, options.removeprefix("@"), language=dialogue.language, time_zone=time_zone)
-    except ValueError as error:
+        player = Player(policy, call, understand)
+    except (ValueError, UnknownDomainError) as error:
         raise _unplayable(dialogue, dialogue.line + 1, error) from error
-    player = Player(policy, call, understand)
     played = [*([options] if options else []), *player.transcript()]
     noted = list(played)
     for number, line in enumerate(lines, first):
@@ -172,7 +171,7 @@ def play(policy: Policy, dialogue: Dialogue, *, time_zone: str, understand: Unde
     return Played(dialogue, tuple(played), tuple(noted))
 
 
-def _unplayable(dialogue: Dialogue, number: int, error: ValueError) -> FlowFileError:
+def _unplayable(dialogue: Dialogue, number: int, error: Exception) -> FlowFileError:
     return FlowFileError(
         dialogue.file, number, str(error).rstrip("."), "See docs/flows.md for the lines of a dialogue."
     )
