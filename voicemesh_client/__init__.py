@@ -57,6 +57,7 @@ from voicemesh_client.events import (
 )
 from voicemesh_client.framing import AudioData
 from voicemesh_client.mesh import Domain, Mesh, SessionOptions, SessionState, connect
+from voicemesh_client.outcome import Appointment, CallOutcome, Commitment, NamedEntity, NextStep, TurnSentiment
 from voicemesh_client.session import Session
 from voicemesh_client.speaker import BufferingSink, PlayedAudio, Sink, Speaker
 from voicemesh_client.wav import WavAudio, read_wav, write_wav
@@ -66,10 +67,13 @@ __all__ = [
     "AgentAudio",
     "AgentTurn",
     "AgentTurnEnded",
+    "Appointment",
     "AudioData",
     "AudioFormat",
     "BufferingSink",
+    "CallOutcome",
     "Clock",
+    "Commitment",
     "ConnectionDroppedError",
     "ConsentDeniedError",
     "ConsentError",
@@ -86,6 +90,8 @@ __all__ = [
     "InvalidAudioError",
     "Mesh",
     "MonotonicClock",
+    "NamedEntity",
+    "NextStep",
     "OverloadedError",
     "PlayedAudio",
     "Reconnecting",
@@ -111,6 +117,7 @@ __all__ = [
     "StopPlayback",
     "Transcript",
     "TurnLatency",
+    "TurnSentiment",
     "TurnTaking",
     "UnavailableError",
     "Understanding",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from voicemesh.common.v1.error_pb2 import ErrorReason
 
 from voicemesh_client import events
+from voicemesh_client.outcome import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,7 @@ def disposition_of(message: dialogue_pb2.Disposition) -> events.Disposition:
         summary=message.summary,
         intents=tuple(message.intents),
         slots=tuple(_slot(slot) for slot in message.slots),
+        outcome=outcome_of(message.outcome) if message.HasField("outcome") else None,
     )
 
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from voicemesh_client.outcome import CallOutcome
+
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
@@ -81,6 +83,8 @@ class Disposition:
     summary: str = ""
     intents: tuple[str, ...] = ()
     slots: tuple[Slot, ...] = ()
+    outcome: CallOutcome | None = None
+    """What both sides agreed on; None: the mesh did not tell."""
 
 
 @dataclass(frozen=True, kw_only=True)

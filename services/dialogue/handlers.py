@@ -15,9 +15,11 @@ from mesh import logs
 from mesh.errors import ErrorReason, MeshError
 from services.dialogue import metrics, model
 from services.dialogue.actions import Actions
+from services.dialogue.adapters.outcomes import stored_outcome
 from services.dialogue.adapters.store import SESSIONS
 from services.dialogue.admission import Places
 from services.dialogue.call import Call, Calls, Connection, Returning, new_token, not_resumable, session_of
+from services.dialogue.dispositions.model import CallOutcome
 from services.dialogue.keeper import Keeper
 from services.dialogue.limits import Limits
 from services.dialogue.line import Line
@@ -40,6 +42,8 @@ class SessionSummary:
     running: bool
     disposition: str
     summary: str
+    outcome: CallOutcome | None = None
+    """What both sides agreed on; None while it runs."""
 
 
 class Conversations:
@@ -229,7 +233,13 @@ class Conversations:
             ) from error
         if row is None:
             raise _not_found("session", session_id, "check the id and the tenant")
-        return SessionSummary(session_id, row["ended_at"] is None, row["disposition"] or "", row["summary"] or "")
+        return SessionSummary(
+            session_id,
+            row["ended_at"] is None,
+            row["disposition"] or "",
+            row["summary"] or "",
+            stored_outcome(row["outcome"]),
+        )
 
     def domains(self) -> tuple[DomainInfo, ...]:
         """Return the domains that can be conversed in."""

@@ -22,6 +22,7 @@ from mesh.durations import seconds
 from mesh.errors import ErrorReason, MeshError, protocol_violation
 from mesh.streams import Send, respond
 from services.dialogue import model
+from services.dialogue.adapters.outcomes import outcome_proto
 from services.dialogue.call import Connection, Returning
 from services.dialogue.handlers import Conversations
 from services.dialogue.replies import to_response
@@ -50,7 +51,11 @@ class DialogueServicer(DialogueServiceServicer):
 
     async def GetSession(self, request: GetSessionRequest, context: Any) -> GetSessionResponse:
         found = await self._conversations.find(request.context.tenant_id, request.session_id)
-        disposition = dialogue_pb2.Disposition(code=found.disposition, summary=found.summary)
+        disposition = dialogue_pb2.Disposition(
+            code=found.disposition,
+            summary=found.summary,
+            outcome=None if found.outcome is None else outcome_proto(found.outcome),
+        )
         return GetSessionResponse(
             session_id=found.session_id, running=found.running, disposition=None if found.running else disposition
         )

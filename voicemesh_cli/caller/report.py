@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from voicemesh_cli.caller.told import outcome_document
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -188,6 +190,7 @@ def _disposition(disposition: Disposition) -> dict[str, Any]:
         "summary": disposition.summary,
         "intents": list(disposition.intents),
         "slots": {slot.name: slot.value for slot in disposition.slots},
+        "outcome": outcome_document(disposition),
     }
 
 

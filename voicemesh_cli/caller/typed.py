@@ -7,6 +7,8 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from voicemesh_cli.caller.told import outcome_document
+
 if TYPE_CHECKING:
     import voicemesh_client as sdk
 
@@ -31,7 +33,7 @@ class Dialogue:
         self.exchanges: dict[str, Exchange] = {}
         self.agent_turns = 0
         self.answered = asyncio.Event()
-        self._disposition: dict[str, str] | None = None
+        self._disposition: dict[str, Any] | None = None
 
     def on_started(self, event: sdk.SessionStarted) -> None:
         """The session lives."""
@@ -60,7 +62,11 @@ class Dialogue:
 
     def on_ended(self, event: sdk.SessionEnded) -> None:
         """The session is over."""
-        self._disposition = {"code": event.disposition.code, "summary": event.disposition.summary}
+        self._disposition = {
+            "code": event.disposition.code,
+            "summary": event.disposition.summary,
+            "outcome": outcome_document(event.disposition),
+        }
         self.answered.set()
 
     def document(self) -> dict[str, Any]:

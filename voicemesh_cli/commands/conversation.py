@@ -10,6 +10,7 @@ from rich.text import Text
 import voicemesh_client as sdk
 from voicemesh_cli import output
 from voicemesh_cli.caller import CallerBegan, CallerEnded, Moment
+from voicemesh_cli.caller.told import outcome_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +71,8 @@ class ConversationView:
                 self._line("notice", Text(_notice(what), style="yellow"), "yellow")
             case sdk.SessionEnded():
                 self._line("ended", _ending(what), "bold")
+                for label, text in outcome_lines(what.disposition):
+                    self._line("", Text.assemble((f"{label}: ", "dim"), text), "")
             case _:
                 self._whisper(what)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.live import Live
 from rich.text import Text
 
+from voicemesh_cli.caller.told import outcome_lines
 from voicemesh_cli.demo.stages import stage_line
 from voicemesh_client import events
 
@@ -57,6 +58,8 @@ class Screen:
                 self._print(Text(f"{_INDENT}{what.reason}: {what.message}", style="red"))
             case events.SessionEnded():
                 self._print(_line(at_s, "ended", what.disposition.summary or what.disposition.code, "bold"))
+                for label, text in outcome_lines(what.disposition):
+                    self._print(Text(_INDENT).append(f"{label}: ", style="dim").append(text))
 
     def published(self, event: PublishedEvent) -> None:
         """Show an event of the bus."""

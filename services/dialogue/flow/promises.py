@@ -102,10 +102,13 @@ def note_promises(turn: Turn, flow: Flow) -> None:
     if flow.next_step is not None:
         what, due = _made(turn, flow.next_step)
         turn.set(next_step=NextStep(what, flow.next_step.by, due))
+    elif not flow.information:
+        turn.set(next_step=None)
 
 
 def _made(turn: Turn, promise: Promise) -> tuple[str, str]:
     """Words and day of a promise, as the slots are now."""
     context = turn.context()
     due = promise.due.render(0, context).strip() if promise.due is not None else ""
-    return promise.what.render(0, context), due
+    # A slot may hold more than one moment ("10:00/12:00"): that is no day.
+    return promise.what.render(0, context), due if _DUE.fullmatch(due) else ""
