@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 def hear(turn: Turn) -> None:
     """Answer the turn."""
+    everything = turn.heard.entities
     rest = sort_out(turn)
     turn.intent = _clear_intent(turn)
     if not any(handler(turn) for handler in _HANDLERS):
         _not_understood(turn)
-    answer_further(turn, rest)
+    answer_further(turn, rest, everything)
 
 
 def _clear_intent(turn: Turn) -> str:

@@ -12,6 +12,7 @@ from services.dialogue.policy import FurtherIntent
 
 if TYPE_CHECKING:
     from services.dialogue.flow.turn import Turn
+    from services.dialogue.policy import Entity
 
 _PRESSING = ("opt_out", "human")
 """Universal intents that go before any task, the more pressing last; urgent flows go before them."""
@@ -30,7 +31,7 @@ def sort_out(turn: Turn) -> tuple[FurtherIntent, ...]:
     parts = [FurtherIntent("" if heard.out_of_scope else heard.intent, heard.confidence, own), *heard.further]
     clear = [part for part in parts if part.intent and _is_clear(turn, part)]
     first = max(clear, key=lambda part: _pressure(turn, part), default=parts[0])
-    if awaits_text(turn) and not _pressure(turn, first):
+    if awaits_text(turn) and _pressure(turn, first) <= 0:
         return ()
     turn.heard = dataclasses.replace(
         heard,
@@ -48,21 +49,28 @@ def _is_clear(turn: Turn, part: FurtherIntent) -> bool:
 
 
 def _pressure(turn: Turn, part: FurtherIntent) -> int:
-    flow = turn.script.by_intent.get(part.intent)
-    if flow is not None and turn.script.flows[flow].urgent:
-        return turn.script.flows[flow].urgent + len(_PRESSING)
-    return _PRESSING.index(part.intent) + 1 if part.intent in _PRESSING else 0
+    """How pressing a part is; questions come behind tasks, for they are answered along with them."""
+    if part.intent in _PRESSING:
+        return _PRESSING.index(part.intent) + 1
+    name = turn.script.by_intent.get(part.intent)
+    if name is None:
+        return 0
+    flow = turn.script.flows[name]
+    return flow.urgent + len(_PRESSING) if flow.urgent else -int(flow.information)
 
 
-def answer_further(turn: Turn, rest: tuple[FurtherIntent, ...]) -> None:
-    """Answer the questions among the rest; tasks, and questions that come at a bad moment, wait for their turn."""
+def answer_further(turn: Turn, rest: tuple[FurtherIntent, ...], everything: tuple[Entity, ...]) -> None:
+    """Answer the questions among the rest; tasks, and questions that come at a bad moment, wait for their turn.
+
+    A question that names nothing itself is about what the rest of the sentence names: "and how much is it?".
+    """
     for part in rest:
         name = turn.script.by_intent.get(part.intent)
         if turn.end or name is None or any(frame.flow == name for frame in turn.state.frames):
             continue
         if turn.script.flows[name].information and not turn.state.mode and turn.action is None:
             turn.heard = dataclasses.replace(
-                turn.heard, intent=part.intent, confidence=part.confidence, entities=part.entities
+                turn.heard, intent=part.intent, confidence=part.confidence, entities=part.entities or everything
             )
             turn.intent = part.intent
             turn.unask()

@@ -51,6 +51,8 @@ def said(*lines: str) -> list[str]:
         (["go +hours | Go, and when are you open?"], ["At ten. Which day?"]),
         (["go date=2026-11-24 +hours | Go on Tuesday, and when?"], ["At ten. On Tuesday?"]),
         (["hours +price size=big | When, and how much?"], ["At ten. A big one costs much. What else?"]),
+        (["go size=big +price | Go big, and how much is it?"], ["A big one costs much. Which day?"]),
+        (["price +go size=big | How much is it, going big?"], ["A big one costs much. Which day?"]),
         (["go +price | Go, and how much?", "inform size=big"], ["What size?", "A big one costs much. Which day?"]),
         (["go date=2026-11-24", "affirm +hours | Yes, and when?"], ["On Tuesday?", "Done. At ten. What else?"]),
         (["go +hours@0.4 | Go."], ["Which day?"]),
@@ -81,6 +83,14 @@ def test_a_task_that_waits_keeps_its_values() -> None:
         "Say it.",
         "Noted. On Tuesday?",
         "On Thursday?",
+    ]
+
+
+def test_a_yes_goes_before_a_new_task() -> None:
+    assert said("go date=2026-11-24", "affirm +tell | Yes, and note this.", "inform | So it is.") == [
+        "On Tuesday?",
+        "Done. Say it.",
+        "Noted. What else?",
     ]
 
 
