@@ -171,7 +171,7 @@ def load_domain(folder: Path) -> DomainData:
         ConfigError: naming file, key and remedy of everything that is wrong.
     """
     path = folder / "domain.yaml"
-    file = _read(path, DomainFile)
+    file = read_file(path, DomainFile)
     if file.name != folder.name:
         said = f"is {file.name!r}, but the folder is {folder.name!r}; make them the same"
         raise ConfigError(Lines(path).error(["name"], said))
@@ -181,9 +181,9 @@ def load_domain(folder: Path) -> DomainData:
 
 def _language(folder: Path, file: DomainFile, language: str) -> LanguageData:
     folders = [*(folder.parent / name for name in file.includes), folder]
-    intents_files = [_read(path / language / "intents.yaml", IntentsFile) for path in folders]
+    intents_files = [read_file(path / language / "intents.yaml", IntentsFile) for path in folders]
     entity_paths = [path / language / "entities.yaml" for path in folders]
-    entity_files = [_read(path, EntitiesFile) for path in entity_paths if path.exists()]
+    entity_files = [read_file(path, EntitiesFile) for path in entity_paths if path.exists()]
     gazetteers = {
         kind: {value: tuple(words) for value, words in values.items()}
         for entities in entity_files
@@ -226,7 +226,12 @@ def _joined(one: IntentData, other: IntentData) -> IntentData:
 FileT = TypeVar("FileT", bound=_File)
 
 
-def _read(path: Path, kind: type[FileT]) -> FileT:
+def read_file(path: Path, kind: type[FileT]) -> FileT:
+    """Read one file of a domain.
+
+    Raises:
+        ConfigError: naming file, line, key and remedy of everything that is wrong.
+    """
     file = Lines(path)
     try:
         return kind.model_validate(file.content)

@@ -1,8 +1,13 @@
-"""The trained part: a linear head over sentence vectors, and what tells in scope from out of scope."""
+"""The trained part: what turns a sentence into intents with their probabilities, and tells what is out of scope.
+
+Two networks over the sentence encoder's vectors and a linear expert over n-grams each have an opinion; their weighted
+geometric mean, divided by a temperature, is the answer. All of it is plain arrays in one file, read without pickle.
+"""
 
 import hashlib
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +17,18 @@ import numpy as np
 from mesh.config import ConfigError
 from services.nlu.domains import LanguageData
 from services.nlu.entities.text import straight
+from services.nlu.lexical import Vocabulary
+from services.nlu.network import Array, Layer, Network, combined, log_softmax, softmax
+from services.nlu.scope import NEAR_LABELS, Experts, Scope, neighbours, signs
 
-Array = np.ndarray[Any, np.dtype[np.float32]]
+__all__ = ["HEAD_FILE", "Array", "Head", "Judgement", "data_sha256", "load_head", "plain", "quantized", "softmax"]
 
 HEAD_FILE = "head.npz"
+FORMAT = 2
+"""Raised when the file's form changes: a head of another form is refused with advice."""
+
 _INT8_MAX = 127.0
-_PUNCTUATION = re.compile(r"[.,;:!?\"()\[\]]+(?=\s|$)|(?<!\S)[\"(\[]+")
+_PUNCTUATION = re.compile(r"[.,;:!?\"()\[\]]+(?=\s|$)|(?<!\S)[\"(\[\u00bf\u00a1]+")
 _SPACES = re.compile(r"[\s-]+")
 
 
@@ -32,82 +43,98 @@ def data_sha256(data: LanguageData) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def softmax(logits: Array) -> Array:
-    """Return probabilities along the last axis."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    result: Array = shifted / shifted.sum(axis=-1, keepdims=True)
-    return result
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a head says of one text.
 
-
-def scope_features(probabilities: Array, nearest: Array, nearest_outside: Array) -> Array:
-    """Return what the scope detector looks at, float32 of shape (texts, 3).
-
-    Args:
-        probabilities: calibrated, shape (texts, labels).
-        nearest: cosine to the nearest training example, shape (texts,).
-        nearest_outside: cosine to the nearest out-of-scope example, shape (texts,).
+    Attributes:
+        log_probabilities: of the labels, calibrated, shape (labels,).
+        scope_margin: log-odds of being in scope, less the threshold: negative means out of scope.
     """
-    columns = [probabilities.max(axis=1), nearest, nearest_outside]
-    return np.stack(columns, axis=1).astype(np.float32)
+
+    log_probabilities: Array
+    scope_margin: float
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Multinomial logistic regression with a temperature, and a logistic scope detector.
+    """A trained head.
 
     Attributes:
-        labels: intents, in the order of the weights' rows.
-        weight: shape (labels, 384).
-        bias: shape (labels,).
-        temperature: logits are divided by it, so that confidences are right as often as they say.
-        examples: vectors of the training examples, int8 of shape (examples, 384), scaled by 127.
-        outside: the same of the out-of-scope examples.
-        scope_weight: shape (3,), over `scope_features`.
-        scope_bias: of the detector.
-        scope_threshold: log-odds under which a text is out of scope.
-        encoder_sha256: digest of the encoder's published weights.
-        data_sha256: digest of the training data.
+        labels: the intents, in the order of all columns.
+        networks: experts over the encoder's wide vector; their logits are calibrated.
+        vocabulary: the n-grams that the lexical expert knows.
+        lexical: the lexical expert's layer, weight of shape (n-grams, labels + 1), calibrated too.
+        lexical_share: what the lexical expert counts beside the networks.
+        temperature: log-probabilities are divided by it, so that confidences are right as often as they say.
+        examples: the training examples' mean vectors, float32 of shape (examples, 384), those of a label together.
+        starts: where each label's examples begin, and the end, shape (labels + 1,).
+        scope: the detector.
+        metadata: what it was trained on and with, and how good it is; `encoder_sha256` and `data_sha256` among it.
     """
 
     labels: tuple[str, ...]
-    weight: Array
-    bias: Array
+    networks: tuple[Network, ...]
+    vocabulary: Vocabulary
+    lexical: Layer
+    lexical_share: float
     temperature: float
-    examples: np.ndarray[Any, np.dtype[np.int8]]
-    outside: np.ndarray[Any, np.dtype[np.int8]]
-    scope_weight: Array
-    scope_bias: float
-    scope_threshold: float
-    encoder_sha256: str
-    data_sha256: str
+    examples: Array
+    starts: "np.ndarray[Any, np.dtype[np.int64]]"
+    scope: Scope
+    metadata: Mapping[str, Any]
 
-    def log_probabilities(self, vector: Array) -> Array:
-        """Return the intents' log-probabilities, shape (labels,), of a sentence vector of shape (384,)."""
-        probabilities = softmax((self.weight @ vector + self.bias) / np.float32(self.temperature))
-        return np.log(np.maximum(probabilities, 1e-9))
+    def judge(self, text: str, vector: Array) -> Judgement:
+        """Return what a text means, given its wide vector of shape (1152,)."""
+        experts = self.experts([text], vector[None, :])
+        logs = log_softmax(experts.log_probabilities[0] / np.float32(self.temperature))
+        near = np.array([self.near(vector, experts.log_probabilities[0])], np.float32)
+        margin = float(self.scope.log_odds(signs(experts, near))[0]) - self.scope.threshold
+        return Judgement(np.maximum(logs, np.float32(-20.0)), margin)
 
-    def scope_margin(self, vector: Array, log_probabilities: Array) -> float:
-        """Return the log-odds of being in scope, less the threshold: negative means out of scope."""
-        nearest = _nearest(self.examples, vector)
-        outside = _nearest(self.outside, vector)
-        features = scope_features(np.exp(log_probabilities)[None, :], np.array([nearest]), np.array([outside]))[0]
-        return float(self.scope_weight @ features) + self.scope_bias - self.scope_threshold
+    def experts(self, texts: Sequence[str], vectors: Array) -> Experts:
+        """Return what the experts say of texts, given their wide vectors of shape (texts, 1152)."""
+        networks = [network(vectors) for network in self.networks]
+        rows = [self.vocabulary.row(plain(text)) for text in texts]
+        lexical = np.stack([weights @ self.lexical.weight[places] + self.lexical.bias for places, weights in rows])
+        return Experts(networks, lexical, combined(networks, lexical, self.lexical_share))
+
+    def near(self, vector: Array, log_probabilities: Array) -> tuple[float, float]:
+        """Return what `neighbours` says of a text, given its wide vector and the labels' log-probabilities."""
+        order = np.argsort(-log_probabilities)[:NEAR_LABELS]
+        mean = vector[: self.examples.shape[1]]
+        parts = [self.examples[self.starts[label] : self.starts[label + 1]] @ mean for label in order]
+        same = np.zeros(sum(map(len, parts)), bool)
+        same[: len(parts[0])] = True
+        return neighbours(np.concatenate(parts), same)
 
     def save(self, path: Path) -> None:
         """Write plain arrays, readable without pickle."""
+        layers = {
+            f"network{number}_{place}_{name}": getattr(layer, name).astype(np.float16)
+            for number, network in enumerate(self.networks)
+            for place, layer in enumerate(network.layers)
+            for name in ("weight", "bias")
+        }
         np.savez_compressed(
             path,
+            format=np.int64(FORMAT),
             labels=np.array(self.labels),
-            weight=self.weight,
-            bias=self.bias,
+            widths=np.array([network.width for network in self.networks]),
+            depths=np.array([len(network.layers) for network in self.networks]),
+            vocabulary_keys=self.vocabulary.keys,
+            vocabulary_idf=self.vocabulary.idf.astype(np.float16),
+            lexical_weight=self.lexical.weight.astype(np.float16),
+            lexical_bias=self.lexical.bias,
+            lexical_share=np.float32(self.lexical_share),
             temperature=np.float32(self.temperature),
-            examples=self.examples,
-            outside=self.outside,
-            scope_weight=self.scope_weight,
-            scope_bias=np.float32(self.scope_bias),
-            scope_threshold=np.float32(self.scope_threshold),
-            encoder_sha256=np.array(self.encoder_sha256),
-            data_sha256=np.array(self.data_sha256),
+            examples=quantized(self.examples),
+            starts=self.starts,
+            scope_weight=self.scope.weight,
+            scope_bias=np.float32(self.scope.bias),
+            scope_threshold=np.float32(self.scope.threshold),
+            metadata=np.array(json.dumps(dict(self.metadata), ensure_ascii=False)),
+            **layers,
         )
 
 
@@ -117,35 +144,40 @@ def load_head(path: Path) -> Head:
     Raises:
         ConfigError: when the file is missing or no head.
     """
-    domain = path.parent.parent.name
-    advice = f"run `python -m services.nlu.train {domain}`"
+    advice = f"run `voicemesh nlu train {path.parent.parent.name}`"
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return Head(
-                labels=tuple(str(label) for label in arrays["labels"]),
-                weight=arrays["weight"],
-                bias=arrays["bias"],
-                temperature=float(arrays["temperature"]),
-                examples=arrays["examples"],
-                outside=arrays["outside"],
-                scope_weight=arrays["scope_weight"],
-                scope_bias=float(arrays["scope_bias"]),
-                scope_threshold=float(arrays["scope_threshold"]),
-                encoder_sha256=str(arrays["encoder_sha256"]),
-                data_sha256=str(arrays["data_sha256"]),
-            )
+            if "format" not in arrays or int(arrays["format"]) != FORMAT:
+                raise ConfigError(f"{path} is a head of another version; {advice}")
+            return _read(arrays)
     except FileNotFoundError:
         raise ConfigError(f"{path} is missing; {advice}") from None
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(f"{path} is no trained head ({error}); {advice}") from error
 
 
-def quantized(vectors: Array) -> np.ndarray[Any, np.dtype[np.int8]]:
+def _read(arrays: Mapping[str, Any]) -> Head:
+    return Head(
+        labels=tuple(str(label) for label in arrays["labels"]),
+        networks=tuple(
+            Network(int(width), tuple(_layer(arrays, f"network{number}_{place}_") for place in range(int(depth))))
+            for number, (width, depth) in enumerate(zip(arrays["widths"], arrays["depths"], strict=True))
+        ),
+        vocabulary=Vocabulary(arrays["vocabulary_keys"], arrays["vocabulary_idf"].astype(np.float32)),
+        lexical=_layer(arrays, "lexical_"),
+        lexical_share=float(arrays["lexical_share"]),
+        temperature=float(arrays["temperature"]),
+        examples=arrays["examples"].astype(np.float32) / np.float32(_INT8_MAX),
+        starts=arrays["starts"],
+        scope=Scope(arrays["scope_weight"], float(arrays["scope_bias"]), float(arrays["scope_threshold"])),
+        metadata=json.loads(str(arrays["metadata"])),
+    )
+
+
+def _layer(arrays: Mapping[str, Any], prefix: str) -> Layer:
+    return Layer(arrays[f"{prefix}weight"].astype(np.float32), arrays[f"{prefix}bias"].astype(np.float32))
+
+
+def quantized(vectors: Array) -> "np.ndarray[Any, np.dtype[np.int8]]":
     """Return vectors of length one as int8, scaled by 127: a quarter of the size, cosines within 0.01."""
     return np.round(vectors * _INT8_MAX).astype(np.int8)
-
-
-def _nearest(vectors: np.ndarray[Any, np.dtype[np.int8]], vector: Array) -> float:
-    if not len(vectors):
-        return 0.0
-    return float((vectors @ vector).max()) / _INT8_MAX

@@ -13,6 +13,7 @@ from services.nlu.encoder import source
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
 DIMENSION = 384
+POOLED_DIMENSION = 3 * DIMENSION
 MAX_TOKENS = 256
 """The longest input the published encoder was trained for; what is longer is cut."""
 
@@ -32,16 +33,28 @@ class SentenceEncoder:
 
     def encode(self, sentences: Sequence[str], *, batch: int = 64) -> Vectors:
         """Return the sentences' vectors, float32 of shape (sentences, 384), each of length one."""
-        parts = [self._encode(sentences[at : at + batch]) for at in range(0, len(sentences), batch)]
-        return np.concatenate(parts) if parts else np.zeros((0, DIMENSION), np.float32)
+        return self.pooled(sentences, batch=batch)[:, :DIMENSION]
 
-    def _encode(self, sentences: Sequence[str]) -> Vectors:
+    def pooled(self, sentences: Sequence[str], *, batch: int = 64) -> Vectors:
+        """Return the sentences' wide vectors, float32 of shape (sentences, 1152): three views of the last layer.
+
+        They are the mean of its tokens (what `encode` returns), the largest value of each dimension, and the first
+        token; each is of length one. A head learns more from the three than from the mean alone.
+        """
+        parts = [self._pooled(sentences[at : at + batch]) for at in range(0, len(sentences), batch)]
+        return np.concatenate(parts) if parts else np.zeros((0, POOLED_DIMENSION), np.float32)
+
+    def _pooled(self, sentences: Sequence[str]) -> Vectors:
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(sentences))]
         output = self._encoder.forward_batch(ids)
         states = np.asarray(output.last_hidden_state, dtype=np.float32)
         lengths = np.array([len(row) for row in ids])
-        mask = np.arange(states.shape[1])[None, :] < lengths[:, None]
-        sums = np.where(mask[:, :, None], states, np.float32(0)).sum(axis=1)
-        means: Vectors = sums / lengths[:, None].astype(np.float32)
-        scaled: Vectors = means / np.linalg.norm(means, axis=1, keepdims=True)
-        return scaled
+        inside = (np.arange(states.shape[1])[None, :] < lengths[:, None])[:, :, None]
+        means = np.where(inside, states, np.float32(0)).sum(axis=1) / lengths[:, None].astype(np.float32)
+        largest = np.where(inside, states, np.float32(-np.inf)).max(axis=1)
+        return np.concatenate([_of_length_one(view) for view in (means, largest, states[:, 0])], axis=1)
+
+
+def _of_length_one(vectors: Vectors) -> Vectors:
+    scaled: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return scaled

@@ -1,4 +1,4 @@
-"""The default engine: MiniLM sentence vectors under a trained linear head."""
+"""The default engine: MiniLM sentence vectors and n-grams under a trained head."""
 
 from mesh.config import ConfigError
 from services.nlu.config import NluSettings
@@ -20,12 +20,9 @@ class HeadScorer:
 
     def __call__(self, text: str) -> Scores:
         """Return what the words alone say."""
-        vector = self._encoder.encode([plain(text)])[0]
-        logs = self._head.log_probabilities(vector)
-        return Scores(
-            log_probabilities=dict(zip(self._head.labels, logs.tolist(), strict=True)),
-            scope_margin=self._head.scope_margin(vector, logs),
-        )
+        said = self._head.judge(text, self._encoder.pooled([plain(text)])[0])
+        logs = dict(zip(self._head.labels, said.log_probabilities.tolist(), strict=True))
+        return Scores(log_probabilities=logs, scope_margin=said.scope_margin)
 
 
 def create(settings: NluSettings) -> ScoringEngine:
@@ -48,9 +45,8 @@ def _checked_head(domain: DomainData, language: str) -> Head:
     path = domain.folder / language / HEAD_FILE
     head = load_head(path)
     intents = set(domain.languages[language].intents)
-    if head.encoder_sha256 != WEIGHTS_SHA256 or set(head.labels) != intents:
+    if head.metadata.get("encoder_sha256") != WEIGHTS_SHA256 or set(head.labels) != intents:
         raise ConfigError(
-            f"{path} was trained for another encoder or other intents; "
-            f"run `python -m services.nlu.train {domain.file.name}`"
+            f"{path} was trained for another encoder or other intents; run `voicemesh nlu train {domain.file.name}`"
         )
     return head

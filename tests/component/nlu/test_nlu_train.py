@@ -1,61 +1,182 @@
-import shutil
+"""`voicemesh nlu train` and `eval` on small domains of the test's own, with the real encoder."""
+
+import json
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
 from mesh.config import ConfigError
-from services.nlu import train
 from services.nlu.config import NluSettings
-from services.nlu.domains import bundled_domains, load_domain
+from services.nlu.domains import load_domain
 from services.nlu.encoder.cache import prepared_folder
 from services.nlu.encoder.encoder import SentenceEncoder
 from services.nlu.engines import minilm
-from services.nlu.head import HEAD_FILE, data_sha256, load_head
+from services.nlu.head import HEAD_FILE, data_sha256, load_head, plain
+from services.nlu.model import ParseRequest
+from services.nlu.training.__main__ import main
+from voicemesh_cli.main import build_app
+
+DOMAIN = "name: bakery\ndescription: A bakery.\nlanguages: [en, es]\nentity_types: [date]\n"
+WORDS = {
+    "en": {
+        "order_bread": "bread,rolls,a loaf,rye bread,white bread,two baguettes,a sourdough,some buns",
+        "opening_hours": "do you open,do you close,are you open,is the shop open,does it shut,can I come",
+    },
+    "es": {
+        "order_bread": "pan,panecillos,una barra,pan de centeno,pan blanco,dos baguettes,una hogaza,unos bollos",
+        "opening_hours": "abren,cierran,está abierto,abre la tienda,puedo pasar,es el horario",
+    },
+}
+FRAMES = {
+    "en": {
+        "order_bread": ["I'd like {}", "{} please", "can I get {}"],
+        "opening_hours": ["when {}", "what time {}", "on Sunday {}"],
+    },
+    "es": {
+        "order_bread": ["quiero {}", "{} por favor", "me pone {}"],
+        "opening_hours": ["cuándo {}", "a qué hora {}", "el domingo {}"],
+    },
+}
+OUTSIDE = {
+    "en": ["who won the match", "tell me a joke", "what is the capital of France", "is it raining", "play some music",
+           "my cat is stuck in a tree", "how do planes fly"],
+    "es": ["quién ganó el partido", "cuéntame un chiste", "cuál es la capital de Francia", "está lloviendo",
+           "pon música", "mi gato está en un árbol", "cómo vuelan los aviones"],
+}  # fmt: skip
+
+
+def write(folder: Path) -> Path:
+    bakery = folder / "bakery"
+    for language, intents in WORDS.items():
+        (bakery / language).mkdir(parents=True)
+        content = {
+            "intents": {
+                name: {"examples": [f.format(w) for f in FRAMES[language][name] for w in words.split(",")]}
+                for name, words in intents.items()
+            },
+            "out_of_scope": OUTSIDE[language],
+        }
+        (bakery / language / "intents.yaml").write_text(json.dumps(content, ensure_ascii=False), "utf-8")
+    (bakery / "domain.yaml").write_text(DOMAIN)
+    return bakery
 
 
 @pytest.fixture
-def own_domains(tmp_path: Path) -> Path:
-    """The clinic alone, to be changed at will."""
-    for name in ("common", "clinic"):
-        shutil.copytree(bundled_domains() / name, tmp_path / name)
-    return tmp_path
+def bakery(tmp_path: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VOICEMESH_CACHE_DIR", str(cache_dir))
+    return write(tmp_path)
 
 
-def test_training_is_as_good_as_its_figures_say(cache_dir: Path) -> None:
-    data = load_domain(bundled_domains() / "clinic").languages["en"]
-    head, report = train.train(data, SentenceEncoder(prepared_folder(cache_dir)))
-    assert head.data_sha256 == data_sha256(data)
-    assert report.examples == len(data.labelled)
-    assert report.accuracy > 0.88
-    assert report.in_scope_kept > 0.88
-    assert report.out_of_scope_found > 0.9
-    assert report.calibration_error < 0.06
+def voicemesh(*arguments: str) -> Result:
+    return CliRunner().invoke(build_app(["nlu"]), ["nlu", *arguments])
 
 
-def test_a_new_intent_is_learnt_by_the_command(
-    own_domains: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    intents = own_domains / "clinic" / "en" / "intents.yaml"
-    examples = [f"I want a gift voucher for {who}" for who in ("my mom", "my dad", "a friend", "two people", "her")]
-    added = "".join(f"\n      - {text}" for text in [*examples, "gift voucher", "do you sell vouchers"])
-    intents.write_text(intents.read_text().replace("intents:", f"intents:\n  buy_voucher:\n    examples:{added}", 1))
-    settings = NluSettings(cache_dir=cache_dir, domains_dir=own_domains)
-    with pytest.raises(ConfigError, match=r"run `python -m services\.nlu\.train clinic`"):
+def test_a_domain_is_trained_by_its_path_and_understood_in_both_languages(bakery: Path, cache_dir: Path) -> None:
+    result = voicemesh("train", str(bakery), "--json")
+    assert result.exit_code == 0, result.stderr
+    trained = json.loads(result.stdout)["trained"]
+    assert [(each["domain"], each["language"]) for each in trained] == [("bakery", "en"), ("bakery", "es")]
+    for each in trained:
+        head = load_head(Path(each["file"]))
+        assert head.metadata["data_sha256"] == data_sha256(load_domain(bakery).languages[each["language"]])
+        assert set(head.labels) == {"order_bread", "opening_hours"}
+        assert each["accuracy"] > 0.8
+    engine = minilm.create(NluSettings(cache_dir=cache_dir, domains_dir=bakery.parent))
+    for text, language, intent in (
+        ("could I have a rye loaf", "en", "order_bread"),
+        ("quería pan de centeno", "es", "order_bread"),
+        ("a qué hora cierran hoy", "es", "opening_hours"),
+    ):
+        parse = engine.parse(ParseRequest(text, "bakery", language, _now()))
+        assert [i.name for i in parse.intents][:1] == [intent], text
+
+
+def test_an_evaluation_is_a_document_and_a_page_that_needs_no_other_host(bakery: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    result = voicemesh("eval", str(bakery), "--language", "en", "--html", str(page), "--json")
+    assert result.exit_code == 0, result.stderr
+    (found,) = json.loads(result.stdout)["evaluations"]
+    assert found["method"] == "five-fold cross-validation"
+    assert 0 <= found["ece"] <= 1
+    assert 0 <= found["in_scope_accuracy"] <= found["accuracy"] <= 1
+    assert {"confusions", "calibration", "operating_points", "out_of_scope_recall"} <= set(found)
+    html = page.read_text("utf-8")
+    assert "order_bread" in html
+    assert "<svg" in html
+    assert not re.search(r"(src|href|url)\s*[=(]", html), "it names another file or host"
+
+
+def test_held_out_sentences_are_judged_by_the_head_on_disk(bakery: Path, tmp_path: Path) -> None:
+    assert main(["train", str(bakery), "--language", "en"]) == 0
+    held_out = tmp_path / "held-out.yaml"
+    held_out.write_text(
+        "intents:\n  order_bread:\n    examples: [a dozen rolls please, give me rye bread]\n"
+        "  opening_hours:\n    examples: [until when are you open]\nout_of_scope: [is there life on Mars]\n"
+    )
+    result = voicemesh("eval", str(bakery), "--language", "en", "--held-out", str(held_out))
+    assert result.exit_code == 0, result.stderr
+    assert "3 examples" in result.stdout
+    assert str(held_out) in result.stdout.replace("\n", "")
+
+
+def test_a_head_older_than_its_intents_is_refused_with_the_command_that_mends_it(bakery: Path, cache_dir: Path) -> None:
+    settings = NluSettings(cache_dir=cache_dir, domains_dir=bakery.parent)
+    with pytest.raises(ConfigError, match=r"head\.npz is missing; run `voicemesh nlu train bakery`"):
         minilm.create(settings)
-    monkeypatch.setenv("VOICEMESH_CACHE_DIR", str(cache_dir))
-    monkeypatch.setenv("VOICEMESH_DOMAINS_DIR", str(own_domains))
-    monkeypatch.setattr("sys.argv", ["train", "clinic"])
-    assert train.main() == 0
-    assert "clinic/en: Report" in capsys.readouterr().out
-    assert "buy_voucher" in load_head(own_domains / "clinic" / "en" / HEAD_FILE).labels
-    assert "buy_voucher" in minilm.create(settings).domains()["clinic"].intents
+    assert main(["train", str(bakery)]) == 0
+    path = bakery / "en" / "intents.yaml"
+    content = json.loads(path.read_text("utf-8"))
+    content["intents"]["sell_cake"] = {"examples": ["a cake", "one cake please"]}
+    path.write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=r"other intents; run `voicemesh nlu train bakery`"):
+        minilm.create(settings)
 
 
-def test_the_command_says_what_is_wrong(
-    tmp_path: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_heads_file_keeps_what_the_head_says(bakery: Path, cache_dir: Path, tmp_path: Path) -> None:
+    assert main(["train", str(bakery), "--language", "en"]) == 0
+    head = load_head(bakery / "en" / HEAD_FILE)
+    head.save(tmp_path / "again.npz")
+    vector = SentenceEncoder(prepared_folder(cache_dir)).pooled([plain("two loaves please")])[0]
+    one, other = (each.judge("two loaves please", vector) for each in (head, load_head(tmp_path / "again.npz")))
+    assert one.log_probabilities.tolist() == other.log_probabilities.tolist()
+    assert one.scope_margin == other.scope_margin
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("languages: [en, es]", "languages: [en]"), "bakery does not speak 'es'; it has en"),
+        (("name: bakery", "name: brewery"), "domain.yaml:1: name: is 'brewery', but the folder is 'bakery'"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_in_a_sentence(bakery: Path, change: tuple[str, str], said: str) -> None:
+    (bakery / "domain.yaml").write_text(DOMAIN.replace(*change))
+    result = voicemesh("train", str(bakery), "--language", "es", "--json")
+    assert result.exit_code == 2
+    assert said in json.loads(result.stdout)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("intents", "said"),
+    [
+        ("intents: {a: {examples: [x, y]}}", "has one intent, so there is nothing to tell apart"),
+        ("intents: {a: {examples: [x, y]}, b: {examples: [z]}}", "intents.b.examples: has one"),
+        ("intents: {a: {examples: [x, y]}, b: {examples: [z, x]}}", "'x' is an example of a and of b"),
+    ],
+)
+def test_examples_that_teach_nothing_are_refused(
+    bakery: Path, intents: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("VOICEMESH_CACHE_DIR", str(cache_dir))
-    monkeypatch.setenv("VOICEMESH_DOMAINS_DIR", str(tmp_path))
-    monkeypatch.setattr("sys.argv", ["train", "nowhere"])
-    assert train.main() == 1
-    assert "domain.yaml" in capsys.readouterr().err
+    (bakery / "en" / "intents.yaml").write_text(intents)
+    assert main(["train", str(bakery), "--language", "en"]) == 2
+    message = json.loads(capsys.readouterr().out)["error"]["message"]
+    assert said in message
+    assert "intents.yaml" in message
+
+
+def _now() -> datetime:
+    return datetime(2026, 11, 20, 9, 0, tzinfo=UTC)

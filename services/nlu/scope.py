@@ -1,0 +1,104 @@
+"""What tells in scope from out of scope: eight signs, weighed by a logistic regression."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.nlu.network import Array, log_softmax
+
+SIGNS = (
+    "log-probability of the likeliest intent",
+    "its lead over the second",
+    "the networks' log-odds of out of scope",
+    "the networks' energy: log of the sum of exp(logits)",
+    "the lexical expert's score of out of scope",
+    "its score of the likeliest intent",
+    "mean cosine to the five nearest training examples",
+    "share of the ten nearest that have the likeliest intent",
+)
+NEAR_LABELS = 10
+"""Neighbours are looked for among the examples of that many likeliest intents: a search of all takes longer."""
+
+_NEAREST = 10
+_NEAREST_MEAN = 5
+
+
+def signs(experts: "Experts", near: Array) -> Array:
+    """Return the eight signs, float32 of shape (texts, 8).
+
+    The energy is that of Liu et al. 2020 ("Energy-based Out-of-distribution Detection").
+
+    Args:
+        experts: what the experts say.
+        near: what `neighbours` returned for each text, shape (texts, 2).
+    """
+    likely = np.sort(experts.log_probabilities, axis=1)[:, ::-1]
+    columns = [
+        likely[:, 0],
+        likely[:, 0] - likely[:, 1],
+        np.mean([_log_odds(log_softmax(logits)[:, -1]) for logits in experts.networks], axis=0),
+        np.mean([_log_sum(logits[:, :-1]) for logits in experts.networks], axis=0),
+        experts.lexical[:, -1],
+        experts.lexical[:, :-1].max(axis=1),
+        near[:, 0],
+        near[:, 1],
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def neighbours(cosines: Array, same: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> tuple[float, float]:
+    """Return the mean cosine to the five nearest examples, and which share of the ten nearest has the likeliest intent.
+
+    Args:
+        cosines: to the examples of the likeliest intents.
+        same: which of them have the likeliest.
+    """
+    if not len(cosines):
+        return 0.0, 0.0
+    nearest = np.argsort(-cosines, kind="stable")[:_NEAREST] if len(cosines) > _NEAREST else np.argsort(-cosines)
+    return float(cosines[nearest[:_NEAREST_MEAN]].mean()), float(same[nearest].mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Experts:
+    """What each expert says of some texts, and what they say together.
+
+    Attributes:
+        networks: each network's calibrated logits, shape (texts, labels + 1); the last column is out of scope.
+        lexical: the lexical expert's, same shape.
+        log_probabilities: of the intents, all experts together, not calibrated; shape (texts, labels).
+    """
+
+    networks: Sequence[Array]
+    lexical: Array
+    log_probabilities: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The detector: log-odds of being in scope are `weight @ signs + bias`; under the threshold it is out of scope."""
+
+    weight: Array
+    bias: float
+    threshold: float
+
+    def log_odds(self, found: Array) -> Array:
+        """Return the log-odds, shape (texts,), of signs of shape (texts, 8)."""
+        return found @ self.weight + np.float32(self.bias)
+
+
+EVERYTHING = Scope(np.zeros(len(SIGNS), np.float32), 0.0, float("-inf"))
+"""The detector where training had no out-of-scope texts: everything is in scope."""
+
+
+def _log_odds(log_probability: Array) -> Array:
+    bounded = np.clip(log_probability, -30.0, -1e-6)
+    result: Array = bounded - np.log(-np.expm1(bounded))
+    return result
+
+
+def _log_sum(logits: Array) -> Array:
+    highest = logits.max(axis=1)
+    result: Array = np.log(np.exp(logits - highest[:, None]).sum(axis=1)) + highest
+    return result
