@@ -1,5 +1,6 @@
 """What the policy wants done: look-ups while an answer is prepared, effects once what comes before was heard."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ from services.dialogue.snapshot import Errand
 from services.dialogue.streaming import Draft, StreamingPolicy
 
 _log = logs.get_logger(__name__)
+_STILL_S = 2.5
+"""A look-up behind words that are said already has its filler follow them after so long."""
 MOST_IN_A_ROW = 8
 """Actions without a word of the caller between them; one more fails."""
 
@@ -94,9 +97,13 @@ class Errands:
                 return
             action, before = last.reply.action, replace(last.reply, action=None)
             tell(action)
-            result = await self._do(action, row, "")
+            async with asyncio.TaskGroup() as tasks:
+                doing = tasks.create_task(self._do(action, row, ""))
+                if before.sentences and action.filler and not (await asyncio.wait([doing], timeout=_STILL_S))[0]:
+                    before = replace(before, sentences=(*before.sentences, action.filler))
+                    yield Step(replace(last, reply=replace(before, action=action), done=False), row)
             tell(None)
-            drafts, row = self._go_on(last.state, result, row), row + 1
+            drafts, row = self._go_on(last.state, doing.result(), row), row + 1
 
     def _looks_up(self, draft: Draft) -> bool:
         action = draft.reply.action

@@ -196,6 +196,23 @@ def test_what_comes_before_a_lookup_is_said_while_it_is_done():
     assert ("spoke", "a2", "Let me see. It is Tuesday.") in s.record.log
 
 
+def test_a_slow_lookups_filler_follows_what_was_said_before_it():
+    calendar = Calendar(4.0)
+    policy = Scripted(Reply(("Let me see.",), action=replace(FREE, filler="Still looking.")), told)
+
+    async def script(s: Stage) -> None:
+        await greeted(s)
+        await says(s, "yes", 5.0, 5.5)
+        await asyncio.sleep(3)
+        assert [o.text for o in outputs(s, model.AgentBegins)][1:] == ["Let me see."]
+        assert [o.turn_id for o in outputs(s, model.AgentAudio)].count("a2") == 2
+        await s.plays(2)
+
+    s = played(script, policy=policy, actions=calendar.actions())
+    assert texts(s) == ["Let me see. Still looking. It is Tuesday."]
+    assert calendar.begun == [("free", "")]
+
+
 def test_a_caller_who_talks_over_what_comes_before_a_lookup_breaks_it_off():
     calendar, policy = Calendar(3.0), Scripted(Reply(("Let me see.",), action=FREE), told)
 
