@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
-
-from mesh.config import ConfigError
+from services.dialogue.flow.reader import read
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -20,7 +18,7 @@ def time_zones(folder: Path | None = None) -> dict[str, str]:
         folder: the folder of domains; None: the bundled ones.
 
     Raises:
-        ConfigError: naming the file that cannot be read or names no time zone that exists.
+        ConfigError: naming file and line of what is no YAML or names no time zone that exists.
     """
     root: Traversable = folder if folder is not None else resources.files("voicemesh_domains")
     found: dict[str, str] = {}
@@ -28,10 +26,11 @@ def time_zones(folder: Path | None = None) -> dict[str, str]:
         path = entry / "domain.yaml"
         if not path.is_file():
             continue
+        zone = read(path.read_text(encoding="utf-8"), str(path)).keys().get("time_zone")
+        if zone is None:
+            continue
         try:
-            zone = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("time_zone")
-            if zone is not None:
-                found[entry.name] = ZoneInfo(zone).key
-        except (yaml.YAMLError, AttributeError, TypeError, ValueError, ZoneInfoNotFoundError) as error:
-            raise ConfigError(f"{path}: {error}; time_zone must be an IANA name such as America/New_York") from error
+            found[entry.name] = ZoneInfo(zone.text()).key
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            zone.fail(f"no time zone {zone.text()!r}", "Write an IANA name such as America/New_York.")
     return found

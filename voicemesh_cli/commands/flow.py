@@ -20,9 +20,10 @@ from voicemesh_cli.launcher import SERVICES, LaunchOptions, launch
 from voicemesh_cli.launcher.view import starting
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
 _TOOLS = "services.dialogue.flow.tools"
+_DOMAINS = "services.nlu.check"
 
 PathsArgument = Annotated[
     list[str] | None,
@@ -54,9 +55,13 @@ def register(app: typer.Typer) -> None:
 
     @flow.command(epilog=output.example("voicemesh flow check my_domains/bakery", "voicemesh flow check --json"))
     def check(*, paths: PathsArgument = None, json: output.JsonOption = False) -> None:
-        """Say what is wrong with flow files: file, line and remedy."""
+        """Say what is wrong with flows and the domains around them: file, line and remedy."""
         with output.command(json) as out:
             code, document = _tool(["check", *(paths or [])])
+            folders = dict.fromkeys(file["folder"] for file in document["files"] if file["folder"])
+            if folders:
+                understood, domains = _tool(folders, module=_DOMAINS)
+                code, document = max(code, understood), document | domains
             _show_check(out, document)
             _end(out, code, document)
 
@@ -156,12 +161,12 @@ async def _understanding(out: output.Output, target: str | None) -> AsyncIterato
         yield address
 
 
-def _tool(arguments: Sequence[str], *, talk: bool = False) -> tuple[int, dict[str, Any]]:
-    """Run a flow tool in a process of its own: its exit code and its document; a talk has none.
+def _tool(arguments: Iterable[str], *, talk: bool = False, module: str = _TOOLS) -> tuple[int, dict[str, Any]]:
+    """Run a tool of a service in a process of its own: its exit code and its document; a talk has none.
 
     Raises CliError when it fails otherwise than by what it found, InputError when the arguments are wrong.
     """
-    command = [sys.executable, "-m", _TOOLS, *arguments]
+    command = [sys.executable, "-m", module, *arguments]
     if talk:
         return subprocess.run(command, check=False).returncode, {}  # noqa: S603 - this program itself
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this program itself
@@ -169,7 +174,7 @@ def _tool(arguments: Sequence[str], *, talk: bool = False) -> tuple[int, dict[st
         document: dict[str, Any] = json_codec.loads(done.stdout)
     except ValueError:
         raise output.CliError(
-            "the flow tools did not run: install the dialogue service too (pip install 'voicemesh[dialogue]'), "
+            "the tools did not run: install the dialogue and nlu services too (pip install 'voicemesh[dialogue,nlu]'), "
             "and see above what went wrong."
         ) from None
     if "error" in document:
@@ -184,6 +189,12 @@ def _show_check(out: output.Output, document: dict[str, Any]) -> None:
         else:
             flows, dialogues = len(file["flows"]), file["dialogues"]
             out.console.print(f"[green]good[/] {escape(file['file'])}: {flows} flows, {dialogues} dialogues")
+    for domain in document.get("domains", ()):
+        if "error" in domain:
+            out.console.print(f"[red]{escape(domain['error'])}[/]")
+        else:
+            known = ", ".join(f"{count} intents in {language!r}" for language, count in domain["intents"].items())
+            out.console.print(f"[green]good[/] {escape(domain['folder'])}: {known}")
 
 
 def _show_test(out: output.Output, document: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+from mesh.config import ConfigError
 from services.dialogue.flow.engine import FlowPolicy
 from services.dialogue.flow.load import load
 
@@ -23,12 +24,12 @@ def installed_policy(folder: Path | None = None) -> FlowPolicy:
     """A policy with the flows of all domains in a folder; by default those of `voicemesh_domains`.
 
     Raises:
-        FileNotFoundError: The folder holds no flow file.
+        ConfigError: The folder holds no flow file.
         FlowFileError: One of them is wrong.
 
     """
     folder = domains_folder(folder)
     files = flow_files(folder)
     if not files:
-        raise FileNotFoundError(f"{folder} holds no <domain>/<language>/flow.yaml; add one (docs/flows.md)")
+        raise ConfigError(f"{folder} holds no <domain>/<language>/flow.yaml; add one (docs/flows.md)")
     return FlowPolicy(load(file) for file in files)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import yaml
 
+from mesh.config import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -15,7 +17,7 @@ _FAST: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_DEPTH: Final = 40  # far deeper than any flow; an alias to itself would go on for ever
 
 
-class FlowFileError(ValueError):
+class FlowFileError(ConfigError, ValueError):
     """A flow file is wrong: where, what, and what to do about it."""
 
     def __init__(self, file: str, line: int, problem: str, remedy: str) -> None:

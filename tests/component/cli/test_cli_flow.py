@@ -1,6 +1,7 @@
 """`voicemesh flow`: the bundled domains' dialogues with real understanding, checks, drawings and a talk by lines."""
 
 import json
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -83,6 +84,22 @@ def test_a_broken_flow_is_named_by_file_line_and_remedy() -> None:
     shown = voicemesh("check", str(BROKEN / "slot_unknown.yaml"))
     assert shown.exit_code == 1
     assert "slot_unknown.yaml:57: unknown slot 'remarks'" in shown.stdout.replace("\n", "")
+
+
+def test_a_broken_domain_is_named_by_file_and_line(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    shutil.copytree("voicemesh_domains/shop", folder)
+    shutil.copytree("voicemesh_domains/common", tmp_path / "common")
+    domain = folder / "domain.yaml"
+    domain.write_text(domain.read_text("utf-8").replace("currency: USD", "currency: dollars"), "utf-8")
+    line = domain.read_text("utf-8").split("currency:")[0].count("\n") + 1
+    result = voicemesh("check", str(folder), "--json")
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert all("error" not in file for file in document["files"])
+    assert document["domains"][0]["error"].startswith(f"{domain}:{line}: currency: ")
+    shown = voicemesh("check", str(folder)).stdout.replace("\n", "")
+    assert f"{domain}:{line}: currency: " in shown
 
 
 def test_a_drawing_is_written(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from unit.dialogue_flow.flow_base import BASE, changed, line_of
 
+from mesh.config import ConfigError
 from services.dialogue.flow import FlowFileError, installed_policy, load, load_text
 
 STEP = '      - say: "{{ day | day }} it is."\n'
@@ -109,7 +110,7 @@ def test_the_version_changes_with_the_text() -> None:
 
 
 def test_a_folder_without_flows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"holds no <domain>/<language>/flow.yaml"):
+    with pytest.raises(ConfigError, match=r"holds no <domain>/<language>/flow.yaml"):
         installed_policy(tmp_path)
 
 

@@ -71,7 +71,8 @@ def _print(document: dict[str, Any]) -> None:
 
 def _check(given: argparse.Namespace) -> int:
     files = [
-        {"file": str(folder.flow), "domain": folder.domain, "language": folder.language} | _checked(folder)
+        {"file": str(folder.flow), "folder": folder.whole, "domain": folder.domain, "language": folder.language}
+        | _checked(folder)
         for folder in flow_folders(given.paths)
     ]
     _print({"files": files})

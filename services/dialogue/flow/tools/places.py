@@ -45,6 +45,12 @@ class FlowFolder:
         return self.flow.parent.name
 
     @property
+    def whole(self) -> str | None:
+        """The domain's folder; None: the flow stands alone."""
+        folder = self.flow.parent.parent
+        return str(folder) if (folder / "domain.yaml").is_file() else None
+
+    @property
     def time_zone(self) -> str:
         """IANA name of the zone in which the domain's calls are held."""
         return time_zones(self.flow.parent.parent.parent).get(self.domain, "UTC")
