@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from services.nlu.domains import DomainData, bundled_domains, load_domains
+from services.nlu.entities.__main__ import ORDER_NUMBERS
 from services.nlu.entities.extract import extract
 from services.nlu.entities.found import Context
 from services.nlu.entities.grammar import BUILT_IN_TYPES
@@ -109,6 +110,7 @@ def outcome(case: Case) -> Outcome:
             expected=case.expected,
             currency=_CURRENCIES.get(region, "USD"),
             phone_region=region or "US",
+            order_number_pattern=ORDER_NUMBERS,
             first_names=_domains()["clinic"].languages[language].first_names,
         )
         return Outcome(case, extract(SpokenText(case.text, case.language), context, BUILT_IN_TYPES))

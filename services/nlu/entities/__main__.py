@@ -24,6 +24,8 @@ from services.nlu.model import Entity
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 """Dates around them are all in the calendar."""
+ORDER_NUMBERS = "[A-Z]{0,3}[0-9]{3,10}"
+"""The form of order numbers where no domain says it."""
 _REGIONS = {"en": "US", "es": "ES"}
 _EURO = "AT BE CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK"
 _CURRENCIES = dict.fromkeys(_EURO.split(), "EUR") | {
@@ -93,7 +95,12 @@ def _context(options: argparse.Namespace) -> tuple[Context, tuple[str, ...]]:
         currency = _CURRENCIES.get(region, "USD")
         names = _common_names(primary)
         context = Context(
-            reference=reference, expected=expected, currency=currency, phone_region=region, first_names=names
+            reference=reference,
+            expected=expected,
+            currency=currency,
+            phone_region=region,
+            order_number_pattern=ORDER_NUMBERS,
+            first_names=names,
         )
         return context, types
     context, known = _domain_context(options.domain, primary, reference, expected)

@@ -69,7 +69,7 @@ class PersonNameReader:
         if at >= len(text.canonical):
             return
         source, _ = text.source(at, at + 1)
-        words = self._run(text, [word for word in text.words if word.start >= source], context, strict=strict)
+        words = self._run(text, [word for word in text.said if word.start >= source], context, strict=strict)
         if not words or (whole and not self._ends(text, words[-1])):
             return
         if strict and len(words) == 1 and words[0].text not in context.first_names:
@@ -80,7 +80,7 @@ class PersonNameReader:
         """Find "John Carter speaking", "Anna here" at the beginning."""
         match = self._words.opening.match(text.canonical)
         source, _ = text.source(match.end(), match.end() + 1) if match and match.end() < len(text.canonical) else (0, 0)
-        words = self._run(text, [word for word in text.words if word.start >= source], context, strict=True)
+        words = self._run(text, [word for word in text.said if word.start >= source], context, strict=True)
         if words and self._words.after.match(text.raw[words[-1].end :].lower()):
             yield self._found(text, words, 0.85)
 
@@ -88,8 +88,8 @@ class PersonNameReader:
         """Return the words from the first on that can be one name."""
         run: list[Word] = []
         for word in words[: _MOST_WORDS + 2]:
-            apart = run and text.raw[run[-1].end : word.start].strip(" -.") != ""
-            ended = run and "." in text.raw[run[-1].end : word.start] and len(run[-1].text) > 1
+            apart = run and text.gap(run[-1].end, word.start).strip(" -.") != ""
+            ended = run and "." in text.gap(run[-1].end, word.start) and len(run[-1].text) > 1
             if apart or ended or not self._can_be_name(text, word, context, first=not run, strict=strict):
                 break
             run.append(word)
@@ -115,7 +115,10 @@ class PersonNameReader:
 
     def _found(self, text: SpokenText, words: Sequence[Word], confidence: float) -> Found:
         start, end = text.canonical_place(words[0].start, words[-1].end)
-        value = " ".join(self._capital(text.raw[word.start : word.end], first=i == 0) for i, word in enumerate(words))
+        value = ""
+        for index, word in enumerate(words):
+            joint = "-" if index and text.gap(words[index - 1].end, word.start) == "-" else " "
+            value += (joint if index else "") + self._capital(text.raw[word.start : word.end], first=index == 0)
         return Found("person_name", start, end, value, confidence)
 
     def _capital(self, word: str, *, first: bool) -> str:

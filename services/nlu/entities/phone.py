@@ -44,6 +44,9 @@ class PhoneReader:
         """Find phone numbers."""
         for match in self._number.finditer(text.canonical):
             digits = self._dictation.digits(match.group())
+            start, end = text.source(match.start(), match.end())
+            if match.group().isdigit() and not any(letter.isdigit() for letter in text.raw[start:end]):
+                continue  # "a million"
             if not _SHORTEST <= len(digits) <= _LONGEST:
                 continue
             value, confidence = e164(digits, context, international=match["plus"] is not None)

@@ -70,6 +70,7 @@ class SpokenText:
         canonical: in lower case, number words written as digits ("twenty fourth" is "24th"), straight quotes, without
             fillers ("uh"), words said twice ("the the") and words broken off ("tues- tuesday").
         words: the words of the text.
+        said: those of them that mean something: no fillers, none said twice.
     """
 
     def __init__(self, raw: str, language: str = "en") -> None:
@@ -79,7 +80,9 @@ class SpokenText:
         tokens = [(m.group(), m.start(), m.end()) for m in _TOKEN.finditer(raw)]
         self.words = tuple(Word(t.lower(), a, b) for t, a, b in tokens if t[0].isalnum())
         idle = _idle(lowered(raw), self._speech)
-        pieces = self._numbers(idle) | {start: (between, end) for start, end, between in idle}
+        self._idle = idle
+        self.said = tuple(word for word in self.words if not any(a <= word.start < b for a, b, _ in idle))
+        pieces = self._numbers() | {start: (between, end) for start, end, between in idle}
         canonical: list[str] = []
         self._starts: list[int] = []
         self._sources: list[tuple[int, int]] = []
@@ -120,15 +123,19 @@ class SpokenText:
         offset = at - self._starts[index]
         return start + offset, start + offset
 
-    def _numbers(self, idle: Sequence[_Idle]) -> dict[int, tuple[str, int]]:
+    def gap(self, start: int, end: int) -> str:
+        """Return what stands in a stretch of the original, without what means nothing."""
+        between = [(a, b) for a, b, _ in self._idle if start <= a and b <= end]
+        return self.raw[start : between[0][0]] + self.raw[between[-1][1] : end] if between else self.raw[start:end]
+
+    def _numbers(self) -> dict[int, tuple[str, int]]:
         if not self._speech.numbers:
             return {}
-        words = [word for word in self.words if not any(start <= word.start < end for start, end, _ in idle)]
+        words = self.said
         tokens = [
             _NumberToken(
                 word.spoken,
-                apart=index > 0
-                and (self._broken(words[index - 1].end, word.start, idle) or self._dictated(words, index)),
+                apart=index > 0 and (self._broken(words[index - 1].end, word.start) or self._dictated(words, index)),
                 no_number=word.spoken in self._speech.no_numbers
                 and (index == 0 or f"{words[index - 1].spoken} {word.spoken}" not in self._speech.pairs),
             )
@@ -150,11 +157,9 @@ class SpokenText:
         row = [word.spoken for word in words[index : index + 3]]
         return len(row) == 3 and all(word in self._speech.digits for word in row)
 
-    def _broken(self, start: int, end: int, idle: Sequence[_Idle]) -> bool:
+    def _broken(self, start: int, end: int) -> bool:
         """Say whether more than a space or hyphen stands between two words: then they are no one number."""
-        between = [(a, b) for a, b, _ in idle if start <= a and b <= end]
-        said = self.raw[start : between[0][0]] + self.raw[between[-1][1] : end] if between else self.raw[start:end]
-        return said.strip(" -\u2010\u2011") != ""
+        return self.gap(start, end).strip(" -\u2010\u2011") != ""
 
 
 def _idle(text: str, speech: Speech) -> list[_Idle]:

@@ -5,8 +5,24 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
-from services.nlu.entities.calendar import built, end_of_month, monday_of, next_month, next_month_day, shifted
-from services.nlu.entities.en.calendar_words import MONTH_NAME, MONTHS, ORDINAL, YEAR, day_number, full_year
+from services.nlu.entities.calendar import (
+    built,
+    end_of_month,
+    monday_of,
+    next_days,
+    next_month,
+    next_month_day,
+    shifted,
+)
+from services.nlu.entities.en.calendar_words import (
+    MONTH_NAME,
+    MONTHS,
+    ORDINAL,
+    WEEKDAY_NAME,
+    YEAR,
+    day_number,
+    full_year,
+)
 from services.nlu.entities.en.date_counts import COUNT, UNIT, count_of, moved
 from services.nlu.entities.en.dates import read_dates
 from services.nlu.entities.found import Context, Found
@@ -17,6 +33,7 @@ _Builder = Callable[[re.Match[str], date], _Span | None]
 
 _JOINT = re.compile(r"^,? (?:to|until|till|through|thru|up to) (?:the )?$|^ ?[-\u2013] ?$")
 _AND = re.compile(r"^,? and (?:the )?$")
+_BARE_DAY = re.compile(rf"(?:the )?(?P<day>{ORDINAL})")
 _FROM = re.compile(r"\b(?:from|between) (?:the )?$")
 _BETWEEN = re.compile(r"\bbetween (?:the )?$")
 _MOVED = re.compile(r"\b(?:move|moved|moving|change|changed|changing|switch|reschedule|push|shift|bring)\b")
@@ -50,10 +67,22 @@ def _between(text: SpokenText, context: Context) -> Iterator[Found]:
         frame = _FROM.search(canonical[: one.start])
         if _JOINT.match(gap) or (_AND.match(gap) and _BETWEEN.search(canonical[: one.start])):
             start, end = date.fromisoformat(one.value), date.fromisoformat(other.value)
-            while end < start:
-                end += timedelta(days=7)
+            end = _not_before(start, end, canonical[other.start : other.end])
+            if end < start:
+                continue
             begin = frame.start() if frame else one.start
             yield Found("date_range", begin, other.end, _written(start, end), 0.96 if frame else 0.93)
+
+
+def _not_before(start: date, end: date, words: str) -> date:
+    """Return the end that a weekday or a bare day means behind the beginning."""
+    number = _BARE_DAY.fullmatch(words)
+    if number:
+        day = built(start.year, start.month, day_number(number["day"]))
+        return day if day and day >= start else next_days(day_number(number["day"]), start)[0]
+    if end < start and re.fullmatch(WEEKDAY_NAME, words):
+        return end + timedelta(days=-((end - start).days // 7) * 7)
+    return end
 
 
 def _written(start: date, end: date) -> str:

@@ -27,6 +27,7 @@ _UNITS = {
     "decade": "decades",
 }
 _UNIT = rf"(?:{'|'.join(sorted(_UNITS, key=len, reverse=True))})"
+_OR_TWO = re.compile(rf"\ban? (?P<unit>{_UNIT}) or 2\b(?! {_UNIT})")
 _REST = {"a half": Decimal("0.5"), "a quarter": Decimal("0.25"), "3 quarters": Decimal("0.75")}
 _NO_LENGTH = "".join(
     f"(?<!{word} )"
@@ -62,6 +63,10 @@ def read_durations(text: SpokenText, _: Context) -> Iterator[Found]:
         if found is not None:
             taken.append(match.span())
             yield found
+    for match in _OR_TWO.finditer(text.canonical):
+        taken.append(match.span())
+        one, two = (iso_duration({_UNITS[match["unit"]]: Decimal(count)}) for count in (1, 2))
+        yield Found("duration", match.start(), match.end(), one, 0.82, (two,))
     for match in _LENGTH.finditer(text.canonical):
         aside = match["count"] in {"a", "an"} and _ASIDE.search(text.canonical[: match.start()])
         if not aside and not any(match.start() < end and start < match.end() for start, end in taken):

@@ -48,6 +48,7 @@ _RULES: tuple[tuple[re.Pattern[str], float], ...] = tuple(
     (re.compile(pattern), confidence)
     for pattern, confidence in (
         (rf"(?P<sign>[$€£]) ?{_AMOUNT}(?![\d])", 0.98),
+        (rf"{_BEFORE}{_AMOUNT} ?(?P<sign>[$€£])", 0.98),
         (rf"{_BEFORE}{_AMOUNT} ?{_UNIT}(?:,? and|,)? (?P<cents>\d{{1,2}}) (?:cents?|pence|pennies|p)\b", 0.98),
         (rf"{_BEFORE}(?P<vague>{_VAGUE}){_SCALE} ?(?:of )?{_UNIT}\b", 0.9),
         (rf"{_BEFORE}(?P<hundreds>[1-9]) (?P<tens>[1-9]\d) {_UNIT}\b(?! of\b)", 0.85),
@@ -96,7 +97,7 @@ def _start(match: re.Match[str]) -> int:
     """Leave out the words that announce an amount."""
     groups = match.groupdict()
     if groups.get("sign"):
-        return match.start("sign")
+        return match.start()
     begin = match.start("amount") if groups.get("amount") else match.start()
     return begin - 2 if re.search(r"(?:^|\W)a $", match.string[match.start() : begin]) else begin
 

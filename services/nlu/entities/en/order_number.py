@@ -26,7 +26,7 @@ read_order_numbers = OrderNumberReader(
             "the": "A",
         },
         doubtful_sounds=frozenset({"the"}),
-        order_cue="order|invoice|reference|confirmation|tracking|receipt",
+        order_cue="order|ticket|booking|case|invoice|reference|confirmation|tracking|receipt",
         number_cue=r"\b(?:number|no|id|code)\b[.:,#]?(?: (?:is|was|it's|would be))?[ :,#]*$",
         phone_cue="phone|mobile|cell|telephone|card",
         quantity=(

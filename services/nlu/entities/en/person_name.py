@@ -11,8 +11,8 @@ from services.nlu.entities.spelling import Spelled
 from services.nlu.entities.text import SpokenText
 
 _STRONG = re.compile(
-    r"\b(?:(?:my|the|his|her|full|first|last|family|second)[ -]?(?:full |first |last |family |own )?"
-    r"name(?: is|'s| would be)|(?:my |his |her )?(?:first|last|family|full)[ -]name"
+    r"\b(?:(?:my|the|his|her|full|first|1st|last|family|second)[ -]?(?:full |first |1st |last |family |own )?"
+    r"name(?: is|'s| would be)|(?:my |his |her )?(?:first|1st|last|family|full)[ -]name"
     r"|(?:my |the |his |her )?surname(?: is|'s)"
     r"|under (?:the )?name(?: of)?|in the name of|(?:my )?name(?: is|'s|:)|(?:i am|i'm|it's) called|call me"
     r"|they call me)(?: mr\.?| mrs\.?| ms\.?| dr\.?| mister| doctor| actually)?,? "

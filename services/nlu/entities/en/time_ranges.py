@@ -22,7 +22,10 @@ def _time(name: str) -> str:
 
 _JOINT = r" (?:to|till|until|and|through) (?:about |around )?"
 _FRAMED = re.compile(rf"\b(?:between|from|any time from|anywhere from) {_time('one')}{_JOINT}{_time('two')}{NOT_TIMES}")
-_PLAIN = re.compile(rf"(?<![\w$€£.,:/-]){_time('one')}(?: (?:to|till|until) | ?[-\u2013] ?){_time('two')}{NOT_TIMES}")
+_PLAIN = re.compile(
+    rf"(?<![\w$€£.,:/-]){_time('one')}(?: (?P<joint>to|till|until) | ?[-\u2013] ?){_time('two')}{NOT_TIMES}"
+)
+_TO = frozenset({"5", "10", "20", "25"})
 _SPAN_OF = {"morning": "06:00/12:00", "afternoon": "12:00/18:00", "evening": "18:00/22:00", "night": "20:00/24:00"}
 _PART = re.compile(
     r"\b(?:in the |this |tomorrow |(?<=day )|(?<=yesterday )|any )(?P<part>morning|afternoon|evening)\b"
@@ -39,7 +42,9 @@ def read_time_ranges(text: SpokenText, context: Context) -> Iterator[Found]:
     for match in _PLAIN.finditer(text.canonical):
         groups = match.groupdict()
         clear = any(groups[f"{name}_{kind}"] for name in ("one", "two") for kind in ("named", "half", "minute"))
-        if clear or waited:
+        if not groups["one_minute"] and not groups["one_half"] and match["joint"] == "to" and groups["one_hour"] in _TO:
+            continue  # "twenty to eight in the evening" is one time
+        if clear or waited or not match.string[: match.start()] + match.string[match.end() :].strip(" .!?"):
             yield from _found(match, 0.98 if clear else 0.7)
     if not _A_TIME.search(text.canonical):
         for match in _PART.finditer(text.canonical):
