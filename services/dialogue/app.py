@@ -21,6 +21,7 @@ from services.dialogue.adapters.store import OUTBOX
 from services.dialogue.admission import Places
 from services.dialogue.call import Calls
 from services.dialogue.config import DialogueSettings
+from services.dialogue.dispositions.summarisers import summariser
 from services.dialogue.domains import time_zones
 from services.dialogue.flow import installed_policy
 from services.dialogue.flow.reload import FlowReload
@@ -48,7 +49,8 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     outbox = Outbox(engine, OUTBOX)
     # In this order: at the end the recorder writes all that waits, then the outbox publishes it.
     await runtime.stack.enter_async_context(outbox.relaying(settings.nats_url, "/voicemesh/dialogue"))
-    records = await runtime.stack.enter_async_context(recorder(outbox, runtime.instance))
+    chosen = summariser(settings.dialogue_summariser)
+    records = await runtime.stack.enter_async_context(recorder(outbox, runtime.instance, summariser=chosen))
     recovery = Recovery(engine, records, policy, settings.dialogue_lease_s)
     runtime.tasks.create_task(recovery.run())
 

@@ -61,6 +61,7 @@ class DialogueSettings(ServiceSettings):
     dialogue_llm_answer_s: float = Field(15.0, gt=0, le=120, description="an answer that ends later is cut short")
     dialogue_llm_max_tokens: int = Field(200, ge=16, le=2000, description="length of an answer")
     dialogue_llm_temperature: float = Field(0.3, ge=0, le=2, description="0: always the likeliest word")
+    dialogue_summariser: str = Field("facts", min_length=1, description="facts, or an installed one: calls' summaries")
     dialogue_resume_s: float = Field(30.0, ge=0, description="a dropped connection can be resumed so long; 0: never")
     dialogue_keys_ms: int = Field(2000, ge=100, le=20_000, description="pause that ends an answer in telephone keys")
     dialogue_consent_timeout_s: float = Field(2.0, gt=0, description="an answer later than this is a no")

@@ -4,10 +4,11 @@ import dataclasses
 
 import pytest
 
+from mesh.config import ConfigError
 from services.dialogue import model
 from services.dialogue.dispositions.assembly import assemble
 from services.dialogue.dispositions.model import Appointment, CallOutcome, Mood, TurnFacts
-from services.dialogue.dispositions.summarisers import summarised, summary_of
+from services.dialogue.dispositions.summarisers import summarised, summariser, summary_of
 from services.dialogue.policy import Commitment, Entity, NextStep, Slot, State
 
 STATE = State("clinic", "en")
@@ -117,3 +118,9 @@ async def test_a_summariser_may_be_plugged_in() -> None:
 
 async def test_one_that_fails_leaves_it_to_the_facts() -> None:
     assert await summarised(Plugged(ValueError("no model")), END, "en", 1.0) == ""
+
+
+def test_a_summariser_is_found_by_its_name() -> None:
+    assert summariser("facts") is None
+    with pytest.raises(ConfigError, match="no engine 'poet'"):
+        summariser("poet")
