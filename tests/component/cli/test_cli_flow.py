@@ -56,7 +56,6 @@ def test_a_dialogue_that_goes_otherwise_is_shown_line_by_line(tmp_path: Path) ->
     assert updated.exit_code == 0
     assert json.loads(updated.stdout)["updated"] is True
     assert "< Goodbye." in script.read_text("utf-8")
-    assert voicemesh("test", str(script), "--annotated").exit_code == 0
 
 
 def test_words_without_a_meaning_need_the_service(tmp_path: Path) -> None:
@@ -98,8 +97,6 @@ def test_a_broken_domain_is_named_by_file_and_line(tmp_path: Path) -> None:
     document = json.loads(result.stdout)
     assert all("error" not in file for file in document["files"])
     assert document["domains"][0]["error"].startswith(f"{domain}:{line}: currency: ")
-    shown = voicemesh("check", str(folder)).stdout.replace("\n", "")
-    assert f"{domain}:{line}: currency: " in shown
 
 
 def test_a_drawing_is_written(tmp_path: Path) -> None:

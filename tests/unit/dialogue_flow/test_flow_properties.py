@@ -4,10 +4,11 @@ import datetime as dt
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unit.dialogue_flow.flow_base import BASE
 from unit.dialogue_flow.flow_harness import call_of
 
-from services.dialogue.flow import FlowPolicy, installed_policy
-from services.dialogue.policy import Entity, FurtherIntent, State, Understanding
+from services.dialogue.flow import FlowPolicy, installed_policy, load_text
+from services.dialogue.policy import ActionResult, Entity, FurtherIntent, State, Understanding
 
 POLICY = installed_policy()
 MAX_TURNS = 100
@@ -140,3 +141,95 @@ def test_a_tireless_talker_reaches_a_person(policy: FlowPolicy) -> None:
         state, reply = policy.respond(state, other, call)
     assert reply.hand_over
     assert reply.outcomes[0].fields == {"reason": "too_long"}
+
+
+# Actions, variables, urgent flows and wishes, in any order.
+
+BUSY = FlowPolicy([load_text(BASE[: BASE.index("flows:\n")] + """variables:
+  tries: {type: number, initial: 0}
+  fee: money
+flows:
+  go:
+    intents: [go]
+    steps:
+      - ask: day
+      - set: {tries: tries + 1}
+      - call: look
+        with: {date: "{{ day }}"}
+        into: {fee: price, size: size}
+        failed:
+          - say: "Tried {{ tries }} times."
+          - goto: without
+      - run: inner
+      - call: change
+        effect: true
+        with: {fee: "{{ fee }}"}
+      - say: Done.
+  without:
+    steps:
+      - confirm: "Without, on {{ day | default('some day') }}?"
+        slots: [note]
+      - act: OptOutRequested
+        fields: {channel: "{{ note }}"}
+  inner:
+    steps: [{ask: note}]
+  ask:
+    intents: [price]
+    kind: information
+    steps: [{call: look, into: {fee: price}}, {say: "{{ fee.spoken }}."}]
+  leak:
+    intents: [leak]
+    urgent: 1
+    steps: [{ask: size}, {say: Close the tap.}]
+  fire:
+    intents: [fire]
+    urgent: 2
+    steps: [{call: alarm, effect: true, failed: [{say: Run.}]}, {say: Wait there.}]
+""", "flow.yaml")])  # fmt: skip
+BUSY_INTENTS = ("go", "price", "leak", "fire", "inform", "correct", "affirm", "deny", "help", "opt_out", "")
+busy_entities = st.lists(
+    st.sampled_from([Entity("date", "2026-11-24"), Entity("date", "2026-11-26"), Entity("size", "big", "big", 0, 3)]),
+    max_size=2,
+).map(tuple)
+busy_words = st.builds(
+    Understanding,
+    text=st.sampled_from(["", "no", "the day is wrong", "it is broken and I am sad"]),
+    intent=st.sampled_from(BUSY_INTENTS),
+    confidence=confidences,
+    entities=busy_entities,
+    further=st.lists(
+        st.builds(FurtherIntent, st.sampled_from(BUSY_INTENTS), confidences, busy_entities), max_size=2
+    ).map(tuple),
+)
+results = st.builds(
+    ActionResult,
+    st.dictionaries(st.sampled_from(["price", "size", "more"]), st.sampled_from(["5 USD", "big", "much", ""])),
+    st.sampled_from(["", "", "too late"]),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(events=st.lists(busy_words | results | st.none(), max_size=25))
+def test_any_order_of_words_results_and_silence_is_answered(
+    events: list[Understanding | ActionResult | None],
+) -> None:
+    call = call_of("test")
+    state, reply = BUSY.start(call)
+    for event in events:
+        before = State.from_json(state.to_json())
+        if event is None:
+            state, reply = BUSY.on_silence(before, 1)
+        elif isinstance(event, ActionResult):
+            state, reply = BUSY.on_action(before, event, call)
+            assert BUSY.on_action(before, event, call) == (state, reply)
+        else:
+            state, reply = BUSY.respond(before, event, call)
+            assert BUSY.respond(before, event, call) == (state, reply)
+        assert State.from_json(state.to_json()) == state
+        assert reply.end == state.ended
+        assert len(state.frames) <= 6
+        if reply.end:
+            assert reply.action is None
+            break
+        assert reply.text.strip() or reply.action is not None
+        assert reply.action is not None or reply.expectation.intents
