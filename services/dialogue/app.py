@@ -58,7 +58,8 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     runtime.tasks.create_task(snapshots.run())
 
     reload = FlowReload(flows, settings.dialogue_flow_reload_s, settings.dialogue_session_limit_s, settings.domains_dir)
-    runtime.tasks.create_task(reload.run())
+    if settings.dialogue_flow_reload_s:
+        runtime.tasks.create_task(reload.run())
 
     places = Places(settings.dialogue_max_sessions)
 
