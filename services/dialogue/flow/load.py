@@ -14,14 +14,13 @@ from services.dialogue.flow.reader import nearest, read
 from services.dialogue.flow.schema import (
     OPTIONAL_PHRASES,
     PHRASES,
-    Check,
     Flow,
     Script,
     Settings,
-    SlotSpec,
 )
+from services.dialogue.flow.slots import check_slot_names, read_slot
 from services.dialogue.flow.steps import Names, read_steps, read_turn_taking
-from services.dialogue.flow.templates import BUILT_IN, Templates
+from services.dialogue.flow.templates import Templates
 from services.dialogue.flow.variables import read_variables
 
 if TYPE_CHECKING:
@@ -33,11 +32,7 @@ if TYPE_CHECKING:
     from services.dialogue.flow.spoken.forms import SpokenForms
     from services.dialogue.flow.templates import Text
 
-_LENGTHS = {"phone": (7, 15)}
-"""Digits of the numbers whose length is known everywhere: telephone numbers by E.164."""
 _SLOT_LISTS = ("collects", "suggested_by")
-_MEASURES = ("characters", "words")
-_MOST_WORDS = 20
 _MOST_URGENT = 9
 UNIVERSAL_INTENTS = (
     "greet", "affirm", "deny", "correct", "help", "repeat", "human", "goodbye", "thank", "opt_out", "inform",
@@ -71,13 +66,13 @@ def load_text(text: str, file: str, around: Surroundings | None = None) -> Scrip
         check_top(top, around)
     forms = _forms(top["language"])
     slot_items = top["slots"].keys()
-    _check_slot_names(slot_items)
+    check_slot_names(slot_items)
     if around is not None:
         check_slots(slot_items, around)
         check_intents(top["flows"].keys(), around)
     variables = read_variables(top["variables"], slot_items) if "variables" in top else {}
     templates = Templates(forms, frozenset((*slot_items, *variables)))
-    slots = {name: _slot(name, item, templates) for name, item in slot_items.items()}
+    slots = {name: read_slot(name, item, templates) for name, item in slot_items.items()}
     names = Names(slots, variables)
     flows = {name: _flow(name, item, templates, names) for name, item in top["flows"].keys().items()}
     data: Any = top["data"].plain() if "data" in top and top["data"].keys() else {}
@@ -110,67 +105,6 @@ def _forms(item: Item) -> SpokenForms:
             "Add a class for it to services/dialogue/flow/spoken/.",
         )
     return forms
-
-
-def _check_slot_names(items: Mapping[str, Item]) -> None:
-    for name, item in items.items():
-        if not name.isidentifier():
-            item.fail(f"slot name {name!r} is no identifier", "Use letters, digits and '_' only.")
-        if name in BUILT_IN:
-            item.fail(f"slot name {name!r} is built in", "Call the slot something else.")
-
-
-def _slot(name: str, item: Item, templates: Templates) -> SlotSpec:
-    keys = item.mapping(
-        ("type",),
-        ("prompt", "reprompt", "help", "ack", "called", "values", "keep", "from_contact", "checks", *_MEASURES),
-    )
-
-    def text(key: str) -> Text | None:
-        return templates.text(keys[key]) if key in keys else None
-
-    values = keys["values"].keys() if "values" in keys else {}
-    checks = keys["checks"].list() if "checks" in keys else ()
-    return SlotSpec(
-        name=name,
-        place=item.place,
-        type=keys["type"].text(),
-        prompt=text("prompt"),
-        reprompt=text("reprompt"),
-        help=text("help"),
-        ack=text("ack"),
-        called=keys["called"].texts() if "called" in keys else (name.replace("_", " "),),
-        values={value: spoken_as.text() for value, spoken_as in values.items()},
-        keep=keys["keep"].flag() if "keep" in keys else False,
-        from_contact=keys["from_contact"].flag() if "from_contact" in keys else False,
-        checks=tuple(_check(entry, templates) for entry in checks),
-        characters=_characters(keys["characters"]) if "characters" in keys else _LENGTHS.get(keys["type"].text()),
-        words=_words(keys["words"]) if "words" in keys else None,
-    )
-
-
-def _characters(item: Item) -> tuple[int, int]:
-    """One number, or "least..most"."""
-    text = item.text()
-    least, dots, most = text.partition("..")
-    if not (least.isdigit() and (most.isdigit() if dots else not most)):
-        item.fail(f"{item.path} is {text!r}", "Write a number such as 5, or a range such as 4..10.")
-    found = int(least), int(most or least)
-    if not 1 <= found[0] <= found[1] <= 64:
-        item.fail(f"{item.path} is {text!r}", "Write the smaller number first, from 1 to 64.")
-    return found
-
-
-def _words(item: Item) -> int:
-    text = item.text()
-    if not text.isdigit() or not 1 <= int(text) <= _MOST_WORDS:
-        item.fail(f"{item.path} is {text!r}", f"Write a number from 1 to {_MOST_WORDS}.")
-    return int(text)
-
-
-def _check(item: Item, templates: Templates) -> Check:
-    keys = item.mapping(("reject", "say"))
-    return Check(templates.condition(keys["reject"]), templates.text(keys["say"]))
 
 
 def _flow(name: str, item: Item, templates: Templates, names: Names) -> Flow:
