@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 
 from mesh import logs
 from services.dialogue import metrics, model
@@ -10,7 +9,7 @@ from services.dialogue.policy import Action, Expectation, Reply, State, TurnTaki
 from services.dialogue.snapshot import Errand, Snapshot, TurnSnapshot
 from services.dialogue.streaming import StreamingPolicy
 from services.dialogue.turns.agent_turn import AgentTurn
-from services.dialogue.turns.desk import Desk, Pace
+from services.dialogue.turns.desk import Answered, Desk, Pace
 from services.dialogue.turns.endpointing import ending, pause_needed
 from services.dialogue.turns.errands import errand
 from services.dialogue.turns.hearing import CallerTurn, Hearing
@@ -19,17 +18,6 @@ from services.dialogue.turns.trace import TurnTrace
 
 _log = logs.get_logger(__name__)
 _MAX_PENDING_TURNS = 8
-
-
-@dataclass
-class Answered:
-    """A caller's turn whose answer may still be taken back."""
-
-    turn: CallerTurn
-    base: State
-    expectation: Expectation
-    understanding: Understanding
-    effective: bool = False
 
 
 class Answers:
@@ -52,6 +40,8 @@ class Answers:
         """The turn that is over and not answered yet."""
         self.on_hold = False
         """While true, nothing is said."""
+        self.achieved: State | None = None
+        """Where the conversation stands after something that was done when the caller was gone."""
         self._desk = desk
         self._agent = desk.agent
         self._pace = pace
@@ -355,14 +345,24 @@ class Answers:
         """Take down what is left: the session is over."""
         await self.settle()
         self.discard()
-        if self._doing is not None:
-            self._doing.leave()
+        await self._leave_errand()
         turn, self.thinking = self.thinking, None
         if turn is not None:
             turn.trace.close()
             self.pending.appendleft(turn)
         while self.pending:
             await self.note(self.pending.popleft())
+
+    async def _leave_errand(self) -> None:
+        """The caller is gone while something is done: what comes of it counts, though nobody hears of it."""
+        prep, self._doing = self._doing, None
+        if prep is None:
+            return
+        await prep.leave()
+        if prep.answer is not None and prep.answer.done:
+            self.state = self.achieved = prep.answer.state
+            turn_id = f"a{self._agent.turns + 1}"
+            await self._desk.record.took_effect(turn_id, prep.answer.reply.outcomes, prep.answer.state)
 
     # For another process.
 

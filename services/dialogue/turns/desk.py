@@ -1,4 +1,4 @@
-"""What the floor works with, and how turns are taken unless somebody wants it otherwise."""
+"""What the floor works with: its tools, how turns are taken unless somebody wants it otherwise, the last answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from services.dialogue import model
 from services.dialogue.intake import AudioIntake
-from services.dialogue.policy import CallInfo, Expectation, Policy, TurnTaking
+from services.dialogue.policy import CallInfo, Expectation, Policy, State, TurnTaking, Understanding
 from services.dialogue.ports import CallRecord, CrmLink
 from services.dialogue.turns.agent_side import AgentSide, Emit
 from services.dialogue.turns.habits import Habits
+from services.dialogue.turns.hearing import CallerTurn
 from services.dialogue.turns.preparation import Preparation, Preparer
 from services.dialogue.turns.timers import Timers
 
@@ -50,3 +51,14 @@ class Desk:
     tasks: asyncio.TaskGroup
     timers: Timers
     info: Callable[[], model.SessionInfo]
+
+
+@dataclass
+class Answered:
+    """A caller's turn whose answer may still be taken back."""
+
+    turn: CallerTurn
+    base: State
+    expectation: Expectation
+    understanding: Understanding
+    effective: bool = False

@@ -292,6 +292,7 @@ class Floor:
     async def finish(self) -> None:
         """Take down what is left: the session is over."""
         await self.answers.finish()
+        self.committed = self.answers.achieved or self.committed
         await self.agent.close()
 
     async def let_go(self) -> None:

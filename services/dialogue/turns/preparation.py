@@ -127,9 +127,11 @@ class Preparation:
         if self._task is not None:
             self._task.cancel()
 
-    def leave(self) -> None:
-        """Nobody waits for the answer any more, but what is being done is done to its end."""
+    async def leave(self) -> None:
+        """Nobody is told any more, but what is being done is done to its end: wait for that."""
         self._wanted = False
+        if self._task is not None:
+            await asyncio.wait([self._task])
         self._silence()
 
     def _silence(self) -> None:

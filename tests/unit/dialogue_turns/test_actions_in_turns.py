@@ -376,7 +376,7 @@ def test_effects_in_a_row_have_keys_of_their_own():
 
 
 def test_a_caller_who_hangs_up_meanwhile_does_not_break_an_effect_off():
-    calendar, policy = Calendar(2.0), Scripted(BOOKING, told)
+    calendar, policy = Calendar(2.0), Scripted(BOOKING, lambda result: replace(told(result), outcomes=(EVENT,)))
 
     async def script(s: Stage) -> None:
         await greeted(s)
@@ -386,6 +386,7 @@ def test_a_caller_who_hangs_up_meanwhile_does_not_break_an_effect_off():
     s = played(script, policy=policy, actions=calendar.actions())
     assert calendar.finished == ["book"]
     assert texts(s) == ["I'll book Tuesday for you now."]
+    assert s.record.events() == ["AppointmentRequested"], "it was done: the business is told"
     assert s.record.log[-1][0] == "ended"
 
 
