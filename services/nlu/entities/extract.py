@@ -7,7 +7,7 @@ from dataclasses import replace
 from services.nlu.entities.found import Context, Found
 from services.nlu.entities.grammar import Retractions, grammar_of
 from services.nlu.entities.repairs import repaired
-from services.nlu.entities.text import SpokenText
+from services.nlu.entities.text import SpokenText, lowered
 from services.nlu.model import Entity, TimedWord
 
 _EXPECTED_BONUS = 0.25
@@ -92,14 +92,26 @@ def _placed(f: Found, text: SpokenText) -> Entity:
 def _timed(entities: list[Entity], raw: str, words: Sequence[TimedWord]) -> list[Entity]:
     """Give entities the times of the words they overlap; words are looked up in the text in their order."""
     places: list[tuple[int, int, TimedWord]] = []
-    lowered, at = raw.lower(), 0
+    text, at = lowered(raw), 0
     for word in words:
-        needle = word.text.strip().lower()
-        start = lowered.find(needle, at) if needle else -1
+        needle = lowered(word.text.strip())
+        start = _whole_word(text, needle, at) if needle else -1
         if start >= 0:
             at = start + len(needle)
             places.append((start, at, word))
     return [_with_times(entity, places) for entity in entities]
+
+
+def _whole_word(text: str, needle: str, at: int) -> int:
+    """Return where a word stands by itself: "a" is not in "at"; -1 where it does not."""
+    start = text.find(needle, at)
+    while start >= 0:
+        end = start + len(needle)
+        inside = start > 0 and text[start - 1].isalnum() and needle[0].isalnum()
+        if not inside and not (end < len(text) and text[end].isalnum() and needle[-1].isalnum()):
+            return start
+        start = text.find(needle, start + 1)
+    return -1
 
 
 def _with_times(entity: Entity, places: list[tuple[int, int, TimedWord]]) -> Entity:

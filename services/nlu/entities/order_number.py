@@ -54,7 +54,8 @@ class OrderNumberReader:
         letter = rf"(?:(?<![a-z'])[a-z](?![a-z']){spelled}|(?:{'|'.join(SPELLING)}))"
         self._letter_piece = re.compile(rf"\b{letter}")
         self._number = re.compile(
-            rf"(?<![\w$€£.:/-])(?P<letters>(?:{letter}[ ,-]{{0,2}}){{0,3}})(?P<chain>{dictation.loose_chain})(?![:/]\d)"
+            rf"(?<![\w$€£.:/-])(?P<letters>(?:{letter}[ ,-]{{0,2}}){{0,3}})(?P<chain>{dictation.loose_chain})"
+            r"(?![:/]\d)(?!(?<=\d)[a-z])"
         )
         self._heard = re.compile(rf"\b({'|'.join(words.letter_sounds)}),? $")
         self._order_cue = re.compile(rf"\b(?:{words.order_cue})\b[^.?!]{{0,20}}$")

@@ -19,7 +19,9 @@ class LetterWords:
     Attributes:
         alphabet: the words of a spelling alphabet and their letters.
         sounds: what recognisers write for a letter, and the letter; they count among surer ones.
-        spelled_as: pattern of what stands between a letter and a word with it: "as in|for".
+        spelled_as: pattern of what can only stand between a letter and a word with it: "as in".
+        alike: pattern of other words there; they count where the word begins with the letter: "n like nancy".
+        no_alike: letters that are words of their own before these: "i like it".
         repeats: words that repeat the letter behind them: {"double": 2}.
         cue: pattern of what announces letters.
         no_pairs: pairs of letters that mean something else: "pm".
@@ -30,6 +32,8 @@ class LetterWords:
     spelled_as: str
     repeats: Mapping[str, int]
     cue: str
+    alike: str = "(?!)"
+    no_alike: str = "(?!)"
     no_pairs: frozenset[str] = frozenset()
 
 
@@ -65,12 +69,17 @@ class Letters:
         self._piece = re.compile(
             rf"(?:(?!{doubled})(?P<repeat>{repeats}) )?(?:(?P<said>(?<![^\W_'])[^\W\d_](?![^\W_'])|{sounds})"
             rf" (?:{words.spelled_as}) (?P<word>[^\W\d_]{{2,}})"
+            rf"|(?!{words.no_alike})(?P<own>(?<![^\W_'])[^\W\d_]) (?:{words.alike}) (?P<same>(?P=own)[^\W\d_]+)"
             rf"|(?P<name>{alphabet})|(?P<letter>[^\W\d_](?![^\W_']))|(?P<digit>\d(?!\d|[.:,]\d|[a-z]))"
             rf"|(?P<sound>{sounds}))(?![^\W_'])"
         )
-        self._guard = re.compile(rf"(?<![^\W_'])[^\W\d_](?![^\W_'])|\b(?:{alphabet})\b|\b(?:{words.spelled_as})\b")
+        self._guard = re.compile(
+            rf"(?<![^\W_'])[^\W\d_](?![^\W_'])|\b(?:{alphabet})\b|\b(?:{words.spelled_as}|{words.alike})\b"
+        )
         self._joint = re.compile(r"(?:, ?| - |[ -]|\. ?(?=[^\W\d_](?![^\W_])))")
-        self._begin = re.compile(rf"(?<![\w'$€£.:/-])(?={self._piece.pattern.replace('?P<', '?P<_')})")
+        self._begin = re.compile(
+            rf"(?<![\w'$€£.:/-])(?={self._piece.pattern.replace('?P<', '?P<_').replace('?P=', '?P=_')})"
+        )
 
     def read(self, canonical: str, *, announced: Callable[[int], bool]) -> Iterator[Spelled]:
         """Return all that is spelled.
@@ -119,8 +128,8 @@ class Letters:
             end=pieces[-1].end(),
             value=value,
             others=(other,) if other != value else (),
-            named=sum(1 for piece in pieces if piece["word"] or piece["name"]),
-            worded=any(piece["word"] for piece in pieces),
+            named=sum(1 for piece in pieces if piece["word"] or piece["same"] or piece["name"]),
+            worded=any(piece["word"] or piece["same"] for piece in pieces),
             letters=sum(1 for piece in pieces if not piece["digit"]),
         )
 
@@ -132,6 +141,8 @@ class Letters:
         if piece["word"]:
             likelier = piece["word"][0].upper()
             return likelier * times, "" if letter.upper() == likelier else letter.upper() * times
+        if piece["own"]:
+            return piece["own"].upper() * times, ""
         name, sound = piece["name"], piece["sound"]
         plain = self._words.alphabet[name] if name else self._words.sounds[sound] if sound else piece["letter"]
         return (plain or piece["digit"]).upper() * times, ""
@@ -179,5 +190,5 @@ def _alternatives(words: Mapping[str, str]) -> str:
 
 def _between_letters(pieces: list[re.Match[str]]) -> bool:
     """Say whether letters that are sure make up most of a chain, so that its last sound is one too."""
-    firm = sum(1 for piece in pieces if piece["letter"] or piece["name"] or piece["word"])
+    firm = sum(1 for piece in pieces if piece["letter"] or piece["name"] or piece["word"] or piece["own"])
     return firm >= 3

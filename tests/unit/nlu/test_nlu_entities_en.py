@@ -186,6 +186,12 @@ def test_fillers_between_words_keep_the_times_in_the_audio() -> None:
     assert (day.raw, day.start_s, day.end_s) == ("the thirteenth", 3.0, 3.9)
 
 
+def test_a_word_is_timed_where_it_stands_by_itself() -> None:
+    timed = (TimedWord("a", 1.0, 1.1), TimedWord("week", 1.2, 1.5), TimedWord("today", 1.6, 2.0))
+    (day,) = extract(SpokenText("at last a week today"), Context(reference=FRIDAY), BUILT_IN_TYPES, timed)
+    assert (day.raw, day.start_s, day.end_s) == ("a week today", 1.0, 2.0)
+
+
 @pytest.mark.parametrize(
     ("text", "canonical"),
     [

@@ -225,7 +225,7 @@ LOOSE: tuple[Rule, ...] = (
         rf"(?:{'|'.join(rf'(?<={cue} )' for cue in _CUES)})the (?P<day>{ORDINAL})\b{_NO_DAY}",
         _day_of_month,
     ),
-    (rf"\bthe (?P<day>\d{{1,2}}(?:th|nd))\b{_NO_DAY}", _day_of_month),
+    (rf"\bthe (?P<day>\d{{1,2}}(?:th|nd)|[23]\d(?:st|rd))\b{_NO_DAY}", _day_of_month),
     (r"^(?:the )?(?P<day>\d{1,2}(?:st|nd|rd|th))[.!]?$", _day_of_month),
 )
 """Days by their number alone; tried after everything that says more."""

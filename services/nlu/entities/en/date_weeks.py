@@ -131,7 +131,7 @@ PLAIN: tuple[Rule, ...] = (
     (rf"\bin {_AROUND}{COUNT} {UNIT}\b{TIME}", _in),
     (rf"\b{COUNT} {UNIT} ago\b", _ago),
     (r"\b(?:(?P<which>this|next) (?:coming )?|(?:at|on|over) the )weekend\b", _weekend),
-    (r"\b(?:tomorrow|to morrow)\b(?! never)", _named(1)),
+    (r"\b(?:tomorrow|to morrow|tomm?orr?ow)\b(?! never)", _named(1)),
     (r"\byesterday\b|\blast night\b", _named(-1)),
     (r"\btoday\b|\btonight\b|\bthis (?:morning|afternoon|evening)\b", _named(0)),
 )

@@ -48,7 +48,22 @@ _SPAN = re.compile(
     rf"(?<![\w.,/:$€£-])(?P<between>between )?(?P<low>{NUMBER})(?P<joint> to | or | and |-| maybe | perhaps )"
     rf"(?:maybe |perhaps )?(?P<high>{NUMBER})[ -](?P<unit>{_UNIT})s?\b{_BEHIND}"
 )
-_ASIDE = re.compile(r"\b(?:just|wait|give me|hang on|hold on|half) $")
+_EACH = re.compile(r"\b(?:just|wait|give me|hang on|hold on|half|[a-z]+s) $|\d $")
+_EACH_NOT_WORDS = (
+    "takes",
+    "lasts",
+    "was",
+    "is",
+    "needs",
+    "costs",
+    "it's",
+    "that's",
+    "there's",
+    "perhaps",
+    "always",
+    "this",
+)
+_EACH_NOT = tuple(f"{word} " for word in _EACH_NOT_WORDS)
 _IDLE = re.compile(r"^(?:an? )?(?:second|sec|minute|min|day)$")
 
 
@@ -68,9 +83,14 @@ def read_durations(text: SpokenText, _: Context) -> Iterator[Found]:
         one, two = (iso_duration({_UNITS[match["unit"]]: Decimal(count)}) for count in (1, 2))
         yield Found("duration", match.start(), match.end(), one, 0.82, (two,))
     for match in _LENGTH.finditer(text.canonical):
-        aside = match["count"] in {"a", "an"} and _ASIDE.search(text.canonical[: match.start()])
-        if not aside and not any(match.start() < end and start < match.end() for start, end in taken):
+        if not _each(match) and not any(match.start() < end and start < match.end() for start, end in taken):
             yield _length(match)
+
+
+def _each(match: re.Match[str]) -> bool:
+    """Say whether "a minute" names no length: "just a minute", "three packs a day", "$50 a month"."""
+    before = match.string[: match.start()]
+    return match["count"] in {"a", "an"} and _EACH.search(before) is not None and not before.endswith(_EACH_NOT)
 
 
 def _span(match: re.Match[str]) -> Found | None:

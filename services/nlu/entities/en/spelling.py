@@ -6,7 +6,9 @@ from services.nlu.entities.spelling import Letters, LetterWords, SpellingReader
 WORDS = LetterWords(
     alphabet=ICAO,
     sounds=SOUNDS,
-    spelled_as="as in|for|like|is for",
+    spelled_as="as in",
+    alike="for|like|is for",
+    no_alike="i like ",
     repeats={"double": 2, "triple": 3},
     cue="spell(?:ed|ing|s|t)?|letters?|initials|code|postcode|post code|plate|registration",
     no_pairs=frozenset({"am", "pm", "ok", "us", "uk", "tv", "id", "ai", "ia", "ii", "aa"}),

@@ -26,13 +26,15 @@ _LEAD = (
     r"(?P<lead>(?:at|around|about|by|before|after|from|until|till|to|say|it's|its|make it|like|for) "
     r"(?:around |about |like )?)"
 )
-_LOOSE_LEAD = "(?:around|about|by|before|after|until|till|(?<!table )(?<!room )(?<!party )for)"
+_LOOSE_LEAD = "(?:around|about|by|before|after|until|till)"
 _PARTS = re.compile(r"(?<!good )\b(?:morning|breakfast|afternoon|evening|tonight|night|dinner|supper|table)\b")
 _CLAUSE = re.compile(r"[,;.!?](?=\s)")
 _PHRASE_END = r"(?=[.!?,]*$|,| (?:on|or|and|please|tomorrow|today|next|if|would|works?|is)\b)"
 _PARTS_IN = r"in the (?:morning|afternoon|evening)"
 _CLOCK = rf"(?: o'clock)?(?:,? {HALF_DAY})?"
 _BARE = re.compile(rf"\b{HOUR}(?: {MINUTE})?\b{NOT_TIMES}")
+_FOR = re.compile(rf"(?<!table )(?<!room )(?<!party )\b(?P<lead>for ){HOUR}\b{NOT_TIMES}{_PHRASE_END}")
+"""Read only where no other time is said: "an appointment for three"; "at eight for three" are three people."""
 _OR = re.compile(rf" or (?:at )?{HOUR}(?: {MINUTE})?\b(?: o'clock)?{NOT_TIMES}")
 _ALONE = r"(?<![\d.,$€£:/-])(?<!\d )\b"
 _RULES: tuple[tuple[re.Pattern[str], float], ...] = (
@@ -58,6 +60,7 @@ _RULES: tuple[tuple[re.Pattern[str], float], ...] = (
             (rf"{_ALONE}(?P<hour>[1-9]|1[0-2]) (?P<minute>00|15|30|45)\b(?! ?(?:\d|{HALF_DAY})){NOT_TIMES}", 0.75),
         )
     ),
+    (_FOR, 0.7),
     (_BARE, 0.8),
 )
 _GUARD = re.compile(r"\d|noon|mid|ish\b|hour")
@@ -77,7 +80,7 @@ def read_times(text: SpokenText, context: Context) -> Iterator[Found]:
         return
     taken: list[tuple[int, int]] = []
     for pattern, confidence in _RULES:
-        if pattern is _BARE and "time" not in context.expected:
+        if (pattern is _BARE and "time" not in context.expected) or (pattern is _FOR and taken):
             continue
         for match in pattern.finditer(text.canonical):
             start, end = _span(match)
