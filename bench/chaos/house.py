@@ -17,7 +17,7 @@ from voicemesh_cli.launcher.broker import find_nats_server
 
 _BACK_AFTER_S = (0.1, 1.5)
 _UP_LIMIT_S = 60.0
-_FAULTS = {
+FAULTS = {
     "busy": 0.05,
     "broken": 0.05,
     "hangs": 0.005,
@@ -44,10 +44,12 @@ class House:
     Args:
         folder: for state and logs.
         databases: URLs by variable; empty: SQLite in the folder.
+        faults: of the business system.
     """
 
-    def __init__(self, folder: Path, databases: dict[str, str]) -> None:
+    def __init__(self, folder: Path, databases: dict[str, str], faults: dict[str, float] | None = None) -> None:
         self._folder = folder
+        self._faults = FAULTS if faults is None else faults
         self._ports = {name: free_port() for name in ("nats", "nlu", "crm", "consent", "simulator", "a", "b")}
         self._databases = databases
         self._running: dict[str, asyncio.subprocess.Process] = {}
@@ -108,7 +110,7 @@ class House:
                     except OSError:
                         await asyncio.sleep(0.05)
             async with httpx.AsyncClient(base_url=self.simulator) as client:
-                (await client.put("/simulator/faults", json=_FAULTS)).raise_for_status()
+                (await client.put("/simulator/faults", json=self._faults)).raise_for_status()
 
     def _commands(self) -> dict[str, tuple[list[str], dict[str, str]]]:
         """Each process's command and environment."""

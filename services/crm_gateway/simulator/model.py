@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -78,7 +79,7 @@ class System:
     def add(self, kind: Literal["contacts", "tickets"], item: dict[str, Any]) -> dict[str, Any]:
         """Take an item, be it there or not."""
         items: list[dict[str, Any]] = getattr(self, kind)
-        new = {**item, "id": f"{kind[0].upper()}{len(items) + 1:06d}"}
+        new = {**item, "id": f"{kind[0].upper()}{len(items) + 1:06d}", "created_at": datetime.now(UTC).isoformat()}
         items.append(new)
         self._index.setdefault((kind, str(item["external_id"])), []).append(new)
         return new

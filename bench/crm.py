@@ -1,0 +1,278 @@
+"""The CRM gateway: reads of callers' contexts, records written a second, time to the record, and whether voices notice.
+
+Contexts are read in the service's own process, without gRPC. Records go through a real broker to the simulated
+business system over HTTP; the workers share the machine with broker, simulator and database.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+from chaos.calls import place
+from chaos.house import House, free_port
+from load import DEMO, Level, one_call
+from rich.console import Console
+from rich.table import Table
+from rows import percentile
+from voicemesh.events.v1.call_events_pb2 import CallCompleted
+from voicemesh.events.v1.event_pb2 import CustomerReference, EventContext
+
+from mesh import bus as mesh_bus
+from mesh.database import database, migrate, sqlite_url
+from mesh.outbox import Outbox
+from services.crm_gateway.adapters import tables
+from services.crm_gateway.adapters.contacts import ContactStore
+from services.crm_gateway.cache import ContextCache
+from services.crm_gateway.handlers import Gateway
+from services.crm_gateway.hub import Hub
+from services.crm_gateway.model import Contact, ContactKey, Scope
+from voicemesh_cli.launcher import LaunchOptions, launch
+from voicemesh_cli.launcher.process import started
+
+HERE = Path(__file__).resolve().parent
+CONTACTS = 500
+READERS = 32
+READS = 20_000
+HANGING = {"hangs": 1.0, "hang_s": 600.0}
+_LOOK_S = 0.05
+_SCOPE = Scope("default", "local", "bench", "en-US")
+
+
+async def contexts(folder: Path) -> dict[str, object]:
+    """Read contexts as calls do: mostly known ones, some that were not asked for in a while."""
+    url = sqlite_url(folder / "crm.db")
+    await migrate(url, "services.crm_gateway")
+    async with database(url) as engine:
+        store = ContactStore(engine, Outbox(engine, tables.outbox))
+        gateway = Gateway(store, ContextCache(store.context, window_s=5, keep_s=600, size=10_000), Hub(), 1.0)
+        for number in range(CONTACTS):
+            await gateway.upsert(_SCOPE, Contact("", f"C-{number}", f"Caller {number}", (f"+1555{number:07d}",)))
+        chosen, times, cold = random.Random(20), list[float](), list[float]()
+
+        async def read() -> None:
+            for _ in range(READS // READERS):
+                key = ContactKey("phone", f"+1555{chosen.randrange(CONTACTS):07d}")
+                began = time.perf_counter()
+                await gateway.contexts.read(_SCOPE, key)
+                times.append(1000 * (time.perf_counter() - began))
+
+        # The first round reads them from the store: a call's first look at its caller is not what is measured here.
+        for _ in range(2):
+            cold, times = times, []
+            began = time.perf_counter()
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(READERS):
+                    tasks.create_task(read())
+            took = time.perf_counter() - began
+    return {
+        "context_reads_per_s": round(len(times) / took),
+        "context_cold_p99_ms": round(percentile(cold, 0.99), 3),
+        "context_p50_ms": round(percentile(times, 0.5), 3),
+        "context_p99_ms": round(percentile(times, 0.99), 3),
+    }
+
+
+@contextlib.asynccontextmanager
+async def remote(folder: Path, nats_url: str, workers: int, faults: dict[str, float]) -> AsyncIterator[str]:
+    """Run the simulated business system and so many workers for it; yields its address."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    base = dict(os.environ)
+    environment = base | {
+        "VOICEMESH_NATS_URL": nats_url,
+        "VOICEMESH_STATE_DIR": str(folder),
+        "VOICEMESH_METRICS_LISTEN": "127.0.0.1:0",
+        "VOICEMESH_LISTEN": "127.0.0.1:0",
+        "VOICEMESH_CRM_VENDOR": "simulator",
+        "VOICEMESH_CRM_URL": url,
+        "VOICEMESH_CRM_RATE_PER_S": "100000",
+        "VOICEMESH_CRM_BURST": "100000",
+    }
+    async with contextlib.AsyncExitStack() as stack:
+        command = [sys.executable, "-m", "services.crm_gateway.simulator", "--port", str(port)]
+        log = folder / "simulator.log"
+        await stack.enter_async_context(started("simulator", command, env=base, log_file=log, grace_s=2))
+        async with httpx.AsyncClient(base_url=url) as client:
+            await _until_answers(client)
+            (await client.put("/simulator/faults", json=faults)).raise_for_status()
+        for number in range(workers):
+            command = [sys.executable, "-m", "services.crm_gateway.sync"]
+            log = folder / f"worker-{number}.log"
+            await stack.enter_async_context(
+                started(f"worker-{number}", command, env=environment, log_file=log, grace_s=5)
+            )
+        yield url
+
+
+async def _until_answers(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await client.get("/simulator/counts")
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+async def tickets(client: httpx.AsyncClient) -> int:
+    """Count what was written."""
+    return int((await client.get("/simulator/counts")).json()["tickets"])
+
+
+async def until(wanted: int, count: Callable[[], Awaitable[int]]) -> int:
+    """Wait until there are so many; return how many there are. Raises ``TimeoutError``."""
+    async with asyncio.timeout(120):
+        while True:
+            found = await count()
+            if found >= wanted:
+                return found
+            await asyncio.sleep(_LOOK_S)
+
+
+async def outcomes(folder: Path, workers: int, count: int) -> float:
+    """Publish so many calls' outcomes at once; return how many a second were written."""
+    broker = LaunchOptions(state_dir=folder, services=())
+    async with launch(broker) as mesh, mesh_bus.connect(mesh.nats_url, source="/voicemesh/bench") as bus:
+        async with asyncio.TaskGroup() as tasks:
+            places = asyncio.Semaphore(64)
+            for number in range(count):
+                tasks.create_task(_publish(bus, number, places))
+        async with remote(folder, mesh.nats_url, workers, {}) as url, httpx.AsyncClient(base_url=url) as client:
+            # From the first ticket on: the workers' start is not what is measured.
+            first = await until(1, lambda: tickets(client))
+            began = time.perf_counter()
+            done = await until(count, lambda: tickets(client))
+            return (done - first) / (time.perf_counter() - began)
+
+
+async def _publish(bus: mesh_bus.Bus, number: int, places: asyncio.Semaphore) -> None:
+    context = EventContext(
+        event_id=uuid.uuid4().hex,
+        tenant_id="default",
+        region="local",
+        correlation_id=f"bench-{number}",
+        language="en-US",
+        session_id=f"s-{number}",
+        customer=CustomerReference(customer_id=f"C-{number}", phone=f"+1555{number:07d}"),
+    )
+    context.occurred_at.GetCurrentTime()
+    async with places:
+        await bus.publish(CallCompleted(context=context, disposition="appointment_booked", summary="Booked."))
+
+
+async def time_to_record(folder: Path, count: int, per_s: float) -> list[float]:
+    """Place calls one after the other; return the seconds from each call's end to its ticket."""
+    async with House(folder, {}, {}).open() as house:
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(count):
+                tasks.create_task(place(number, house.dialogues))
+                await asyncio.sleep(1 / per_s)
+        async with httpx.AsyncClient(base_url=house.simulator) as client:
+            await until(2 * count, lambda: tickets(client))
+            found = await _interactions(client)
+    return [(_moment(item["created_at"]) - _moment(item["occurred_at"])) for item in found]
+
+
+async def _interactions(client: httpx.AsyncClient) -> list[dict[str, str]]:
+    token = (await client.post("/oauth/token")).json()["access_token"]
+    found: list[dict[str, str]] = []
+    cursor: str | None = "0"
+    while cursor is not None:
+        headers = {"authorization": f"Bearer {token}"}
+        page = (await client.get("/tickets", params={"cursor": cursor}, headers=headers)).json()
+        found += [item for item in page["items"] if item["kind"] == "interaction"]
+        cursor = page["next"]
+    return found
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+async def voices(folder: Path, faults: dict[str, float], calls: int) -> list[float]:
+    """Place spoken calls beside a business system that is well, or is not; return the waits in milliseconds."""
+    level = Level(calls)
+    async with launch(LaunchOptions(state_dir=folder)) as mesh, remote(folder, mesh.nats_url, 1, faults):
+        for _ in range(2):
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(calls):
+                    name = list(DEMO)[number % len(DEMO)]
+                    path = HERE.parent / "examples" / "recordings" / name
+                    tasks.create_task(one_call(path, DEMO[name], 1.3 * number, mesh, level))
+    return level.waits_ms
+
+
+def median_ratio(down: Iterable[float], well: Iterable[float]) -> float:
+    """Return the medians' ratio."""
+    return round(percentile(list(down), 0.5) / percentile(list(well), 0.5), 3)
+
+
+async def measure(console: Console, parts: list[str]) -> dict[str, object]:
+    """Measure the parts."""
+    figures: dict[str, object] = {}
+    with contextlib.ExitStack() as stack:
+
+        def folder() -> Path:
+            return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voicemesh-crm-")))
+
+        if "contexts" in parts:
+            console.print("reading contexts", style="dim")
+            figures |= await contexts(folder())
+        if "outcomes" in parts:
+            for workers in (1, 2):
+                console.print(f"writing records, {workers} worker(s)", style="dim")
+                key = "outcomes_per_s" if workers == 1 else f"outcomes_per_s_{workers}_workers"
+                figures[key] = round(await outcomes(folder(), workers, 3000), 1)
+        if "record" in parts:
+            console.print("calls to records", style="dim")
+            waits = await time_to_record(folder(), 100, 5)
+            figures |= {
+                "record_p50_s": round(percentile(waits, 0.5), 3),
+                "record_p95_s": round(percentile(waits, 0.95), 3),
+            }
+        if "voice" in parts:
+            console.print("voices beside a business system that hangs, and one that is well", style="dim")
+            down = await voices(folder(), HANGING, 4)
+            well = await voices(folder(), {}, 4)
+            figures |= {
+                "voice_p50_ms_vendor_down": round(percentile(down, 0.5), 1),
+                "voice_p50_ms_vendor_well": round(percentile(well, 0.5), 1),
+                "voice_ratio_vendor_down": median_ratio(down, well),
+            }
+    return figures
+
+
+def main() -> int:
+    """Measure, print, and write bench/results/crm.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parts = ("contexts", "outcomes", "record", "voice")
+    parser.add_argument("--parts", nargs="+", default=parts, choices=parts)
+    console = Console()
+    figures = asyncio.run(measure(console, parser.parse_args().parts))
+    table = Table(title="CRM gateway")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name, value in figures.items():
+        table.add_row(name, str(value))
+    console.print(table)
+    results = HERE / "results"
+    results.mkdir(exist_ok=True)
+    (results / "crm.json").write_text(json.dumps(figures, indent=2) + "\n")
+    console.print("written to bench/results/crm.json")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
