@@ -6,7 +6,7 @@ export PATH := $(BIN):$(PATH)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench bench-bargein bench-resume bench-load bench-soak chaos setup models format stubs lock endings recordings clean
+.PHONY: help demo up test check bench bench-bargein bench-resume bench-load bench-soak bench-nlu chaos setup models format stubs lock endings recordings clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench-soak: models ## Measure whether memory stays flat over 500 calls
 
 chaos: models ## Kill processes at random during hundreds of calls and count what is left (30 minutes; needs PostgreSQL)
 	@PYTHONPATH=bench:tests python -m chaos $(ARGS)
+
+bench-nlu: models ## Measure intents, out of scope, calibration and entities (DATA: folder of the two data sets)
+	@python bench/nlu.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
 setup: ## Make .venv and install what requirements.lock names
 	@sh tools/setup.sh >&2

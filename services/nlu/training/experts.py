@@ -26,7 +26,7 @@ WIDTHS = (POOLED_DIMENSION, DIMENSION)
 MANY = 3000
 """From that many texts on, networks get a hidden layer; fewer are better served by a regression."""
 
-_HIDDEN = 384
+_HIDDEN = 256
 _EPOCHS = 12
 _WEIGHT_DECAY = 0.1
 _BATCH = 256

@@ -23,13 +23,14 @@ from services.nlu.head import Head, plain
 from services.nlu.network import Array, Layer, Network, combined
 from services.nlu.scope import EVERYTHING, NEAR_LABELS, Experts, Scope, neighbours, signs
 from services.nlu.training import figures
-from services.nlu.training.experts import SEED, Fitted, Ints, Texts, fit, matrix
+from services.nlu.training.experts import MANY, SEED, Fitted, Ints, Texts, fit, matrix
 from services.nlu.training.figures import Predictions
 
 COST = 0.005
 """How much in-scope accuracy the operating point may cost at most."""
 
 _FOLDS = 5
+_FOLDS_OF_MANY = 4
 _SHARES = (0.0, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0)
 _DETECTOR_C = 0.1
 
@@ -143,7 +144,7 @@ def _cross_validate(inside: Texts, targets: Ints, outside: Texts) -> _Unseen:
     count, columns = len(targets) + len(outside.texts), int(targets.max()) + 2
     logits = [np.zeros((count, columns), np.float32) for _ in range(3)]
     near = np.zeros((count, 2), np.float32)
-    folds = min(_FOLDS, int(np.bincount(targets).min()))
+    folds = min(_FOLDS if len(targets) < MANY else _FOLDS_OF_MANY, int(np.bincount(targets).min()))
     parts = StratifiedKFold(folds, shuffle=True, random_state=SEED).split(inside.vectors, targets)
     for (seen, held), (outside_seen, outside_held) in zip(
         parts, _outside_parts(len(outside.texts), folds), strict=True
