@@ -79,6 +79,8 @@ class CallOutcome:
     commitments: tuple[Commitment, ...] = ()
     entities: tuple[NamedEntity, ...] = ()
     sentiments: tuple[TurnSentiment, ...] = ()
+    wishes: tuple[str, ...] = ()
+    """The intents of the caller's turns, each once, served or not."""
 
 
 def outcome_of(message: outcome_pb2.CallOutcome) -> CallOutcome:
@@ -110,6 +112,7 @@ def outcome_of(message: outcome_pb2.CallOutcome) -> CallOutcome:
             TurnSentiment(turn_id=one.turn_id, at=_seconds(one.at), score=one.sentiment.score)
             for one in message.sentiments
         ),
+        wishes=tuple(message.wishes),
     )
 
 

@@ -15,6 +15,9 @@ def outcome_lines(disposition: sdk.Disposition) -> list[tuple[str, str]]:
     if outcome is None:
         return []
     lines: list[tuple[str, str]] = []
+    unserved = [wish for wish in outcome.wishes if wish not in disposition.intents]
+    if unserved:
+        lines.append(("also wanted", ", ".join(unserved)))
     made = outcome.appointment
     if made is not None:
         details = " ".join(part for part in (made.service, made.date, made.time, made.time_zone) if part)

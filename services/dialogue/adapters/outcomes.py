@@ -21,6 +21,9 @@ from services.dialogue.policy import Commitment, Entity, NextStep, Outcome, Stat
 
 _log = logs.get_logger(__name__)
 _SPEAKERS = {"caller": speech_pb2.SPEAKER_CALLER, "agent": speech_pb2.SPEAKER_AGENT}
+_FACT_COLUMNS = ("sentiment", "entities", "commitments")
+_SURE = 0.5
+"""An entity below it is not what was said: the flows take none below it either."""
 _FACTS = TypeAdapter(TurnFacts)
 _APPOINTMENT = TypeAdapter(Appointment)
 _OUTCOME = TypeAdapter(CallOutcome)
@@ -33,9 +36,10 @@ def turn_columns(
     found = caller_commitments(
         heard.text, understanding.entities, language, redact=redacted, turn_id=turn_id, at=heard.start
     )
+    sure = [entity for entity in understanding.entities if entity.confidence is None or entity.confidence >= _SURE]
     return {
         "sentiment": understanding.sentiment,
-        "entities": [asdict(_masked(entity)) for entity in understanding.entities],
+        "entities": [asdict(_masked(entity)) for entity in sure],
         "commitments": [asdict(one) for one in found],
     }
 
@@ -71,7 +75,7 @@ async def read_outcome(
 ) -> CallOutcome:
     """Put together what the rows of a call hold of its outcome."""
     turns = (
-        sa.select(TURNS.c.turn_id, TURNS.c.start_s, TURNS.c.sentiment, TURNS.c.entities, TURNS.c.commitments)
+        sa.select(*(TURNS.c[name] for name in ("turn_id", "start_s", "intent", *_FACT_COLUMNS)))
         .where(TURNS.c.session_id == session_id, TURNS.c.speaker == "caller")
         .order_by(TURNS.c.start_s, TURNS.c.recorded_at)
     )
@@ -90,13 +94,13 @@ def _appointment(column: Any) -> Appointment | None:
 
 def _facts(row: dict[str, Any]) -> TurnFacts:
     """A turn's part; a row of an earlier version has its place alone."""
-    place = {"turn_id": row["turn_id"], "start": row["start_s"]}
-    kept = {key: row[key] for key in ("sentiment", "entities", "commitments") if row[key] is not None}
+    place = {"turn_id": row["turn_id"], "start": row["start_s"], "intent": row["intent"]}
+    kept = {key: row[key] for key in _FACT_COLUMNS if row[key] is not None}
     try:
         return _FACTS.validate_python({**place, **kept})
     except ValidationError as error:
         _log.error("outcome.turn_unreadable", turn_id=row["turn_id"], errors=error.error_count())
-        return TurnFacts(row["turn_id"], row["start_s"])
+        return TurnFacts(row["turn_id"], row["start_s"], row["intent"])
 
 
 def _without_names(outcome: CallOutcome, state: State | None, contact_name: str) -> CallOutcome:
@@ -130,6 +134,7 @@ def outcome_proto(outcome: CallOutcome) -> outcome_pb2.CallOutcome:
     proto = outcome_pb2.CallOutcome(
         entities=[_entity(entity) for entity in outcome.entities],
         commitments=[_commitment(one) for one in outcome.commitments],
+        wishes=outcome.wishes,
     )
     for mood in outcome.sentiments:
         proto.sentiments.add(

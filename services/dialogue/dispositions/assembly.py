@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from services.dialogue.dispositions.model import TurnFacts
     from services.dialogue.policy import Commitment, State
 
+_ANSWERS = frozenset({"greet", "affirm", "deny", "correct", "help", "repeat", "goodbye", "thank", "inform"})
+"""Intents that answer or keep the talk going, and want nothing."""
+
 
 def assemble(
     turns: Sequence[TurnFacts], state: State | None, disposition: str, appointment: Appointment | None = None
@@ -34,6 +37,7 @@ def assemble(
         sentiments=tuple(
             Mood(turn.turn_id, turn.start, turn.sentiment) for turn in turns if turn.sentiment is not None
         ),
+        wishes=tuple(dict.fromkeys(turn.intent for turn in turns if turn.intent and turn.intent not in _ANSWERS)),
     )
 
 

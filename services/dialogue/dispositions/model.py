@@ -41,6 +41,7 @@ class TurnFacts:
 
     turn_id: str
     start: float
+    intent: str = ""
     sentiment: float | None = None
     entities: tuple[Entity, ...] = ()
     commitments: tuple[Commitment, ...] = ()
@@ -55,3 +56,5 @@ class CallOutcome:
     next_step: NextStep | None = None
     commitments: tuple[Commitment, ...] = ()
     sentiments: tuple[Mood, ...] = ()
+    wishes: tuple[str, ...] = ()
+    """The intents of the caller's turns, each once, served or not; answers such as yes and no are none."""

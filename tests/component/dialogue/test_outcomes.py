@@ -67,6 +67,7 @@ async def test_the_outcome_is_stored_published_and_returned(store: CallStore):
     )
     assert outcome.next_step == NextStep("the visit of [person_name]", "caller", "2026-11-25")
     assert outcome.sentiments == (Mood("c2", 5.0, 0.25),)
+    assert outcome.wishes == ()
     assert [(entity.type, entity.value) for entity in outcome.entities] == [
         ("phone", ""),
         ("person_name", ""),
@@ -167,6 +168,7 @@ async def test_a_typed_call_tells_its_client_what_was_agreed(tmp_path: Path):
     assert (kept.by, kept.words, kept.due) == ("agent", "keep the chair free", f"{day}T10:00")
     assert [mood.at for mood in outcome.sentiments] == sorted(mood.at for mood in outcome.sentiments)
     assert len(outcome.sentiments) == len(LINES)
+    assert outcome.wishes[0] == "book_appointment"
     assert told.summary.endswith("10 in the morning).")
     assert found.disposition is not None
     assert found.disposition.outcome == outcome

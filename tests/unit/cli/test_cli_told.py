@@ -15,11 +15,14 @@ OUTCOME = sdk.CallOutcome(
         sdk.TurnSentiment(turn_id="c1", at=0.5, score=0.36),
         sdk.TurnSentiment(turn_id="c2", at=4.0, score=-0.5),
     ),
+    wishes=("book_appointment", "ask_price"),
 )
 
 
 def test_what_was_agreed_is_shown_a_line_each() -> None:
-    assert outcome_lines(sdk.Disposition(code="appointment_booked", outcome=OUTCOME)) == [
+    disposition = sdk.Disposition(code="appointment_booked", intents=("book_appointment",), outcome=OUTCOME)
+    assert outcome_lines(disposition) == [
+        ("also wanted", "ask_price"),
         ("appointment", "requested: cleaning 2026-11-25 10:00 UTC"),
         ("next step", "the visit (2026-11-25 10:00)"),
         ("caller promised", "I'll call back (2026-11-21)"),

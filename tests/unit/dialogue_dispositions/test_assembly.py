@@ -20,9 +20,10 @@ END = model.Ended("appointment_booked", "Sarah Miller asked for a cleaning.", ()
 
 def test_turns_and_script_together() -> None:
     turns = [
-        TurnFacts("c1", 1.0, 0.5, (Entity("date", "2026-11-25", "Wednesday"),)),
-        TurnFacts("c2", 4.0, None, (), (CALL_BACK,)),
-        TurnFacts("c3", 7.0, -0.25),
+        TurnFacts("c1", 1.0, "book_appointment", 0.5, (Entity("date", "2026-11-25", "Wednesday"),)),
+        TurnFacts("c2", 4.0, "inform", None, (), (CALL_BACK,)),
+        TurnFacts("c3", 7.0, "ask_price", -0.25),
+        TurnFacts("c4", 9.0, "book_appointment"),
     ]
     state = dataclasses.replace(STATE, commitments=(KEEP,), next_step=VISIT)
     made = Appointment("requested", "cleaning", "2026-11-25", "10:00", "UTC")
@@ -33,6 +34,7 @@ def test_turns_and_script_together() -> None:
         next_step=VISIT,
         commitments=(CALL_BACK, KEEP),
         sentiments=(Mood("c1", 1.0, 0.5), Mood("c3", 7.0, -0.25)),
+        wishes=("book_appointment", "ask_price"),
     )
 
 

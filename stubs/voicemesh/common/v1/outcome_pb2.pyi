@@ -173,6 +173,7 @@ class CallOutcome(_message.Message):
     NEXT_STEP_FIELD_NUMBER: _builtins.int
     COMMITMENTS_FIELD_NUMBER: _builtins.int
     SENTIMENTS_FIELD_NUMBER: _builtins.int
+    WISHES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def entities(self) -> _containers.RepeatedCompositeFieldContainer[_speech_pb2.Entity]:
         """What the caller named, in order; of personal details the kind alone is told."""
@@ -193,6 +194,10 @@ class CallOutcome(_message.Message):
     def sentiments(self) -> _containers.RepeatedCompositeFieldContainer[Global___TurnSentiment]:
         """How the caller felt, turn by turn."""
 
+    @_builtins.property
+    def wishes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the caller wanted, each wish once and in order, served or not; answers such as yes and no are none."""
+
     def __init__(
         self,
         *,
@@ -201,10 +206,11 @@ class CallOutcome(_message.Message):
         next_step: Global___NextStep | None = ...,
         commitments: _abc.Iterable[Global___Commitment] | None = ...,
         sentiments: _abc.Iterable[Global___TurnSentiment] | None = ...,
+        wishes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "next_step", b"next_step"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "commitments", b"commitments", "entities", b"entities", "next_step", b"next_step", "sentiments", b"sentiments"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "commitments", b"commitments", "entities", b"entities", "next_step", b"next_step", "sentiments", b"sentiments", "wishes", b"wishes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
