@@ -28,6 +28,7 @@ class OrderWords:
         number_cue: pattern of what announces any number, to the number itself.
         phone_cue: pattern of what announces a number of another kind.
         quantity: pattern of units behind a number: then it counts something.
+        articles: letters with the space behind them that are words too: "a ".
         scales: words for large numbers; an article before them is no letter: "a hundred and twenty".
     """
 
@@ -39,6 +40,7 @@ class OrderWords:
     phone_cue: str
     quantity: str
     scales: tuple[str, ...] = ()
+    articles: frozenset[str] = frozenset()
 
 
 class OrderNumberReader:
@@ -80,7 +82,8 @@ class OrderNumberReader:
         if start is None:
             return
         cue = self._cue_confidence(canonical[: match.start()])
-        confidence = max(cue, 0.9 if letters else 0.0, 0.75 if expected else 0.0)
+        lettered = letters and not self._article(match, canonical)
+        confidence = max(cue, 0.9 if lettered else 0.0, 0.75 if expected else 0.0)
         if self._dictation.guessed(match["chain"]):
             confidence = confidence - 0.15 if cue or expected else 0.0
         if confidence <= 0:
@@ -93,6 +96,10 @@ class OrderNumberReader:
             readings = [sound + digits, digits]
             likelier, other = reversed(readings) if heard[1] in self._words.doubtful_sounds else readings
             yield Found("order_number", heard.start(), match.end(), likelier, confidence - 0.05, (other,))
+
+    def _article(self, match: re.Match[str], canonical: str) -> bool:
+        """Say whether the only letter may be an article before a whole number: "a 2012 model"."""
+        return match["letters"] in self._words.articles and canonical[match.start("chain") : match.end()].isdigit()
 
     def _fitting_letters(self, match: re.Match[str], digits: str, form: re.Pattern[str]) -> tuple[int | None, str]:
         """Return where the number begins and its letters: as many of those before the digits as its form allows."""

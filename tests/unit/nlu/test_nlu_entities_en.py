@@ -160,14 +160,17 @@ def test_days_ahead_are_counted_on_the_speakers_calendar(count: int, today: date
     assert found.value == (today + timedelta(days=count)).isoformat()
 
 
-SAID = """
+_SAID = """
     uh the of at on a no not sorry twenty fourth second third may march tuesday ten half past three dollars ninety dot
     com five oh double plus order number name is my to from noon in weeks be i mean between and s m i t h as bravo
-    street baker kilo dozen percent an hour quarter extension christmas end month next
+    street baker kilo dozen percent an hour days february twentieth 0th 31st 29th through year quarter extension
+    christmas end month next
 """
+SAID = _SAID.split()
+FIGURES = st.one_of(st.integers(0, 60), st.integers(0, 10**40)).map(str)
 
 
-@given(st.lists(st.one_of(st.sampled_from(SAID), st.text(max_size=5)), max_size=14).map(" ".join))
+@given(st.lists(st.one_of(st.sampled_from(SAID), st.text(max_size=5), FIGURES), max_size=14).map(" ".join))
 def test_any_text_is_read_and_places_are_right(text: str) -> None:
     for expected in ((), ("date", "time"), ("phone", "money"), ("person_name", "spelling")):
         found = read(text, *expected)

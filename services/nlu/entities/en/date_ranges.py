@@ -125,14 +125,19 @@ def _year(match: re.Match[str], today: date) -> _Span:
 
 def _days_of_month(match: re.Match[str], today: date) -> _Span | None:
     """Read "the third to the tenth of March", "March third to tenth"."""
-    month = MONTHS[match["month"]]
-    first = next_month_day(month, day_number(match["one"]), today)
+    month, number = MONTHS[match["month"]], day_number(match["one"])
+    year = match["year"]
+    first = built(full_year(year), month, number) if year else next_month_day(month, number, today)
     if first is None:
         return None
-    if match["year"]:
-        first = first.replace(year=full_year(match["year"]))
     last = built(first.year, month, day_number(match["two"]))
     return (first, last) if last and first <= last else None
+
+
+def _bare_days(match: re.Match[str], today: date) -> _Span:
+    """Read "the ninth to the eleventh"."""
+    first = next_days(day_number(match["one"]), today)[0]
+    return first, next_days(day_number(match["two"]), first)[0]
 
 
 def _in_counts(match: re.Match[str], today: date) -> _Span:
@@ -142,6 +147,8 @@ def _in_counts(match: re.Match[str], today: date) -> _Span:
 
 _FRAME = "(?:from |between )?"
 _ONE, _TWO = (rf"(?P<{name}>{ORDINAL}|\d\d?)" for name in ("one", "two"))
+_DAY = r"(?:[1-9]|[12]\d|3[01])(?:st|nd|rd|th)"
+_UNTIL = " (?:to|until|till|through|thru) (?:the )?"
 _DURING = "(?:in |during |sometime in |(?=early|late|the 1st|1st))"
 _PART = "(?P<part>early |late |(?:the )?1st (?:week|half) of )?"
 _TO = r" (?:to|until|till|through|thru|and) (?:the )?"
@@ -158,6 +165,7 @@ _RULES: tuple[tuple[re.Pattern[str], _Builder, float], ...] = tuple(
             _days_of_month,
             0.97,
         ),
+        (rf"\b{_FRAME}(?:the )?(?P<one>{_DAY}){_UNTIL}(?P<two>{_DAY})\b(?! of\b)", _bare_days, 0.93),
         (rf"\bin {COUNT} to (?P<other>\d{{1,2}}) {UNIT}\b", _in_counts, 0.95),
         (r"\b(?P<which>the week after next)\b", _week, 0.9),
         (r"\b(?:some ?time |early |late |any ?time )?(?P<which>this|next|last|the following) week\b", _week, 0.85),

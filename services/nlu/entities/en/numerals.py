@@ -24,7 +24,7 @@ _WORDS = {
 VAGUE = frozenset({"a few", "several"})
 """Counts that name no number; 3 is a guess."""
 
-NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
+NUMBER = r"\d{1,12}(?:,\d{3}){0,4}(?:\.\d{1,6})?"
 FRACTION = r" and (?:a half|a quarter|3 quarters)"
 COUNT = (
     rf"(?:{NUMBER}(?:{FRACTION})?|(?:half|a quarter of|3 quarters of) an?|half(?= dozen)|a couple(?: of)?|couple of"

@@ -33,6 +33,7 @@ read_order_numbers = OrderNumberReader(
             r"dollars?|euros?|pounds?|cents?|bucks|percent|%|days?|weeks?|months?|years?|hours?|minutes?|items?"
             r"|pieces?|people|times|am\b|pm\b|a\.m|p\.m|o'clock"
         ),
+        articles=frozenset({"a "}),
         scales=("hundred", "thousand", "million"),
     ),
 )

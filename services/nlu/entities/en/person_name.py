@@ -41,7 +41,7 @@ _OTHER_WORDS = """
     thing think third this those though thursday time tired to today tomorrow tonight too true trying tuesday two
     unhappy up urgent us very wait want was we wednesday week well were what when where which who why will with woman
     would wrong yeah year yes yesterday yet you your i'd i'm i'll i've it's don't didn't can't won't that's what's
-    spelled spelt wondering speaking instead
+    spelled spelt wondering speaking instead saved
 """
 
 _read_plain = PersonNameReader(
