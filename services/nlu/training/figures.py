@@ -149,7 +149,7 @@ def pick(points: Sequence[OperatingPoint], cost: float) -> OperatingPoint:
     """
     best = points[0]
     allowed = [point for point in points if best.accuracy - point.accuracy <= cost and point.recall is not None]
-    return max(allowed, key=lambda point: point.kept + (point.recall or 0.0), default=best)
+    return max(allowed, key=lambda point: (point.kept + (point.recall or 0.0), point.recall or 0.0), default=best)
 
 
 def judged(predictions: Predictions, labels: Sequence[str], threshold: float) -> list[tuple[str, str, str]]:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from services.nlu.network import softmax
 from services.nlu.training import figures
 from services.nlu.training.figures import OUTSIDE, Predictions
 
@@ -55,7 +56,7 @@ def test_the_temperature_makes_confidence_right() -> None:
     guesses = np.where(rng.random(4000) < 0.7, targets, (targets + 1) % 3)
     logits = 10 * np.eye(3, dtype=np.float32)[guesses]
     temperature = figures.best_temperature(logits, targets)
-    confidence = figures.softmax(logits / np.float32(temperature)).max(axis=1).mean()
+    confidence = softmax(logits / np.float32(temperature)).max(axis=1).mean()
     assert confidence == pytest.approx(0.7, abs=0.03)
 
 
