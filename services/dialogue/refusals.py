@@ -24,6 +24,16 @@ def unsupported_language(language: str, supported: tuple[str, ...]) -> MeshError
     )
 
 
+def unheard_language(language: str, supported: tuple[str, ...]) -> MeshError:
+    """Return the error for a spoken session in a language that the recogniser does not know."""
+    known = ", ".join(supported) or "none"
+    return MeshError(
+        ErrorReason.ERROR_REASON_UNRECOGNIZED_LANGUAGE,
+        f"language {language!r} is not recognised when it is spoken here; speak one of {known}, or send text",
+        metadata={"language": language, "supported": ",".join(supported)},
+    )
+
+
 def nothing_heard(limit_s: float) -> MeshError:
     """Return the error for a caller who stays silent."""
     return MeshError(

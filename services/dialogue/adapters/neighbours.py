@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mesh.pool import Pool
 from services.dialogue.adapters import asr as asr_adapter
@@ -11,6 +11,7 @@ from services.dialogue.adapters import consent as consent_adapter
 from services.dialogue.adapters import crm as crm_adapter
 from services.dialogue.adapters import nlu as nlu_adapter
 from services.dialogue.adapters import tts as tts_adapter
+from services.dialogue.adapters.heard_languages import HeardLanguages
 from services.dialogue.model import SessionInfo
 
 
@@ -25,11 +26,17 @@ class GrpcNeighbours:
     consent_service: Pool
     endpointing: asr_adapter.Endpointing
     consent_timeout_s: float
+    languages: HeardLanguages = field(default_factory=HeardLanguages)
 
     @contextlib.asynccontextmanager
     async def recognition(self, info: SessionInfo) -> AsyncIterator[asr_adapter.AsrRecognition]:
-        """Open the stream to the recogniser."""
+        """Open the stream to the recogniser.
+
+        Raises:
+            MeshError: UNRECOGNIZED_LANGUAGE, with the languages that are known.
+        """
         with self.asr.using(info.session_id, info.region) as channel:
+            await self.languages.check(channel, info.language)
             async with asr_adapter.recognition(channel, info, self.endpointing) as made:
                 yield made
 
