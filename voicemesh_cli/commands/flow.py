@@ -81,7 +81,9 @@ def register(app: typer.Typer) -> None:
         """Play scripted dialogues, without audio, and show where the agent says something else."""
         with output.command(json) as out:
             arguments = ["test", *(paths or []), *(["--update"] if update else [])]
-            code, document = _tool(arguments) if annotated else asyncio.run(_understood(out, arguments, target))
+            code, document = (
+                _tool(arguments) if annotated else asyncio.run(_understood(out, arguments, target, paths or []))
+            )
             _show_test(out, document)
             _end(out, code, document)
 
@@ -120,9 +122,8 @@ def register(app: typer.Typer) -> None:
         """Talk to a flow in the terminal, or by lines on stdin; /help says more."""
         with output.command(json) as out:
             arguments = ["chat", domain, "--language", language, "--options", call]
-            code, document = asyncio.run(
-                _understood(out, [*arguments, *(["--json"] if json else [])], target, talk=True)
-            )
+            arguments += ["--json"] if json else []
+            code, document = asyncio.run(_understood(out, arguments, target, [domain], talk=True))
             if document:
                 out.document(document)
             if code:
@@ -136,29 +137,38 @@ def _end(out: output.Output, code: int, document: dict[str, Any]) -> None:
 
 
 async def _understood(
-    out: output.Output, arguments: Sequence[str], target: str | None, *, talk: bool = False
+    out: output.Output, arguments: Sequence[str], target: str | None, paths: Sequence[str], *, talk: bool = False
 ) -> tuple[int, dict[str, Any]]:
-    """Run a tool with an understanding service: a named or running one, else one started meanwhile."""
-    async with _understanding(out, target) as address:
+    """Run a tool with an understanding service: a named or running one, else one started meanwhile for the paths."""
+    async with _understanding(out, target, paths) as address:
         command = [*arguments, "--nlu", address]
         return await asyncio.to_thread(_tool, command, talk=talk and not out.json_mode)
 
 
 @contextlib.asynccontextmanager
-async def _understanding(out: output.Output, target: str | None) -> AsyncIterator[str]:
+async def _understanding(out: output.Output, target: str | None, paths: Sequence[str]) -> AsyncIterator[str]:
     if target or os.environ.get("VOICEMESH_NLU_TARGET") or endpoints.running_mesh():
         yield endpoints.resolve_target(target, "nlu")
         return
+    environment = await asyncio.to_thread(_environment, paths)
     async with contextlib.AsyncExitStack() as stack:
         with starting(out.console, "starting an understanding service") as progress:
             options = LaunchOptions(
                 state_dir=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voicemesh-"))),
                 services=tuple(spec for spec in SERVICES if spec.name == "nlu"),
                 with_broker=False,
+                env=environment,
                 on_progress=progress,
             )
             address = (await stack.enter_async_context(launch(options))).addresses["nlu"]
         yield address
+
+
+def _environment(paths: Sequence[str]) -> dict[str, str]:
+    """What a service has to be told to know the domains of the paths: the folder they lie in, where it is one."""
+    _, document = _tool(["check", *paths])
+    around = {str(Path(file["folder"]).parent) for file in document["files"] if file["folder"]}
+    return {"VOICEMESH_DOMAINS_DIR": around.pop()} if len(around) == 1 else {}
 
 
 def _tool(arguments: Iterable[str], *, talk: bool = False, module: str = _TOOLS) -> tuple[int, dict[str, Any]]:

@@ -109,11 +109,15 @@ def test_a_drawing_is_written(tmp_path: Path) -> None:
     assert "clinic (en)" in "".join(root.itertext())
 
 
-def test_a_talk_by_lines() -> None:
+def test_a_talk_by_lines_to_a_domain_of_ones_own(tmp_path: Path) -> None:
+    shutil.copytree("voicemesh_domains", tmp_path / "own", ignore=shutil.ignore_patterns("shop", "__pycache__"))
+    domain = tmp_path / "own" / "clinic"
+    flow = domain / "en" / "flow.yaml"
+    flow.write_text(flow.read_text("utf-8").replace("greeting: Bright Smile Dental.", "greeting: Own Dental."), "utf-8")
     said = (
         "I'd like to book a cleaning.\n/slots\n/step\n/keys 9\n/silence\nTuesday at ten in the morning.\nYes.\n/quit\n"
     )
-    command = [sys.executable, "-m", "voicemesh_cli", "flow", "chat", "clinic", "--call", 'contact="Ann Lee"']
+    command = [sys.executable, "-m", "voicemesh_cli", "flow", "chat", str(domain), "--call", 'contact="Ann Lee"']
     told = subprocess.run([*command, "--json"], input=said, capture_output=True, text=True, check=True)
     document = json.loads(told.stdout)
     assert document["slots"] | {"service": "cleaning", "day": "2026-11-24", "time": "10:00"} == document["slots"]

@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
         message = str(error)
     except grpc.RpcError as error:
         details = getattr(error, "details", None)
-        message = f"the understanding service does not answer: {details() if details else error}"
+        message = f"the understanding service could not be asked: {details() if details else error}"
     if given.tool == "chat" and not given.json:
         sys.stderr.write(f"error: {message}\n")
     else:
