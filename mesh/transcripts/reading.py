@@ -141,11 +141,12 @@ def read_documents(document: Any, source: str) -> list[Transcript]:
     Raises UnreadableTranscriptError when it is none, with the place of the first thing that is wrong.
     """
     try:
+        # The report of a call has "files", too: those that were written.
+        if isinstance(document, dict) and "turns" in document:
+            return [_Call.model_validate(document).transcript(source)]
         if isinstance(document, dict) and "files" in document:
             files = _Files.model_validate(document).files
             return [file.transcript(source) for file in files]
-        if isinstance(document, dict) and "turns" in document:
-            return [_Call.model_validate(document).transcript(source)]
         if isinstance(document, dict) and ("segments" in document or "transcripts" in document):
             return [_File.model_validate(document).transcript(source)]
     except pydantic.ValidationError as error:

@@ -30,6 +30,7 @@ ASR = {
 }
 CALL = {
     "recording": "b.wav",
+    "files": {"agent": "var/b-agent.wav", "call": "var/b-call.wav"},
     "language": "es-ES",
     "duration_s": 9.0,
     "greeting_turns": [{"text": "Buenos días.", "first_audio_s": 0.1, "duration_s": 1.0, "interrupted": False}],
