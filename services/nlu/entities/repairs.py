@@ -10,6 +10,10 @@ from services.nlu.entities.text import SpokenText
 
 _NEAR = 12
 """As many characters may stand between old words and their repair: "three o'clock, oh wait, four"."""
+_NEGATION = 40
+"""As many characters before an entity are searched for "not on the"."""
+_AHEAD = 60
+"""As many characters behind a repair are looked at for what completes the old words."""
 _DICTATED = frozenset({"phone", "order_number"})
 _COUNTED = frozenset({"number", "ordinal", "order_number", "quantity", "spelling"})
 """Types that may be said twice and mean two."""
@@ -27,17 +31,46 @@ def repaired(found: list[Found], text: SpokenText, context: Context, grammar: Gr
     "at three, sorry, four"; "June fifth, I mean sixth"; "twenty dollars, no, thirty".
     """
     rules = grammar.retractions
-    kept = [f for f in found if not rules.negation.search(text.canonical[: f.start])]
+    again = _Again(text, context, grammar)
+    kept = [f for f in found if not rules.negation.search(text.canonical[max(0, f.start - _NEGATION) : f.start])]
     for repair in rules.repair.finditer(text.canonical):
         lead = rules.lead.match(text.canonical, repair.end())
         last = lead.end() if lead else repair.end()
-        kept = _once_repaired(kept, text, context, grammar, (repair.start(), repair.end(), last))
+        kept = _once_repaired(kept, again, (repair.start(), repair.end(), last))
     return _without_echoes(kept, text, grammar)
 
 
-def _once_repaired(
-    kept: list[Found], text: SpokenText, context: Context, grammar: Grammar, at: tuple[int, int, int]
-) -> list[Found]:
+class _Again:
+    """Reads a text again, or words of it in another's place; each reading of the whole is done once."""
+
+    def __init__(self, text: SpokenText, context: Context, grammar: Grammar) -> None:
+        self.canonical = text.canonical
+        self._text = text
+        self._context = context
+        self._grammar = grammar
+        self._memory: dict[tuple[str, ...], list[Found]] = {}
+
+    def expecting(self, types: tuple[str, ...]) -> list[Found]:
+        """Return what is found of these types where they are expected."""
+        if types not in self._memory:
+            self._memory[types] = self._read(self._text, replace(self._context, expected=types), types)
+        return self._memory[types]
+
+    def completed(self, old: str, new: str, kind: str) -> tuple[Found, int] | None:
+        """Return what the old words mean with the new ones in their place, and how many characters are new."""
+        change = self._grammar.retractions.completed(old, new)
+        if change is None:
+            return None
+        meant, length = change
+        found = self._read(SpokenText(meant, self._text.language), self._context, (kind,))
+        whole = next((f for f in found if f.start == 0 and f.end >= len(meant)), None)
+        return (whole, length) if whole else None
+
+    def _read(self, text: SpokenText, context: Context, types: Iterable[str]) -> list[Found]:
+        return [f for reader in self._grammar.readers for f in reader(text, context) if f.type in types]
+
+
+def _once_repaired(kept: list[Found], again: _Again, at: tuple[int, int, int]) -> list[Found]:
     """Judge one repair: where it begins, where it ends, and where the new words begin at the latest."""
     begin, end, last = at
     before = [f for f in kept if f.end <= begin]
@@ -46,7 +79,7 @@ def _once_repaired(
     if near and fresh and max(f.confidence for f in fresh) >= _CLEAR and fresh[0].type != near[-1].type:
         return [f for f in _without_renewed(kept, begin, end) if f is not near[-1]]
     if near and not any(f.type == near[-1].type for f in fresh):
-        renewed = _completed(near[-1], text, context, grammar, last) or _in_short(near, text, context, grammar, at)
+        renewed = _completed(near[-1], again, last) or _in_short(near, again, at)
         if renewed is not None:
             fresh = [renewed]
             kept = [f for f in kept if f.end <= renewed.start or renewed.end <= f.start]
@@ -72,18 +105,14 @@ def _in_full(kept: list[Found], old: Found, fresh: list[Found]) -> tuple[list[Fo
     return [whole if f is new else f for f in kept], [whole]
 
 
-def _completed(old: Found, text: SpokenText, context: Context, grammar: Grammar, at: int) -> Found | None:
+def _completed(old: Found, again: _Again, at: int) -> Found | None:
     """Read the old words with the new ones in their place: "june 5th", "6th"."""
     if old.type in _DICTATED:
-        return _new_tail(old, text.canonical, at)
-    change = grammar.retractions.completed(text.canonical[old.start : old.end], text.canonical[at:])
-    if change is None:
+        return _new_tail(old, again.canonical, at)
+    whole = again.completed(again.canonical[old.start : old.end], again.canonical[at : at + _AHEAD], old.type)
+    if whole is None:
         return None
-    meant, length = change
-    whole = SpokenText(meant, text.language)
-    new = next((f for f in _read(grammar, whole, context, {old.type}) if f.start == 0 and f.end >= len(meant)), None)
-    if new is None:
-        return None
+    new, length = whole
     return replace(new, start=at, end=at + length, confidence=min(new.confidence, _COMPLETED))
 
 
@@ -97,20 +126,13 @@ def _new_tail(old: Found, canonical: str, at: int) -> Found | None:
     return Found(old.type, at, match.end(), value, 0.6)
 
 
-def _in_short(
-    near: list[Found], text: SpokenText, context: Context, grammar: Grammar, at: tuple[int, int, int]
-) -> Found | None:
+def _in_short(near: list[Found], again: _Again, at: tuple[int, int, int]) -> Found | None:
     """Read the new words as what was just said: in "at three, sorry, four" the four is a time."""
     _, end, last = at
     types = tuple(dict.fromkeys(f.type for f in reversed(near)))
-    waiting = replace(context, expected=types)
-    found = [f for f in _read(grammar, text, waiting, set(types)) if end <= f.start <= last]
+    found = [f for f in again.expecting(types) if end <= f.start <= last]
     best = max(found, key=lambda f: (-types.index(f.type), f.confidence, f.end), default=None)
     return best and replace(best, confidence=min(best.confidence, _COMPLETED))
-
-
-def _read(grammar: Grammar, text: SpokenText, context: Context, types: set[str]) -> Iterable[Found]:
-    return [f for reader in grammar.readers for f in reader(text, context) if f.type in types]
 
 
 def _without_echoes(found: list[Found], text: SpokenText, grammar: Grammar) -> list[Found]:

@@ -181,7 +181,7 @@ def _idle_pattern(speech: Speech) -> re.Pattern[str]:
     pause = r"(?:[\s,\u2026\u2014-]|\.\.+)"
     filler = rf"(?<![\w'-])(?:{speech.fillers})(?![\w'])(?!-\w)"
     return re.compile(
-        rf"(?:{pause}+|^)(?:{filler}{pause}*)+"
+        rf"(?:{pause}{{1,8}}|^)(?:{filler}{pause}{{0,8}})+"
         rf"|\b(?P<twice>{speech.stutters})\b(?:{pause}|{filler})+(?=(?P=twice)\b)"
         rf"|\b(?P<broken>[a-z]{{1,6}})-[\s,]+(?=(?P=broken)[a-z])"
     )

@@ -44,7 +44,7 @@ def completed(old: str, new: str) -> tuple[str, int] | None:
 
 
 _REPAIRS = (
-    "no|nope|nah|sorry|wait|actually|oops|whoops|oh|well|i mean|i meant|make that|make it|scratch that|strike that"
+    "no|nope|nah|sorry|wait|actually|oops|whoops|well|i mean|i meant|make that|make it|scratch that|strike that"
     "|correction|or rather|rather|or better|better yet|i should say|i meant to say|my mistake|my bad|pardon(?: me)?"
     "|excuse me|hang on|hold on|let me correct that|that's wrong|that's not right"
 )
