@@ -1,10 +1,12 @@
 """The composition root of the dialogue service: the only place that builds and wires."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from voicemesh.dialogue.v1 import dialogue_service_pb2
 from voicemesh.dialogue.v1.dialogue_service_pb2_grpc import add_DialogueServiceServicer_to_server
 
+from mesh import logs
 from mesh.database import database, migrate, sqlite_url
 from mesh.outbox import Outbox
 from mesh.serving import Runtime
@@ -21,7 +23,7 @@ from services.dialogue.adapters.store import OUTBOX
 from services.dialogue.admission import Places
 from services.dialogue.call import Calls
 from services.dialogue.config import DialogueSettings
-from services.dialogue.dispositions.summarisers import summariser
+from services.dialogue.dispositions.summarisers import Summariser, summariser
 from services.dialogue.domains import time_zones
 from services.dialogue.flow import installed_policy
 from services.dialogue.flow.reload import FlowReload
@@ -29,11 +31,14 @@ from services.dialogue.handlers import Conversations
 from services.dialogue.limits import Limits
 from services.dialogue.phrases import Phrases
 from services.dialogue.policies import chosen_policy
-from services.dialogue.policy import TurnTaking
+from services.dialogue.policy import DomainInfo, TurnTaking
 from services.dialogue.servicer import DialogueServicer
+from services.dialogue.translation.opus import OpusTranslator
+from services.dialogue.translation.summary import TranslatedSummaries
 from services.dialogue.turns.desk import Pace
 from services.dialogue.turns.habits import SpeechHabits
 
+_log = logs.get_logger(__name__)
 _DATABASE_VARIABLE = "VOICEMESH_DIALOGUE_DATABASE_URL"
 
 
@@ -49,7 +54,7 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     outbox = Outbox(engine, OUTBOX)
     # In this order: at the end the recorder writes all that waits, then the outbox publishes it.
     await runtime.stack.enter_async_context(outbox.relaying(settings.nats_url, "/voicemesh/dialogue"))
-    chosen = summariser(settings.dialogue_summariser)
+    chosen = _summariser(settings, flows.domains(), runtime)
     records = await runtime.stack.enter_async_context(recorder(outbox, runtime.instance, summariser=chosen))
     recovery = Recovery(engine, records, policy, settings.dialogue_lease_s)
     runtime.tasks.create_task(recovery.run())
@@ -95,6 +100,21 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
         DialogueServicer(conversations, settings.dialogue_start_limit_s),
         dialogue_service_pb2.DESCRIPTOR.services_by_name["DialogueService"],
     )
+
+
+def _summariser(settings: DialogueSettings, domains: Sequence[DomainInfo], runtime: Runtime) -> Summariser | None:
+    """Return what writes summaries, in the business systems' language where one is set."""
+    chosen = summariser(settings.dialogue_summariser)
+    target = settings.dialogue_crm_language
+    if not target:
+        return chosen
+    translator = OpusTranslator(settings.cache_dir)
+    runtime.stack.callback(translator.close)
+    spoken = {language.partition("-")[0] for domain in domains for language in domain.languages}
+    for source in sorted(spoken - {target}):
+        if lacking := translator.lacking(source, target):
+            _log.warning("translation.missing", detail=lacking)
+    return TranslatedSummaries(translator, target, chosen)
 
 
 def _pace(settings: DialogueSettings) -> Pace:

@@ -50,6 +50,9 @@ class DialogueSettings(ServiceSettings):
     dialogue_action_timeout_s: float = Field(
         5.0, gt=0, le=60, description="an action that says nothing else has failed after so long"
     )
+    dialogue_crm_language: str = Field(
+        "", pattern=r"^([a-z]{2,3})?$", description="calls' summaries are translated into it; empty: never"
+    )
     dialogue_flow_reload_s: float = Field(2.0, ge=0, description="changed flow files are looked for so often; 0: never")
     dialogue_policy: str = Field("flow", min_length=1, description="flow, llm, ctranslate2, or an installed one")
     dialogue_llm_url: str = Field("", description="base of an OpenAI-compatible API, https://host/v1")

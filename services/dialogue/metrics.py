@@ -37,4 +37,5 @@ MODEL_FALLBACKS = Counter(
 MODEL_FIRST_TOKEN_SECONDS = Histogram(
     "voicemesh_dialogue_model_first_token_seconds", "How long the language model took to begin", buckets=_BUCKETS
 )
+TRANSLATIONS = Counter("voicemesh_dialogue_translations", "Summaries to be translated, by what came of it", ["result"])
 ACTION_SECONDS = Histogram("voicemesh_dialogue_action_seconds", "How long actions took", ["action"], buckets=_BUCKETS)
