@@ -25,6 +25,12 @@ def shown(message: Message) -> dict[str, Any]:
     return document
 
 
+def whole(message: Message) -> dict[str, Any]:
+    """Return a message as a JSON document with everything in it, for those who may see it."""
+    document: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    return document
+
+
 def _strip(message: Message) -> dict[str, str]:
     lengths = {}
     for field, value in message.ListFields():

@@ -17,7 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # In the order of --help. Each is a module of voicemesh_cli.commands with `register(app)`.
-COMMANDS = ("demo", "up", "call", "talk", "doctor", "asr", "transcript", "crm", "consent", "models", "nlu", "flow")
+COMMANDS = (
+    "demo",
+    "up",
+    "call",
+    "talk",
+    "doctor",
+    "asr",
+    "transcript",
+    "crm",
+    "consent",
+    "events",
+    "models",
+    "nlu",
+    "flow",
+)
 
 
 def build_app(commands: Sequence[str] = COMMANDS) -> typer.Typer:

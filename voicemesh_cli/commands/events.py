@@ -1,0 +1,247 @@
+"""`voicemesh events`: what the mesh publishes, as it happens."""
+
+import asyncio
+import contextlib
+import json as json_codec
+import os
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from google.protobuf.message import Message
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, DeliverPolicy
+from rich.text import Text
+
+from mesh import bus as mesh_bus
+from mesh import logs
+from mesh.bus.envelope import (
+    PREFIX_EVENTS,
+    STREAM_EVENTS,
+    MalformedEventError,
+    UnknownEventTypeError,
+    attribute,
+    occurred_at,
+    open_event,
+)
+from mesh.sensitivity import shown, whole
+from voicemesh_cli import endpoints, failures, output
+
+_SOURCE = "/voicemesh/cli"
+_CONNECT_S = 5.0
+_LOOK_S = 0.2
+_MAX_KEPT = 10_000
+_TIME_WIDTH = 14
+_SINCE = re.compile(r"(\d+)(s|m|h|d)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,79}")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which events are shown, and how."""
+
+    types: frozenset[str]
+    tenant: str
+    session: str
+    region: str
+    since: timedelta | None
+    count: int | None
+    wait_s: float | None
+    personal: bool
+
+    def takes(self, headers: dict[str, str]) -> bool:
+        """Return whether an event of these headers is wanted."""
+        short = attribute(headers, "type").rpartition(".")[2]
+        return (
+            (not self.types or short in self.types)
+            and (not self.tenant or attribute(headers, "tenantid") == self.tenant)
+            and (not self.session or attribute(headers, "subject") == self.session)
+        )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    events = typer.Typer(
+        help="What a running mesh publishes.",
+        epilog=output.example("voicemesh events tail", "voicemesh events tail --type CallCompleted --since 1h"),
+        no_args_is_help=True,
+    )
+    app.add_typer(events, name="events")
+
+    @events.command(epilog=output.example("voicemesh events tail --session 4f1c2a --lines", "voicemesh events tail"))
+    def tail(
+        *,
+        kind: Annotated[
+            list[str] | None,
+            typer.Option("--type", help="Only events of this type, such as CallCompleted; may be repeated."),
+        ] = None,
+        tenant: Annotated[str, typer.Option(help="Only of this business.", show_default=False)] = "",
+        session: Annotated[str, typer.Option(help="Only of this call.", show_default=False)] = "",
+        region: Annotated[str, typer.Option(help="Only of this region.", show_default=False)] = "",
+        since: Annotated[
+            str, typer.Option(help="Also what was published before: 90s, 10m, 2h, 7d.", show_default=False)
+        ] = "",
+        count: Annotated[int | None, typer.Option(min=1, help="End after so many.", show_default=False)] = None,
+        wait: Annotated[
+            float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
+        ] = None,
+        personal: Annotated[bool, typer.Option("--personal", help="Show personal data instead of masking it.")] = False,
+        lines: Annotated[bool, typer.Option("--lines", help="Print one JSON object a line, as they come.")] = False,
+        nats: Annotated[
+            str | None,
+            typer.Option(
+                help="The broker's URL; else VOICEMESH_NATS_URL, else the running mesh's.", show_default=False
+            ),
+        ] = None,
+        json: output.JsonOption = False,
+    ) -> None:
+        """Show events as they are published, until Ctrl-C. With --json give --count or --wait: it prints at the end."""
+        with output.command(json) as out:
+            if json and count is None and wait is None:
+                raise output.InputError(
+                    "--json prints one document at the end: give --count or --wait, or use --lines."
+                )
+            wanted = Wanted(
+                frozenset(_checked(name) for name in kind or ()),
+                tenant,
+                session,
+                region,
+                _since(since),
+                count,
+                wait,
+                personal,
+            )
+            # What the bus logs is for services: here errors are sentences.
+            logs.configure("cli", "CRITICAL", "console")
+            # Ctrl-C is how a tail usually ends: no failure.
+            kept: list[dict[str, Any]] = []
+            try:
+                asyncio.run(_tail(out, _url(nats), wanted, kept, lines=lines))
+            except KeyboardInterrupt:
+                out.console.print()
+            except mesh_bus.BusUnavailableError as error:
+                raise failures.CliError(str(error)) from error
+            out.document({"events": kept})
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise output.InputError(f"--type {name!r} is no event's name; one is CallCompleted.")
+    return name
+
+
+def _since(text: str) -> timedelta | None:
+    if not text:
+        return None
+    found = _SINCE.fullmatch(text.strip().lower())
+    if found is None:
+        raise output.InputError(f"--since {text!r}: say a number and its unit, such as 90s, 10m, 2h or 7d.")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _url(option: str | None) -> str:
+    named = option or os.environ.get("VOICEMESH_NATS_URL", "")
+    if named:
+        return named
+    state = endpoints.running_mesh()
+    if state is None:
+        raise failures.CliError(
+            f"no mesh runs ({endpoints.state_file()}): start one with `make up`, or name its broker with --nats URL."
+        )
+    return state["nats_url"]
+
+
+async def _tail(out: output.Output, url: str, wanted: Wanted, kept: list[dict[str, Any]], *, lines: bool) -> None:
+    async with mesh_bus.connect(url, source=_SOURCE, connect_timeout_s=_CONNECT_S) as bus:
+        subscription = await _subscribed(bus, wanted)
+        if not (lines or out.json_mode):
+            out.console.print("[dim]events as they are published; Ctrl-C ends[/]")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wanted.wait_s):
+                left = wanted.count
+                async for message in _messages(subscription, wanted):
+                    _show(out, _document(message, personal=wanted.personal), kept, lines=lines)
+                    left = None if left is None else left - 1
+                    if left == 0:
+                        return
+
+
+def _show(out: output.Output, document: dict[str, Any], kept: list[dict[str, Any]], *, lines: bool) -> None:
+    if lines:
+        typer.echo(json_codec.dumps(document, ensure_ascii=False), err=out.json_mode)
+    elif not out.json_mode:
+        _print(out, document)
+    # A bound, not a promise: a document of more would not be read by anybody.
+    if out.json_mode and len(kept) < _MAX_KEPT:
+        kept.append(document)
+
+
+async def _subscribed(bus: mesh_bus.Bus, wanted: Wanted) -> JetStreamContext.PushSubscription:
+    config = ConsumerConfig(deliver_policy=DeliverPolicy.NEW)
+    if wanted.since is not None:
+        start = datetime.now(UTC) - wanted.since
+        config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_TIME, opt_start_time=start)
+    subject = f"{PREFIX_EVENTS}.*.*.{wanted.region or '*'}"
+    return await bus.jetstream.subscribe(subject, stream=STREAM_EVENTS, ordered_consumer=True, config=config)
+
+
+async def _messages(subscription: JetStreamContext.PushSubscription, wanted: Wanted) -> AsyncIterator[Msg]:
+    """Yield the wanted messages, in the stream's order, for ever."""
+    while True:
+        try:
+            message = await subscription.next_msg(timeout=_LOOK_S)
+        except TimeoutError:
+            continue
+        if wanted.takes(message.headers or {}):
+            yield message
+
+
+def _document(message: Msg, *, personal: bool) -> dict[str, Any]:
+    headers = message.headers or {}
+    at = occurred_at(headers)
+    document: dict[str, Any] = {
+        "type": attribute(headers, "type"),
+        "id": attribute(headers, "id"),
+        "time": at.isoformat() if at else None,
+        "subject": message.subject,
+        "tenant_id": attribute(headers, "tenantid"),
+        "session_id": attribute(headers, "subject"),
+        "correlation_id": attribute(headers, "correlationid"),
+        "bytes": len(message.data),
+    }
+    event = _opened(headers, message.data)
+    if isinstance(event, str):
+        return document | {"unreadable": event}
+    return document | {"event": whole(event) if personal else shown(event)}
+
+
+def _opened(headers: dict[str, str], data: bytes) -> Message | str:
+    try:
+        return open_event(headers, data)
+    except UnknownEventTypeError as error:
+        return f"this version does not know {error}"
+    except MalformedEventError as error:
+        return str(error)
+
+
+def _print(out: output.Output, document: dict[str, Any]) -> None:
+    """The event in a line, its own values below."""
+    at = document["time"]
+    when = datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S.%f")[:-3] if at else "-"
+    name = document["type"].rpartition(".")[2]
+    session = f"session {document['session_id']}" if document["session_id"] else ""
+    line = Text.assemble((name, "bold"), "  ", (document["tenant_id"], "dim"), "  ", (session, "dim"))
+    output.print_beside(out.console, Text(when), line, _TIME_WIDTH)
+    values = {name: value for name, value in document.get("event", {}).items() if name != "context"}
+    said = document.get("unreadable") or ", ".join(f"{name}={_brief(value)}" for name, value in values.items())
+    if said:
+        output.print_beside(out.console, Text(), Text(said, "yellow" if "unreadable" in document else ""), _TIME_WIDTH)
+
+
+def _brief(value: Any) -> str:
+    return value if isinstance(value, str) else json_codec.dumps(value, ensure_ascii=False)
