@@ -28,7 +28,7 @@ def assemble(
         disposition: the code it ended with.
         appointment: what its delivered turns made of one; None: nothing.
     """
-    promised = state.commitments if state is not None else ()
+    promised = [one for one in (state.commitments if state is not None else ()) if not _is_void(one, appointment)]
     return CallOutcome(
         entities=tuple(entity for turn in turns for entity in turn.entities),
         appointment=_completed(appointment, state),
@@ -49,6 +49,13 @@ def _completed(appointment: Appointment | None, state: State | None) -> Appointm
     if held is None:
         return appointment
     return Appointment(appointment.state, held.value, appointment.date, appointment.time, appointment.time_zone)
+
+
+def _is_void(promised: Commitment, appointment: Appointment | None) -> bool:
+    """Whether what was promised for an appointment went with it."""
+    if appointment is None or appointment.state != "cancelled" or not promised.due:
+        return False
+    return promised.due in {appointment.date, f"{appointment.date}T{appointment.time}"}
 
 
 def _next_step(state: State | None, disposition: str, turns: Sequence[TurnFacts]) -> NextStep | None:

@@ -50,6 +50,13 @@ def test_a_moved_appointment_takes_its_service_from_what_is_known() -> None:
     assert made == Appointment("rescheduled", "cleaning", "2026-11-26")
 
 
+def test_what_was_promised_for_an_appointment_goes_with_it() -> None:
+    other = Commitment("agent", "send the bill", "2026-12-01")
+    state = dataclasses.replace(STATE, commitments=(KEEP, other))
+    cancelled = Appointment("cancelled", "cleaning", "2026-11-25", "10:00")
+    assert assemble([], state, "appointment_cancelled", cancelled).commitments == (other,)
+
+
 @pytest.mark.parametrize(
     ("state", "disposition", "step"),
     [
