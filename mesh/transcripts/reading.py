@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 CALLER = "caller"
 AGENT = "agent"
 
-# A number that is one: JSON as Python writes it may hold NaN.
-_Seconds = Annotated[float, Field(allow_inf_nan=False)]
+# A number that is one: JSON as Python writes it may hold NaN. No recording lasts three years.
+_Seconds = Annotated[float, Field(allow_inf_nan=False, ge=-1e8, le=1e8)]
 
 
 class UnreadableTranscriptError(ValueError):

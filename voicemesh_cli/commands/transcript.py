@@ -251,6 +251,8 @@ def _from_json(path: Path, language: str) -> list[Transcript]:
         found = transcripts.read_documents(document, str(path))
     except json_codec.JSONDecodeError as error:
         raise output.InputError(f"{path}, line {error.lineno}: no JSON ({error.msg}).") from None
+    except RecursionError:
+        raise output.InputError(f"{path} is nested too deep to be a transcript.") from None
     except UnicodeDecodeError:
         raise output.InputError(f"{path} is not written in UTF-8: save it so.") from None
     except transcripts.UnreadableTranscriptError as error:

@@ -105,6 +105,8 @@ def test_files_are_written_and_read_back(call: Path, tmp_path: Path) -> None:
         ('{"a": 1}', 'is no transcript: it has none of "files"'),
         ('{"segments":\n [}', "line 2: no JSON"),
         ("[", "line 1: no JSON"),
+        ("[" * 200_000, "nested too deep"),
+        ('{"segments": [{"text": "x", "start_s": 0, "end_s": 1e300}]}', "segments.0.end_s"),
         ("hello", "can not be read as audio"),
     ],
 )
