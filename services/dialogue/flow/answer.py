@@ -94,7 +94,7 @@ def answer_between_tasks(turn: Turn) -> bool:
         return True
     if turn.intent == "deny" and turn.state.served:
         close(turn)
-    elif _begin_suggested(turn, intent):
+    elif _begin_suggested(turn, intent) or (intent == "inform" and _ask_on(turn)):
         pass
     elif turn.intent in {"affirm", "deny"} or (turn.intent == "inform" and remember(turn)):
         turn.phrase("options")
@@ -114,6 +114,16 @@ def _begin_suggested(turn: Turn, intent: str) -> bool:
     if len(suggested) != 1:
         return False
     begin(turn, suggested[0].name, next(iter(suggested[0].intents), ""))
+    return True
+
+
+def _ask_on(turn: Turn) -> bool:
+    """A value alone after an answer asks the same about it: "And on Friday?"."""
+    intent = turn.state.served[-1] if turn.state.served else ""
+    flow = turn.script.flows.get(turn.script.by_intent.get(intent, ""))
+    if flow is None or not flow.information or not names_one_of(turn, flow.slots):
+        return False
+    begin(turn, flow.name, intent)
     return True
 
 
