@@ -35,6 +35,7 @@ _NAMES = {
     "pesos colombianos": "COP",
     "pesos chilenos": "CLP",
 }
+_ARTICLES = frozenset({"un", "una"})
 _AMOUNT = rf"(?P<amount>{NUMBER}(?: millones(?: de)?)?)"
 _UNIT = rf"(?P<unit>{'|'.join(sorted(_NAMES, key=len, reverse=True))})"
 _CENTS = r"(?P<cents>\d{1,2})"
@@ -69,6 +70,9 @@ def read_money(text: SpokenText, context: Context) -> Iterator[Found]:
     for pattern, confidence in (*_RULES, *(_BARE if "money" in context.expected else ())):
         for match in pattern.finditer(text.canonical):
             if any(match.start() < end and start < match.end() for start, end in taken):
+                continue
+            start, end = text.source(*match.span())
+            if text.raw[start:end].lower() in _ARTICLES:
                 continue
             taken.append(match.span())
             yield Found("money", match.start(), match.end(), _value(match, context.currency), confidence)

@@ -1,7 +1,12 @@
 """How order numbers are told in Spanish."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from services.nlu.entities.es.digits import DIGITS
+from services.nlu.entities.found import Context, Found
 from services.nlu.entities.order_number import OrderNumberReader, OrderWords
+from services.nlu.entities.text import SpokenText
 
 _LETTERS = {
     "be": "B", "ve": "V", "uve": "V", "ce": "C", "se": "C", "de": "D", "efe": "F", "ge": "G", "hache": "H", "jota": "J",
@@ -9,7 +14,11 @@ _LETTERS = {
     "equis": "X", "ye": "Y", "zeta": "Z", "ah": "A", "ha": "A",
 }  # fmt: skip
 
-read_order_numbers = OrderNumberReader(
+_WORDS_TOO = frozenset({"de", "te", "se", "ve", "ese", "ah", "ha", "ere"})
+"""Names of letters that are common words as well."""
+_NAMED = 0.9
+
+_read_plain = OrderNumberReader(
     DIGITS,
     OrderWords(
         spelled_as="de|como en|como|con",
@@ -24,3 +33,13 @@ read_order_numbers = OrderNumberReader(
         ),
     ),
 )
+
+
+def read_order_numbers(text: SpokenText, context: Context) -> Iterator[Found]:
+    """Find order numbers; a letter's own name is as good as the letter: "be nueve cero dos siete" is B9027."""
+    for found in _read_plain(text, context):
+        word = text.canonical[found.start :].partition(" ")[0].rstrip(",")
+        if found.alternatives and word in _LETTERS and word not in _WORDS_TOO:
+            yield replace(found, alternatives=(), confidence=max(found.confidence, _NAMED))
+        else:
+            yield found

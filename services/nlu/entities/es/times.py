@@ -25,6 +25,7 @@ _NOT_TIMES = (
     r"|años?|horas?|minutos?|personas?|veces|cosas?|piezas?|muelas?|primer[oa]s?)\b|,? \d)"
 )
 _PARTS = re.compile(r"(?<!más )(?<!mas )(?<!buenas )(?:\b(?:la|esta) mañana|\bmadrugada|\btarde|\bnoche)\b")
+_ARTICLES = frozenset({"un", "una"})
 _CLAUSE = re.compile(r"[,;.!?](?=\s)")
 _NAMED = {"mediodía": 720, "mediodia": 720, "medio día": 720, "medianoche": 0, "media noche": 0}
 _IN = re.compile(
@@ -63,11 +64,17 @@ def read_times(text: SpokenText, context: Context) -> Iterator[Found]:
             start, end = _span(match)
             if any(start < before_end and before < end for before, before_end in taken):
                 continue
-            minutes = _minutes(match)
+            minutes = None if pattern is _BARE and _is_article(text, match) else _minutes(match)
             if minutes is not None:
                 taken.append((start, end))
                 yield _found(minutes, match, text, confidence)
     yield from _relative(text, context)
+
+
+def _is_article(text: SpokenText, match: re.Match[str]) -> bool:
+    """Say whether a bare 1 is the article of what follows it: "una limpieza"."""
+    start, end = text.source(*match.span("hour"))
+    return text.raw[start:end].lower() in _ARTICLES and text.canonical[match.end() :].strip(" .!") != ""
 
 
 def _span(match: re.Match[str]) -> tuple[int, int]:
