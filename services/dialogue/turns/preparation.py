@@ -196,7 +196,8 @@ class Preparer:
                     await wanted.announce()
                     answer.words.wake()
                     continue
-                if draft.done or draft.reply.sentences:
+                # What is only read is told as a whole: its first sentence alone would gain nobody anything.
+                if draft.done or (draft.reply.sentences and self._speaker.speaks):
                     wanted.decided()
                     words = Wording(draft.reply, done=draft.done)
                     wanted.answer = Answer(understanding, draft.state, words, self._speaker.prepare(words), step.row)

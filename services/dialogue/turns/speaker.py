@@ -37,6 +37,11 @@ class Speaker:
         self._task: asyncio.Task[None] | None = None
         self._speech: Speech | None = None
 
+    @property
+    def speaks(self) -> bool:
+        """Whether the client hears the agent; else it reads."""
+        return self._voice is not None
+
     def prepare(self, words: Wording) -> Speech | None:
         """Begin to make the first sentence; nothing is sent. None where nothing is spoken."""
         if self._voice is None or (words.done and not words.reply.sentences):
