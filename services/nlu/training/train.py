@@ -186,7 +186,10 @@ def _temperature(logits: Array, targets: Ints) -> float:
 
 
 def _mixed(unseen: _Unseen, temperatures: Sequence[float], targets: Ints) -> tuple[Experts, float]:
-    """Return the calibrated experts together, and the lexical expert's share of least negative log-likelihood."""
+    """Return the calibrated experts together, and the lexical expert's share: of least log loss and error together.
+
+    The loss alone favours whoever is well calibrated; the error alone is coarse where texts are few.
+    """
     scale = [np.float32(each) for each in temperatures]
     networks = [logits / t for logits, t in zip(unseen.networks, scale, strict=False)]
     lexical = unseen.lexical / scale[-1]
@@ -195,7 +198,8 @@ def _mixed(unseen: _Unseen, temperatures: Sequence[float], targets: Ints) -> tup
 
     def loss(share: float) -> float:
         logits = mixtures[share][: len(targets)]
-        return figures.log_loss(logits / np.float32(figures.best_temperature(logits, targets)), rows, targets)
+        calibrated = logits / np.float32(figures.best_temperature(logits, targets))
+        return figures.log_loss(calibrated, rows, targets) + 1 - figures.accuracy(logits, targets)
 
     best = min(_SHARES, key=loss)
     return Experts(networks, lexical, mixtures[best]), best
