@@ -73,6 +73,7 @@ class Retractions:
 
     Attributes:
         negation: ends directly before what is not meant: "not on ".
+        rejection: begins directly behind what is not meant: " doesn't work".
         repair: stands before the new words: "no, I mean ".
         lead: what may stand between a repair and the new words: "on the ".
         echo: all that stands between a value and the same value said again: ", yes, ".
@@ -83,6 +84,7 @@ class Retractions:
     """
 
     negation: re.Pattern[str] = _NEVER
+    rejection: re.Pattern[str] = _NEVER
     repair: re.Pattern[str] = _NEVER
     lead: re.Pattern[str] = _NEVER
     echo: re.Pattern[str] = re.compile(r"^[\s,.!?-]*$")

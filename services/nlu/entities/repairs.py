@@ -15,6 +15,9 @@ _NEGATION = 40
 _AHEAD = 60
 """As many characters behind a repair are looked at for what completes the old words."""
 _DICTATED = frozenset({"phone", "order_number"})
+_DOUBTED = frozenset({"date", "time", "date_range", "time_range", "duration", "money", "percentage", "quantity"})
+"""Types whose earlier value a mere hesitation takes back."""
+_RANGES = frozenset({"date_range", "time_range"})
 _COUNTED = frozenset({"number", "ordinal", "order_number", "quantity", "spelling"})
 """Types that may be said twice and mean two."""
 _LEAST_TAIL, _MOST_TAIL = 1, 6
@@ -37,6 +40,10 @@ def repaired(found: list[Found], text: SpokenText, context: Context, grammar: Gr
         lead = rules.lead.match(text.canonical, repair.end())
         last = lead.end() if lead else repair.end()
         kept = _once_repaired(kept, again, (repair.start(), repair.end(), last))
+    for pause in text.hesitations:
+        lead = rules.lead.match(text.canonical, pause + 1)
+        kept = _corrected_in_doubt(kept, again, (pause, pause + 1, lead.end() if lead else pause + 1))
+    kept = [f for f in kept if not rules.rejection.match(text.canonical, f.end)]
     return _without_echoes(kept, text, grammar)
 
 
@@ -76,10 +83,15 @@ def _once_repaired(kept: list[Found], again: _Again, at: tuple[int, int, int]) -
     before = [f for f in kept if f.end <= begin]
     near = [f for f in before if begin - f.end <= _NEAR]
     fresh = [f for f in kept if end <= f.start <= last]
+    partly = near and near[-1].type in _RANGES and fresh and fresh[0].type != near[-1].type
+    part = _completed(near[-1], again, last) if partly else None
+    if part:  # "from monday to wednesday, no, thursday"
+        others = [f for f in kept if f is not near[-1] and (f.end <= part.start or part.end <= f.start)]
+        return sorted([*others, part], key=lambda f: f.start)
     if near and fresh and max(f.confidence for f in fresh) >= _CLEAR and fresh[0].type != near[-1].type:
         return [f for f in _without_renewed(kept, begin, end) if f is not near[-1]]
     if near and not any(f.type == near[-1].type for f in fresh):
-        renewed = _completed(near[-1], again, last) or _in_short(near, again, at)
+        renewed = _completed(near[-1], again, last) or _completed(near[-1], again, end) or _in_short(near, again, at)
         if renewed is not None:
             fresh = [renewed]
             kept = [f for f in kept if f.end <= renewed.start or renewed.end <= f.start]
@@ -87,6 +99,22 @@ def _once_repaired(kept: list[Found], again: _Again, at: tuple[int, int, int]) -
     elif near and fresh:
         kept, fresh = _in_full(kept, near[-1], fresh)
     return _without_renewed(kept, begin, end) if fresh else kept
+
+
+def _corrected_in_doubt(kept: list[Found], again: _Again, at: tuple[int, int, int]) -> list[Found]:
+    """Judge a hesitation: between two values of a type the later one counts, "the eleventh, er, the twelfth"."""
+    begin, end, last = at
+    old = next((f for f in kept if f.end == begin and f.type in _DOUBTED), None)
+    if old is None:
+        return kept
+    new = next((f for f in kept if end <= f.start <= last), None)
+    if new is None or new.type != old.type:
+        new = _completed(old, again, last)
+    if new is None:
+        return kept
+    others = [f for f in kept if f is not old and (f.end <= new.start or new.end <= f.start)]
+    doubtful = replace(new, alternatives=(*new.alternatives, old.value), confidence=min(new.confidence, _COMPLETED))
+    return sorted([*others, doubtful], key=lambda f: f.start)
 
 
 def _without_renewed(kept: list[Found], begin: int, end: int) -> list[Found]:

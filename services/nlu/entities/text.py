@@ -70,6 +70,7 @@ class SpokenText:
         canonical: in lower case, number words written as digits ("twenty fourth" is "24th"), straight quotes, without
             fillers ("uh"), words said twice ("the the") and words broken off ("tues- tuesday").
         words: the words of the text.
+        hesitations: places in the canonical text where a filler stood between words.
         said: those of them that mean something: no fillers, none said twice.
     """
 
@@ -84,6 +85,8 @@ class SpokenText:
         self.said = tuple(word for word in self.words if not any(a <= word.start < b for a, b, _ in idle))
         pieces = self._numbers() | {start: (between, end) for start, end, between in idle}
         canonical: list[str] = []
+        fillers = {start for start, _, between in idle if between}
+        hesitations: list[int] = []
         self._starts: list[int] = []
         self._sources: list[tuple[int, int]] = []
         length = at = 0
@@ -93,11 +96,14 @@ class SpokenText:
             piece, at = pieces.get(start, (straight(token.lower()), end))
             if len(piece) == 0:
                 continue
+            if start in fillers:
+                hesitations.append(length)
             self._starts.append(length)
             self._sources.append((start, at))
             canonical.append(piece)
             length += len(piece)
         self.canonical = "".join(canonical)
+        self.hesitations = tuple(hesitations)
 
     def source(self, start: int, end: int) -> tuple[int, int]:
         """Return the place in the original of a stretch of the canonical text; a number counts as a whole."""

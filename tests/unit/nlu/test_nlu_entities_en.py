@@ -1,7 +1,10 @@
 """What is found in English texts: the table of cases, values said and read back, and what the table cannot say."""
 
 import itertools
+import re
+import shutil
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from services.nlu.domains import bundled_domains, load_domains
 from services.nlu.entities.extract import extract
 from services.nlu.entities.found import Context
 from services.nlu.entities.grammar import BUILT_IN_TYPES, grammar_of, languages
@@ -216,3 +220,20 @@ def test_languages_are_folders_and_others_read_the_domains_words_only() -> None:
     context = Context(reference=FRIDAY, gazetteers={"service": {"cleaning": ("detartrage",)}})
     found = extract(SpokenText("un detartrage mardi", "fr"), context, ("service", "date"))
     assert [(e.type, e.value) for e in found] == [("service", "cleaning")]
+
+
+def test_a_domain_may_name_any_built_in_type(tmp_path: Path) -> None:
+    shutil.copytree(bundled_domains() / "common", tmp_path / "common")
+    shutil.copytree(bundled_domains() / "clinic", tmp_path / "clinic")
+    file = tmp_path / "clinic" / "domain.yaml"
+    named = f"entity_types: [service, {', '.join(BUILT_IN_TYPES)}]"
+    file.write_text(re.sub(r"entity_types: \[.*?\]", named, file.read_text("utf-8"), flags=re.DOTALL), "utf-8")
+    assert set(load_domains(tmp_path)["clinic"].file.entity_types) == {"service", *BUILT_IN_TYPES}
+
+
+def test_a_domain_without_ranges_keeps_their_days_and_times() -> None:
+    old = ("date", "time")
+    found = extract(SpokenText("from monday to wednesday"), Context(reference=FRIDAY), old)
+    assert [(e.type, e.value) for e in found] == [("date", "2026-11-23"), ("date", "2026-11-25")]
+    (weekend,) = extract(SpokenText("this weekend"), Context(reference=FRIDAY), old)
+    assert (weekend.value, weekend.alternatives) == ("2026-11-21", ("2026-11-22",))

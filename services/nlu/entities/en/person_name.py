@@ -18,7 +18,8 @@ _STRONG = re.compile(
     r"|they call me)(?: mr\.?| mrs\.?| ms\.?| dr\.?| mister| doctor| actually)?,? "
 )
 _WEAK = re.compile(
-    r"\b(?:this is|i am|i'm|it's|it is|here is|speaking to|i meant|i said|no,?|that's|under|for"
+    r"\b(?:this is|i am|i'm|it's|it is|here is|speaking to|i meant|i said|no,?|sorry,?|actually,?|i mean,?|that's"
+    r"|under|for"
     r"|my (?:son|daughter|wife|husband|mother|father|friend)(?: is| named| called)?,?)"
     r"(?: mr\.?| mrs\.?| ms\.?| dr\.?| mister| missus| miss| doctor)? "
 )
