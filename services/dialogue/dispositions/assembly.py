@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 _ANSWERS = frozenset({"greet", "affirm", "deny", "correct", "help", "repeat", "goodbye", "thank", "inform"})
 """Intents that answer or keep the talk going, and want nothing."""
 
+_HANDED_OVER = {
+    "en": "a person goes on with the caller",
+    "es": "una persona sigue atendiendo la llamada",
+}
+"""What comes after a call that was handed over, by language."""
+
 
 def assemble(
     turns: Sequence[TurnFacts], state: State | None, disposition: str, appointment: Appointment | None = None
@@ -60,10 +66,13 @@ def _is_void(promised: Commitment, appointment: Appointment | None) -> bool:
 
 def _next_step(state: State | None, disposition: str, turns: Sequence[TurnFacts]) -> NextStep | None:
     """What the last task leads to; of a call that led nowhere, what the caller wants to do themselves."""
-    if state is not None and state.next_step is not None and disposition not in {"handed_over", "opted_out"}:
+    if disposition == "handed_over":
+        language = state.language.partition("-")[0].lower() if state is not None else ""
+        return NextStep(_HANDED_OVER.get(language, _HANDED_OVER["en"]))
+    if state is not None and state.next_step is not None and disposition != "opted_out":
         return state.next_step
     said = [one for turn in turns for one in turn.commitments]
-    if disposition == "handed_over" or not said:
+    if not said:
         return None
     last = next((one for one in reversed(said) if one.due), said[-1])
     return NextStep(last.words, "caller", last.due)

@@ -45,7 +45,6 @@ class _Words:
     agent: str
     by: str
     nothing: str
-    handed_over: str
     upset: str
 
 
@@ -56,7 +55,6 @@ _WORDS: Final[Mapping[str, _Words]] = {
         agent="The agent promised: {what}{due}.",
         by=" ({day})",
         nothing="Nothing else was agreed.",
-        handed_over="Next: a person goes on with the caller.",
         upset="The caller sounded upset at the end.",
     ),
     "es": _Words(
@@ -65,7 +63,6 @@ _WORDS: Final[Mapping[str, _Words]] = {
         agent="El agente prometió: {what}{due}.",
         by=" ({day})",
         nothing="No se acordó nada más.",
-        handed_over="Siguiente paso: una persona sigue atendiendo la llamada.",
         upset="Al final, quien llamó sonaba molesto.",
     ),
 }
@@ -83,8 +80,6 @@ def summary_of(end: Ended, language: str) -> str:
 
 def _what_is_next(end: Ended, words: _Words, language: str) -> str:
     outcome = end.outcome or CallOutcome()
-    if end.disposition == "handed_over":
-        return words.handed_over
     step = outcome.next_step
     if step is not None:
         said = step.by == "caller" and any(one.words == step.what for one in outcome.commitments)

@@ -62,7 +62,8 @@ def test_what_was_promised_for_an_appointment_goes_with_it() -> None:
     [
         (None, "caller_hung_up", NextStep("I'll call back", "caller", "2026-11-21")),
         (dataclasses.replace(STATE, next_step=VISIT), "appointment_booked", VISIT),
-        (dataclasses.replace(STATE, next_step=VISIT), "handed_over", None),
+        (dataclasses.replace(STATE, next_step=VISIT), "handed_over", NextStep("a person goes on with the caller")),
+        (State("clinic", "es-MX"), "handed_over", NextStep("una persona sigue atendiendo la llamada")),
         (dataclasses.replace(STATE, next_step=VISIT), "opted_out", NextStep("I'll call back", "caller", "2026-11-21")),
     ],
 )
@@ -98,7 +99,9 @@ def test_the_second_sentence_says_what_is_next(language: str, outcome: CallOutco
 
 
 def test_a_person_goes_on() -> None:
-    end = dataclasses.replace(END, disposition="handed_over", summary="The caller reported an emergency.")
+    outcome = assemble([], STATE, "handed_over")
+    summary = "The caller reported an emergency."
+    end = dataclasses.replace(END, disposition="handed_over", summary=summary, outcome=outcome)
     assert summary_of(end, "en") == "The caller reported an emergency. Next: a person goes on with the caller."
 
 
