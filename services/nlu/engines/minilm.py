@@ -1,5 +1,7 @@
 """The default engine: MiniLM sentence vectors and n-grams under a trained head."""
 
+from collections.abc import Sequence
+
 from mesh.config import ConfigError
 from services.nlu.config import NluSettings
 from services.nlu.domains import DomainData, bundled_domains, load_domains
@@ -8,7 +10,7 @@ from services.nlu.encoder.encoder import SentenceEncoder
 from services.nlu.encoder.source import WEIGHTS_SHA256
 from services.nlu.engines.scores import Scorer, Scores
 from services.nlu.engines.shared import ScoringEngine
-from services.nlu.head import HEAD_FILE, Head, load_head, plain
+from services.nlu.head import HEAD_FILE, Array, Head, load_head, plain
 
 
 class HeadScorer:
@@ -18,9 +20,13 @@ class HeadScorer:
         self._encoder = encoder
         self._head = head
 
-    def __call__(self, text: str) -> Scores:
-        """Return what the words alone say."""
-        said = self._head.judge(text, self._encoder.pooled([plain(text)])[0])
+    def __call__(self, texts: Sequence[str]) -> list[Scores]:
+        """Return what the words of each text alone say; all texts go through the encoder at once."""
+        vectors = self._encoder.pooled([plain(text) for text in texts])
+        return [self._score(text, vector) for text, vector in zip(texts, vectors, strict=True)]
+
+    def _score(self, text: str, vector: Array) -> Scores:
+        said = self._head.judge(text, vector)
         logs = dict(zip(self._head.labels, said.log_probabilities.tolist(), strict=True))
         return Scores(log_probabilities=logs, scope_margin=said.scope_margin)
 

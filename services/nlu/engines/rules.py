@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 from services.nlu.config import NluSettings
 from services.nlu.domains import IntentData, LanguageData, bundled_domains, load_domains
@@ -22,8 +23,11 @@ class RuleScorer:
     def __init__(self, data: LanguageData) -> None:
         self._intents = {name: _compiled(intent) for name, intent in data.intents.items()}
 
-    def __call__(self, text: str) -> Scores:
-        """Return what the words alone say; nothing that matches is out of scope."""
+    def __call__(self, texts: Sequence[str]) -> list[Scores]:
+        """Return what the words of each text alone say; nothing that matches is out of scope."""
+        return [self._score(text) for text in texts]
+
+    def _score(self, text: str) -> Scores:
         lowered = straight(text).lower()
         count = max(len(_WORDS.findall(lowered)), 1)
         weights = {name: rules.weight(lowered, count) for name, rules in self._intents.items()}

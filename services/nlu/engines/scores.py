@@ -1,6 +1,6 @@
 """What an engine's scorer says of a text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,6 @@ class Scores:
 class Scorer(Protocol):
     """Scores the intents of one domain in one language; called from several threads at once."""
 
-    def __call__(self, text: str) -> Scores:
-        """Return what the words alone say."""
+    def __call__(self, texts: Sequence[str]) -> Sequence[Scores]:
+        """Return what the words of each text alone say; one text or more."""
         ...

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from services.nlu.domains import DomainData
 from services.nlu.engines.scores import Scorer
-from services.nlu.engines.wishes import joined, wishes
+from services.nlu.engines.wishes import joined, parts_of, wishes
 from services.nlu.entities.extract import extract
 from services.nlu.entities.found import Context
 from services.nlu.entities.text import SpokenText
@@ -55,12 +55,14 @@ class ScoringEngine:
         entities = extract(text, self._context(request, language), domain.file.entity_types, request.words)
         share = expected_share(text, entities, request.expectation)
         bare = gives_only_information(text, entities)
-        scores = self._scorers[request.domain, language](request.text)
+        parts = parts_of(text, entities)
+        scores, *scores_of_parts = self._scorers[request.domain, language](
+            [request.text, *(part.text for part in parts)]
+        )
         intents = shift(scores.log_probabilities, share, request.expectation, only_information=bare)
         bonus = scope_bonus(share, intents[0].name, request.expectation, only_information=bare)
         whole = intents if scores.scope_margin + bonus >= 0 else ()
-        said = wishes(text, entities, self._scorers[request.domain, language])
-        intents, further = joined(whole, said)
+        intents, further = joined(whole, wishes(parts, scores_of_parts))
         return Parse(
             intents=intents,
             out_of_scope=not intents,

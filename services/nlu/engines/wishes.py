@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.nlu.clauses import Clause, clauses
-from services.nlu.engines.scores import Scorer
+from services.nlu.engines.scores import Scores
 from services.nlu.entities.text import SpokenText
 from services.nlu.model import Entity, Expectation, FurtherIntent, IntentCandidate
 from services.nlu.scoring import INFORM, gives_only_information, shift
@@ -29,16 +29,21 @@ class Wish:
         return self.intents[0]
 
 
-def wishes(text: SpokenText, entities: Sequence[Entity], scorer: Scorer) -> tuple[Wish, ...]:
-    """Return the parts of a text that clearly want something, in order; none where it is one piece."""
+def parts_of(text: SpokenText, entities: Sequence[Entity]) -> list[Clause]:
+    """Return the parts of a text that may want something, in order; none where it is one piece."""
+    return [
+        clause
+        for clause in clauses(text.raw, text.language.lower().split("-")[0])
+        if not _only_information(clause, entities, text.language)
+    ]
+
+
+def wishes(parts: Sequence[Clause], scores: Sequence[Scores]) -> tuple[Wish, ...]:
+    """Return the parts of a text that clearly want something, given what the words of each alone say."""
     found = []
-    for clause in clauses(text.raw, text.language.lower().split("-")[0]):
-        inside = [e for e in entities if clause.start_char <= e.start_char and e.end_char <= clause.end_char]
-        if _only_information(clause, inside, text.language):
-            continue
-        scores = scorer(clause.text)
-        intents = shift(scores.log_probabilities, 0.0, Expectation(), only_information=False)
-        if scores.scope_margin >= 0 and intents[0].confidence >= SURE and intents[0].name not in _NO_WISH:
+    for clause, said in zip(parts, scores, strict=True):
+        intents = shift(said.log_probabilities, 0.0, Expectation(), only_information=False)
+        if said.scope_margin >= 0 and intents[0].confidence >= SURE and intents[0].name not in _NO_WISH:
             found.append(Wish(clause, intents))
     return tuple(found)
 
@@ -67,7 +72,8 @@ def joined(
 
 
 def _only_information(clause: Clause, entities: Sequence[Entity], language: str) -> bool:
-    moved = [_moved(entity, -clause.start_char) for entity in entities]
+    inside = [e for e in entities if clause.start_char <= e.start_char and e.end_char <= clause.end_char]
+    moved = [_moved(entity, -clause.start_char) for entity in inside]
     return gives_only_information(SpokenText(clause.text, language), moved)
 
 

@@ -32,15 +32,17 @@ def test_a_sentence_is_parsed_to_one_document() -> None:
     (date,) = document["entities"]
     assert (date["type"], date["value"], date["raw"]) == ("date", "2026-11-26", "Thursday")
     assert text[date["start_char"] : date["end_char"]] == "Thursday"
+    assert document["further_intents"] == []
     assert document["compute_ms"] > 0
 
 
 @pytest.mark.usefixtures("alone")
 def test_a_person_reads_the_meaning() -> None:
-    result = voicemesh("parse", "where is order A4512", "--domain", "shop")
+    result = voicemesh("parse", "where is order A4512 and when do you open", "--domain", "shop")
     assert result.exit_code == 0, result.stderr
     assert "order_status" in result.stdout
     assert "A4512" in result.stdout
+    assert any(line.startswith("and ") and "opening_hours" in line for line in result.stdout.splitlines())
 
 
 @pytest.mark.usefixtures("alone")

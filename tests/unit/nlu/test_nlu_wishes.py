@@ -1,11 +1,12 @@
 """Several intents in one sentence, over a scorer that knows some words."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 
 from services.nlu.engines.scores import Scores
-from services.nlu.engines.wishes import SURE, joined, wishes
+from services.nlu.engines.wishes import SURE, Wish, joined, parts_of, wishes
 from services.nlu.entities.text import SpokenText
 from services.nlu.model import Entity, FurtherIntent, IntentCandidate, Parse
 
@@ -26,8 +27,13 @@ def unsure(text: str) -> Scores:
     return Scores(even, scores.scope_margin)
 
 
+def told(text: str, *entities: Entity, scorer: Callable[[str], Scores] = known_words) -> tuple[Wish, ...]:
+    parts = parts_of(SpokenText(text), entities)
+    return wishes(parts, [scorer(part.text) for part in parts])
+
+
 def understood(text: str, whole: tuple[IntentCandidate, ...] = ()) -> tuple[str, list[str]]:
-    intents, further = joined(whole, wishes(SpokenText(text), (), known_words))
+    intents, further = joined(whole, told(text))
     return (intents[0].name if intents else "out of scope"), [part.intent.name for part in further]
 
 
@@ -41,7 +47,7 @@ def test_each_parts_intent_is_told_in_order() -> None:
 
 def test_a_further_intent_has_its_place_and_confidence() -> None:
     text = "book a cleaning and tell me your prices"
-    _, (further,) = joined(BOOK, wishes(SpokenText(text), (), known_words))
+    _, (further,) = joined(BOOK, told(text))
     assert text[further.start_char : further.end_char] == "tell me your prices"
     assert further.intent.confidence == pytest.approx(0.9)
 
@@ -57,7 +63,7 @@ def test_greetings_and_information_are_no_further_wishes() -> None:
 def test_a_date_alone_asks_nothing() -> None:
     text = "book a cleaning and on friday"
     entity = Entity("date", "friday", "2026-11-27", 23, 29, 0.9)
-    assert [wish.first.name for wish in wishes(SpokenText(text), (entity,), known_words)] == ["book"]
+    assert [wish.first.name for wish in told(text, entity)] == ["book"]
 
 
 def test_a_whole_that_is_out_of_scope_is_saved_by_its_first_wish() -> None:
@@ -73,8 +79,8 @@ def test_a_whole_that_looks_like_a_third_thing_gives_way_to_what_its_parts_say()
 
 def test_what_is_unsure_or_out_of_scope_is_no_wish() -> None:
     assert 1 / len(set(WORDS.values())) < SURE
-    assert wishes(SpokenText("book a cleaning and tell me your prices"), (), unsure) == ()
-    assert wishes(SpokenText("my cat is ill and the sun is out"), (), known_words) == ()
+    assert told("book a cleaning and tell me your prices", scorer=unsure) == ()
+    assert told("my cat is ill and the sun is out") == ()
 
 
 def test_one_piece_has_no_further_intents() -> None:
