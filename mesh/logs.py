@@ -58,6 +58,9 @@ def configure(service: str, level: str = "INFO", form: Literal["json", "console"
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # These log each request with its address, which may hold personal data.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
 
 

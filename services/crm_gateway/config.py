@@ -36,7 +36,7 @@ class CrmSyncSettings(CrmSettings):
     crm_client_id: str = Field("voicemesh", description="who the business system knows this mesh as")
     crm_secret: SecretStr = Field(SecretStr(""), description="its secret; of a webhook the key of the signature")
     crm_timeout_s: float = Field(10.0, gt=0, le=120, description="longest a business system may take for one answer")
-    crm_concurrency: int = Field(16, ge=1, le=1000, description="records written at once by one process")
+    crm_concurrency: int = Field(32, ge=1, le=1000, description="records written at once by one process")
     crm_max_attempts: int = Field(10, ge=1, description="failed attempts after which a record is a dead letter")
     crm_retry_limit_s: float = Field(300.0, gt=0, description="longest wait before another attempt")
     crm_lease_s: float = Field(

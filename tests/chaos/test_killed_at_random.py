@@ -8,7 +8,7 @@ from rich.console import Console
 
 
 async def test_each_call_leaves_one_outcome_everywhere(tmp_path: Path) -> None:
-    verdict, kills = await run(10, {}, tmp_path, Console(file=io.StringIO()), between_kills_s=(0.5, 1.5))
+    verdict, kills = await run(10, {}, tmp_path, Console(file=io.StringIO()), between_kills_s=(0.05, 0.4))
     assert (verdict.lost, verdict.duplicated) == ([], [])
     assert verdict.outcomes >= 20
     assert kills.total()

@@ -9,6 +9,7 @@ import grpc
 import typer
 from google.protobuf.json_format import MessageToDict
 from rich.text import Text
+from voicemesh.crm.v1 import write_back_pb2 as letters
 from voicemesh.crm.v1 import write_back_service_pb2 as pb
 from voicemesh.crm.v1.write_back_service_pb2_grpc import WriteBackServiceStub
 
@@ -55,11 +56,11 @@ def _add_list(dlq: typer.Typer) -> None:
         request = pb.ListDeadLettersRequest(context=endpoints.context(tenant=tenant), vendor=vendor, page_size=limit)
         with output.command(json) as out:
             page = _ask(target, lambda stub: stub.ListDeadLetters(request, timeout=_TIMEOUT_S))
-            letters = [_document(letter) for letter in page.dead_letters]
-            out.document({"dead_letters": letters, "more": bool(page.next_page_token)})
+            documents = [_document(letter) for letter in page.dead_letters]
+            out.document({"dead_letters": documents, "more": bool(page.next_page_token)})
             for letter in page.dead_letters:
                 _print(out, letter)
-            if not letters:
+            if not documents:
                 out.console.print("no dead letters: every record was written, or waits to be")
             if page.next_page_token:
                 out.console.print(f"[dim]there are more: --limit {min(1000, 2 * limit)}[/]")
@@ -101,7 +102,7 @@ def _add_change(dlq: typer.Typer, name: str, text: str, done: str) -> None:
         with output.command(json) as out:
             if bool(numbers) == bool(all_of):
                 raise output.InputError(f"give numbers or --all-of: voicemesh crm dlq {name} 17")
-            selection = pb.DeadLetterSelection(ids=numbers or [], vendor=all_of)
+            selection = letters.DeadLetterSelection(ids=numbers or [], vendor=all_of)
             count = _ask(target, lambda stub: _change(stub, name, endpoints.context(tenant=tenant), selection)).count
             out.document({"count": count})
             if count != len(numbers or []) and numbers:
@@ -109,7 +110,7 @@ def _add_change(dlq: typer.Typer, name: str, text: str, done: str) -> None:
             out.console.print(f"{count} {done}")
 
 
-def _change(stub: Any, name: str, context: Any, selection: pb.DeadLetterSelection) -> Awaitable[Any]:
+def _change(stub: Any, name: str, context: Any, selection: letters.DeadLetterSelection) -> Awaitable[Any]:
     if name == "replay":
         request = pb.ReplayDeadLettersRequest(context=context, selection=selection)
         return stub.ReplayDeadLetters(request, timeout=_TIMEOUT_S)  # type: ignore[no-any-return]
@@ -126,12 +127,12 @@ def _ask(target: str | None, call: Callable[[Any], Awaitable[Any]]) -> Any:
     return asyncio.run(ask())
 
 
-def _document(letter: pb.DeadLetter) -> dict[str, Any]:
+def _document(letter: letters.DeadLetter) -> dict[str, Any]:
     document: dict[str, Any] = MessageToDict(letter, preserving_proto_field_name=True)
     return document | {"id": letter.id}
 
 
-def _print(out: output.Output, letter: pb.DeadLetter) -> None:
+def _print(out: output.Output, letter: letters.DeadLetter) -> None:
     when = letter.given_up_at.ToDatetime(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     line = Text.assemble((letter.record.kind, "bold"), " for ", letter.vendor, f", given up {when}")
     output.print_beside(out.console, Text(str(letter.id)), line, _ID_WIDTH)

@@ -18,6 +18,8 @@ from services.crm_gateway.model import BusyError, RejectedError, RemoteVendor
 from services.crm_gateway.sync.breaker import Breaker, BreakerOptions, Circuit
 
 _log = logs.get_logger(__name__)
+_GATHER_S = 0.005
+"""How long results are gathered before they are written down together."""
 _tracer = telemetry.tracer("services.crm_gateway.sync")
 
 
@@ -95,8 +97,10 @@ class Dispatcher:
                     await self._wait()
 
     async def _claim(self) -> list[Delivery]:
-        free = self._options.concurrency - self._in_flight.total()
-        if free <= 0:
+        in_flight = self._in_flight.total()
+        free = self._options.concurrency - in_flight
+        # Many at a time: a transaction for each delivery would cost more than the deliveries.
+        if in_flight and free < self._options.concurrency / 2:
             return []
         lease = timedelta(seconds=self._options.lease_s)
         return await self._queue.claim(self._worker, free, lease, self._permits)
@@ -179,6 +183,7 @@ class Dispatcher:
         """Write results down, as many at once as there are; what cannot be written down is tried until it can."""
         while True:
             results = [await self._results.get()]
+            await asyncio.sleep(_GATHER_S)
             while not self._results.empty():
                 results.append(self._results.get_nowait())
             failures = 0

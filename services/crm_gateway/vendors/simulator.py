@@ -6,14 +6,14 @@ the doing of this adapter and of the sync process.
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
-import httpx
 from cachetools import LRUCache
 
 from mesh.config import ConfigError
 from services.crm_gateway.config import CrmSyncSettings
 from services.crm_gateway.model import Contact, NewRecord
-from services.crm_gateway.vendors.http import check
+from services.crm_gateway.vendors.http import Answer, Asking, asking, check
 
 _CONTACTS = 100_000
 """Contacts whose id there is remembered."""
@@ -23,13 +23,13 @@ class Simulator:
     """A `RemoteVendor`.
 
     Args:
-        client: with the base URL, and without authentication.
+        system: what is asked, without authentication.
     """
 
     name = "simulator"
 
-    def __init__(self, client: httpx.AsyncClient, client_id: str, secret: str) -> None:
-        self._client = client
+    def __init__(self, system: Asking, client_id: str, secret: str) -> None:
+        self._system = system
         self._credentials = {"client_id": client_id, "client_secret": secret}
         self._token = ""
         self._contacts: LRUCache[str, str] = LRUCache(_CONTACTS)
@@ -70,16 +70,16 @@ class Simulator:
         found = (await self._ask("GET", path, params={"external_id": external_id})).json()["items"]
         return str(found[0]["id"]) if found else None
 
-    async def _ask(self, method: str, path: str, **content: object) -> httpx.Response:
+    async def _ask(self, method: str, path: str, **content: Any) -> Answer:
         """Ask with a token; one that is too old is renewed once."""
         for _ in range(2):
             if not self._token:
-                answer = check(await self._client.post("/oauth/token", data=self._credentials))
+                answer = check(await self._system.ask("POST", "/oauth/token", data=self._credentials))
                 self._token = answer.json()["access_token"]
             used = self._token
             headers = {"authorization": f"Bearer {used}"}
-            answer = await self._client.request(method, path, headers=headers, **content)  # type: ignore[arg-type]
-            if answer.status_code != httpx.codes.UNAUTHORIZED:
+            answer = await self._system.ask(method, path, headers=headers, **content)
+            if answer.status != 401:
                 break
             # Another attempt may have renewed it meanwhile.
             if self._token == used:
@@ -96,5 +96,5 @@ async def create(settings: CrmSyncSettings) -> AsyncIterator[Simulator]:
     """
     if not settings.crm_url:
         raise ConfigError("VOICEMESH_CRM_URL is empty: give the simulator's address, such as http://127.0.0.1:4180")
-    async with httpx.AsyncClient(base_url=settings.crm_url, timeout=settings.crm_timeout_s) as client:
-        yield Simulator(client, settings.crm_client_id, settings.crm_secret.get_secret_value())
+    async with asking(settings, settings.crm_url) as system:
+        yield Simulator(system, settings.crm_client_id, settings.crm_secret.get_secret_value())

@@ -13,12 +13,10 @@ import json
 import time
 from collections.abc import AsyncIterator
 
-import httpx
-
 from mesh.config import ConfigError
 from services.crm_gateway.config import CrmSyncSettings
 from services.crm_gateway.model import Contact, NewRecord
-from services.crm_gateway.vendors.http import check
+from services.crm_gateway.vendors.http import Asking, asking, check
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - marks a secret, is none
 
@@ -32,8 +30,8 @@ class Webhook:
 
     name = "webhook"
 
-    def __init__(self, client: httpx.AsyncClient, url: str, key: bytes) -> None:
-        self._client = client
+    def __init__(self, system: Asking, url: str, key: bytes) -> None:
+        self._system = system
         self._url = url
         self._key = key
 
@@ -48,7 +46,7 @@ class Webhook:
         headers = {"content-type": "application/json", "webhook-id": record.record_id, "webhook-timestamp": timestamp}
         if self._key:
             headers["webhook-signature"] = sign(self._key, record.record_id, timestamp, body)
-        check(await self._client.post(self._url, content=body, headers=headers))
+        check(await self._system.ask("POST", self._url, data=body, headers=headers))
         return record.record_id
 
 
@@ -105,5 +103,5 @@ async def create(settings: CrmSyncSettings) -> AsyncIterator[Webhook]:
         key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):
         raise ConfigError("VOICEMESH_CRM_SECRET is no base64 text; make one with `openssl rand -base64 32`") from None
-    async with httpx.AsyncClient(timeout=settings.crm_timeout_s) as client:
-        yield Webhook(client, settings.crm_url, key)
+    async with asking(settings) as system:
+        yield Webhook(system, settings.crm_url, key)

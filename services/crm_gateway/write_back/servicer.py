@@ -1,5 +1,6 @@
 """gRPC in, use cases out: the service of those who run the mesh."""
 
+from voicemesh.crm.v1 import write_back_pb2 as letters
 from voicemesh.crm.v1 import write_back_service_pb2 as pb
 from voicemesh.crm.v1.write_back_service_pb2_grpc import WriteBackServiceServicer
 
@@ -46,8 +47,8 @@ class WriteBackServicer(WriteBackServiceServicer):
         return pb.GetWriteBackStatusResponse(vendors=map(_standing_pb, found))
 
 
-def _dead_letter_pb(letter: DeadLetter) -> pb.DeadLetter:
-    return pb.DeadLetter(
+def _dead_letter_pb(letter: DeadLetter) -> letters.DeadLetter:
+    return letters.DeadLetter(
         id=letter.sequence,
         vendor=letter.vendor,
         record=wire.new_record_pb(letter.record),
@@ -57,9 +58,9 @@ def _dead_letter_pb(letter: DeadLetter) -> pb.DeadLetter:
     )
 
 
-def _standing_pb(standing: Standing) -> pb.VendorStatus:
+def _standing_pb(standing: Standing) -> letters.VendorStatus:
     counts = standing.counts
-    return pb.VendorStatus(
+    return letters.VendorStatus(
         vendor=standing.vendor,
         waiting=counts.get(DeliveryState.WAITING, 0),
         written=counts.get(DeliveryState.WRITTEN, 0),

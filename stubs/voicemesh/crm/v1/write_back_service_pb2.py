@@ -22,13 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from voicemesh.common.v1 import context_pb2 as voicemesh_dot_common_dot_v1_dot_context__pb2
 from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
-from voicemesh.crm.v1 import crm_pb2 as voicemesh_dot_crm_dot_v1_dot_crm__pb2
+from voicemesh.crm.v1 import write_back_pb2 as voicemesh_dot_crm_dot_v1_dot_write__back__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)voicemesh/crm/v1/write_back_service.proto\x12\x10voicemesh.crm.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\x1a\x1avoicemesh/crm/v1/crm.proto\"\xd6\x01\n\nDeadLetter\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x30\n\x06record\x18\x03 \x01(\x0b\x32\x18.voicemesh.crm.v1.RecordR\x06record\x12\x1a\n\x08\x61ttempts\x18\x04 \x01(\rR\x08\x61ttempts\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x12:\n\x0bgiven_up_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tgivenUpAt\"\xe3\x01\n\x16ListDeadLettersRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12\x1e\n\x06vendor\x18\x02 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x06vendor\x12\x0e\n\x02id\x18\x03 \x01(\x03R\x02id\x12*\n\tpage_size\x18\x04 \x01(\rB\r\xca\xf3\x18\t9\x00\x00\x00\x00\x00@\x8f@R\x08pageSize\x12&\n\npage_token\x18\x05 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\tpageToken\"\x82\x01\n\x17ListDeadLettersResponse\x12?\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1c.voicemesh.crm.v1.DeadLetterR\x0b\x64\x65\x61\x64Letters\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"P\n\x13\x44\x65\x61\x64LetterSelection\x12\x19\n\x03ids\x18\x01 \x03(\x03\x42\x07\xca\xf3\x18\x03\x18\xe8\x07R\x03ids\x12\x1e\n\x06vendor\x18\x02 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x06vendor\"\xae\x01\n\x18ReplayDeadLettersRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12K\n\tselection\x18\x02 \x01(\x0b\x32%.voicemesh.crm.v1.DeadLetterSelectionB\x06\xca\xf3\x18\x02\x08\x01R\tselection\"1\n\x19ReplayDeadLettersResponse\x12\x14\n\x05\x63ount\x18\x01 \x01(\rR\x05\x63ount\"\xac\x01\n\x16\x44ropDeadLettersRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12K\n\tselection\x18\x02 \x01(\x0b\x32%.voicemesh.crm.v1.DeadLetterSelectionB\x06\xca\xf3\x18\x02\x08\x01R\tselection\"/\n\x17\x44ropDeadLettersResponse\x12\x14\n\x05\x63ount\x18\x01 \x01(\rR\x05\x63ount\"b\n\x19GetWriteBackStatusRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\"\xc9\x01\n\x0cVendorStatus\x12\x16\n\x06vendor\x18\x01 \x01(\tR\x06vendor\x12\x18\n\x07waiting\x18\x02 \x01(\x04R\x07waiting\x12\x18\n\x07written\x18\x03 \x01(\x04R\x07written\x12\x12\n\x04\x64\x65\x61\x64\x18\x04 \x01(\x04R\x04\x64\x65\x61\x64\x12\x18\n\x07\x64ropped\x18\x05 \x01(\x04R\x07\x64ropped\x12?\n\rwaiting_since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0cwaitingSince\"V\n\x1aGetWriteBackStatusResponse\x12\x38\n\x07vendors\x18\x01 \x03(\x0b\x32\x1e.voicemesh.crm.v1.VendorStatusR\x07vendors2\xc1\x03\n\x10WriteBackService\x12\x66\n\x0fListDeadLetters\x12(.voicemesh.crm.v1.ListDeadLettersRequest\x1a).voicemesh.crm.v1.ListDeadLettersResponse\x12l\n\x11ReplayDeadLetters\x12*.voicemesh.crm.v1.ReplayDeadLettersRequest\x1a+.voicemesh.crm.v1.ReplayDeadLettersResponse\x12\x66\n\x0f\x44ropDeadLetters\x12(.voicemesh.crm.v1.DropDeadLettersRequest\x1a).voicemesh.crm.v1.DropDeadLettersResponse\x12o\n\x12GetWriteBackStatus\x12+.voicemesh.crm.v1.GetWriteBackStatusRequest\x1a,.voicemesh.crm.v1.GetWriteBackStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)voicemesh/crm/v1/write_back_service.proto\x12\x10voicemesh.crm.v1\x1a!voicemesh/common/v1/context.proto\x1a!voicemesh/common/v1/options.proto\x1a!voicemesh/crm/v1/write_back.proto\"\xe3\x01\n\x16ListDeadLettersRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12\x1e\n\x06vendor\x18\x02 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x06vendor\x12\x0e\n\x02id\x18\x03 \x01(\x03R\x02id\x12*\n\tpage_size\x18\x04 \x01(\rB\r\xca\xf3\x18\t9\x00\x00\x00\x00\x00@\x8f@R\x08pageSize\x12&\n\npage_token\x18\x05 \x01(\tB\x07\xca\xf3\x18\x03\x18\x80\x01R\tpageToken\"\x82\x01\n\x17ListDeadLettersResponse\x12?\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1c.voicemesh.crm.v1.DeadLetterR\x0b\x64\x65\x61\x64Letters\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xae\x01\n\x18ReplayDeadLettersRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12K\n\tselection\x18\x02 \x01(\x0b\x32%.voicemesh.crm.v1.DeadLetterSelectionB\x06\xca\xf3\x18\x02\x08\x01R\tselection\"1\n\x19ReplayDeadLettersResponse\x12\x14\n\x05\x63ount\x18\x01 \x01(\rR\x05\x63ount\"\xac\x01\n\x16\x44ropDeadLettersRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\x12K\n\tselection\x18\x02 \x01(\x0b\x32%.voicemesh.crm.v1.DeadLetterSelectionB\x06\xca\xf3\x18\x02\x08\x01R\tselection\"/\n\x17\x44ropDeadLettersResponse\x12\x14\n\x05\x63ount\x18\x01 \x01(\rR\x05\x63ount\"b\n\x19GetWriteBackStatusRequest\x12\x45\n\x07\x63ontext\x18\x01 \x01(\x0b\x32#.voicemesh.common.v1.RequestContextB\x06\xca\xf3\x18\x02\x08\x01R\x07\x63ontext\"V\n\x1aGetWriteBackStatusResponse\x12\x38\n\x07vendors\x18\x01 \x03(\x0b\x32\x1e.voicemesh.crm.v1.VendorStatusR\x07vendors2\xc1\x03\n\x10WriteBackService\x12\x66\n\x0fListDeadLetters\x12(.voicemesh.crm.v1.ListDeadLettersRequest\x1a).voicemesh.crm.v1.ListDeadLettersResponse\x12l\n\x11ReplayDeadLetters\x12*.voicemesh.crm.v1.ReplayDeadLettersRequest\x1a+.voicemesh.crm.v1.ReplayDeadLettersResponse\x12\x66\n\x0f\x44ropDeadLetters\x12(.voicemesh.crm.v1.DropDeadLettersRequest\x1a).voicemesh.crm.v1.DropDeadLettersResponse\x12o\n\x12GetWriteBackStatus\x12+.voicemesh.crm.v1.GetWriteBackStatusRequest\x1a,.voicemesh.crm.v1.GetWriteBackStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,10 +42,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\312\363\030\t9\000\000\000\000\000@\217@'
   _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\312\363\030\003\030\200\001'
-  _globals['_DEADLETTERSELECTION'].fields_by_name['ids']._loaded_options = None
-  _globals['_DEADLETTERSELECTION'].fields_by_name['ids']._serialized_options = b'\312\363\030\003\030\350\007'
-  _globals['_DEADLETTERSELECTION'].fields_by_name['vendor']._loaded_options = None
-  _globals['_DEADLETTERSELECTION'].fields_by_name['vendor']._serialized_options = b'\312\363\030\002\030@'
   _globals['_REPLAYDEADLETTERSREQUEST'].fields_by_name['context']._loaded_options = None
   _globals['_REPLAYDEADLETTERSREQUEST'].fields_by_name['context']._serialized_options = b'\312\363\030\002\010\001'
   _globals['_REPLAYDEADLETTERSREQUEST'].fields_by_name['selection']._loaded_options = None
@@ -57,28 +52,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DROPDEADLETTERSREQUEST'].fields_by_name['selection']._serialized_options = b'\312\363\030\002\010\001'
   _globals['_GETWRITEBACKSTATUSREQUEST'].fields_by_name['context']._loaded_options = None
   _globals['_GETWRITEBACKSTATUSREQUEST'].fields_by_name['context']._serialized_options = b'\312\363\030\002\010\001'
-  _globals['_DEADLETTER']._serialized_start=195
-  _globals['_DEADLETTER']._serialized_end=409
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=412
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=639
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=642
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=772
-  _globals['_DEADLETTERSELECTION']._serialized_start=774
-  _globals['_DEADLETTERSELECTION']._serialized_end=854
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_start=857
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=1031
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=1033
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=1082
-  _globals['_DROPDEADLETTERSREQUEST']._serialized_start=1085
-  _globals['_DROPDEADLETTERSREQUEST']._serialized_end=1257
-  _globals['_DROPDEADLETTERSRESPONSE']._serialized_start=1259
-  _globals['_DROPDEADLETTERSRESPONSE']._serialized_end=1306
-  _globals['_GETWRITEBACKSTATUSREQUEST']._serialized_start=1308
-  _globals['_GETWRITEBACKSTATUSREQUEST']._serialized_end=1406
-  _globals['_VENDORSTATUS']._serialized_start=1409
-  _globals['_VENDORSTATUS']._serialized_end=1610
-  _globals['_GETWRITEBACKSTATUSRESPONSE']._serialized_start=1612
-  _globals['_GETWRITEBACKSTATUSRESPONSE']._serialized_end=1698
-  _globals['_WRITEBACKSERVICE']._serialized_start=1701
-  _globals['_WRITEBACKSERVICE']._serialized_end=2150
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=169
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=396
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=399
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=529
+  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_start=532
+  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=706
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=708
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=757
+  _globals['_DROPDEADLETTERSREQUEST']._serialized_start=760
+  _globals['_DROPDEADLETTERSREQUEST']._serialized_end=932
+  _globals['_DROPDEADLETTERSRESPONSE']._serialized_start=934
+  _globals['_DROPDEADLETTERSRESPONSE']._serialized_end=981
+  _globals['_GETWRITEBACKSTATUSREQUEST']._serialized_start=983
+  _globals['_GETWRITEBACKSTATUSREQUEST']._serialized_end=1081
+  _globals['_GETWRITEBACKSTATUSRESPONSE']._serialized_start=1083
+  _globals['_GETWRITEBACKSTATUSRESPONSE']._serialized_end=1169
+  _globals['_WRITEBACKSERVICE']._serialized_start=1172
+  _globals['_WRITEBACKSERVICE']._serialized_end=1621
 # @@protoc_insertion_point(module_scope)

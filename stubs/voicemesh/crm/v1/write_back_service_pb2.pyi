@@ -6,10 +6,9 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from voicemesh.common.v1 import context_pb2 as _context_pb2
-from voicemesh.crm.v1 import crm_pb2 as _crm_pb2
+from voicemesh.crm.v1 import write_back_pb2 as _write_back_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,52 +19,6 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-@_typing.final
-class DeadLetter(_message.Message):
-    """A record that could not be written."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ID_FIELD_NUMBER: _builtins.int
-    VENDOR_FIELD_NUMBER: _builtins.int
-    RECORD_FIELD_NUMBER: _builtins.int
-    ATTEMPTS_FIELD_NUMBER: _builtins.int
-    REASON_FIELD_NUMBER: _builtins.int
-    GIVEN_UP_AT_FIELD_NUMBER: _builtins.int
-    id: _builtins.int
-    """Its number."""
-    vendor: _builtins.str
-    """The business system."""
-    attempts: _builtins.int
-    """How often it was tried."""
-    reason: _builtins.str
-    """Why it was given up."""
-    @_builtins.property
-    def record(self) -> _crm_pb2.Record:
-        """What should have been written."""
-
-    @_builtins.property
-    def given_up_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was given up."""
-
-    def __init__(
-        self,
-        *,
-        id: _builtins.int = ...,
-        vendor: _builtins.str = ...,
-        record: _crm_pb2.Record | None = ...,
-        attempts: _builtins.int = ...,
-        reason: _builtins.str = ...,
-        given_up_at: _timestamp_pb2.Timestamp | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["given_up_at", b"given_up_at", "record", b"record"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "given_up_at", b"given_up_at", "id", b"id", "reason", b"reason", "record", b"record", "vendor", b"vendor"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DeadLetter: _TypeAlias = DeadLetter  # noqa: Y015
 
 @_typing.final
 class ListDeadLettersRequest(_message.Message):
@@ -118,13 +71,13 @@ class ListDeadLettersResponse(_message.Message):
     next_page_token: _builtins.str
     """Asks for the page behind; empty: there is none."""
     @_builtins.property
-    def dead_letters(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeadLetter]:
+    def dead_letters(self) -> _containers.RepeatedCompositeFieldContainer[_write_back_pb2.DeadLetter]:
         """The dead letters, the newest first."""
 
     def __init__(
         self,
         *,
-        dead_letters: _abc.Iterable[Global___DeadLetter] | None = ...,
+        dead_letters: _abc.Iterable[_write_back_pb2.DeadLetter] | None = ...,
         next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
@@ -134,34 +87,6 @@ class ListDeadLettersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDeadLettersResponse: _TypeAlias = ListDeadLettersResponse  # noqa: Y015
-
-@_typing.final
-class DeadLetterSelection(_message.Message):
-    """Which dead letters are meant: some, or all of a business system."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    IDS_FIELD_NUMBER: _builtins.int
-    VENDOR_FIELD_NUMBER: _builtins.int
-    vendor: _builtins.str
-    """All of this business system, where no ids are given."""
-    @_builtins.property
-    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """These."""
-
-    def __init__(
-        self,
-        *,
-        ids: _abc.Iterable[_builtins.int] | None = ...,
-        vendor: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids", "vendor", b"vendor"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DeadLetterSelection: _TypeAlias = DeadLetterSelection  # noqa: Y015
 
 @_typing.final
 class ReplayDeadLettersRequest(_message.Message):
@@ -176,14 +101,14 @@ class ReplayDeadLettersRequest(_message.Message):
         """On whose behalf."""
 
     @_builtins.property
-    def selection(self) -> Global___DeadLetterSelection:
+    def selection(self) -> _write_back_pb2.DeadLetterSelection:
         """Which."""
 
     def __init__(
         self,
         *,
         context: _context_pb2.RequestContext | None = ...,
-        selection: Global___DeadLetterSelection | None = ...,
+        selection: _write_back_pb2.DeadLetterSelection | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "selection", b"selection"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -228,14 +153,14 @@ class DropDeadLettersRequest(_message.Message):
         """On whose behalf."""
 
     @_builtins.property
-    def selection(self) -> Global___DeadLetterSelection:
+    def selection(self) -> _write_back_pb2.DeadLetterSelection:
         """Which."""
 
     def __init__(
         self,
         *,
         context: _context_pb2.RequestContext | None = ...,
-        selection: Global___DeadLetterSelection | None = ...,
+        selection: _write_back_pb2.DeadLetterSelection | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "selection", b"selection"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -292,50 +217,6 @@ class GetWriteBackStatusRequest(_message.Message):
 Global___GetWriteBackStatusRequest: _TypeAlias = GetWriteBackStatusRequest  # noqa: Y015
 
 @_typing.final
-class VendorStatus(_message.Message):
-    """How write-back to one business system stands."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    VENDOR_FIELD_NUMBER: _builtins.int
-    WAITING_FIELD_NUMBER: _builtins.int
-    WRITTEN_FIELD_NUMBER: _builtins.int
-    DEAD_FIELD_NUMBER: _builtins.int
-    DROPPED_FIELD_NUMBER: _builtins.int
-    WAITING_SINCE_FIELD_NUMBER: _builtins.int
-    vendor: _builtins.str
-    """The business system."""
-    waiting: _builtins.int
-    """Records that are to be written."""
-    written: _builtins.int
-    """Records that were written."""
-    dead: _builtins.int
-    """Records that were given up and wait for a person."""
-    dropped: _builtins.int
-    """Records that a person gave up."""
-    @_builtins.property
-    def waiting_since(self) -> _timestamp_pb2.Timestamp:
-        """When the oldest that waits was queued; unset: none waits."""
-
-    def __init__(
-        self,
-        *,
-        vendor: _builtins.str = ...,
-        waiting: _builtins.int = ...,
-        written: _builtins.int = ...,
-        dead: _builtins.int = ...,
-        dropped: _builtins.int = ...,
-        waiting_since: _timestamp_pb2.Timestamp | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["waiting_since", b"waiting_since"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead", b"dead", "dropped", b"dropped", "vendor", b"vendor", "waiting", b"waiting", "waiting_since", b"waiting_since", "written", b"written"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___VendorStatus: _TypeAlias = VendorStatus  # noqa: Y015
-
-@_typing.final
 class GetWriteBackStatusResponse(_message.Message):
     """How write-back stands."""
 
@@ -343,13 +224,13 @@ class GetWriteBackStatusResponse(_message.Message):
 
     VENDORS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def vendors(self) -> _containers.RepeatedCompositeFieldContainer[Global___VendorStatus]:
+    def vendors(self) -> _containers.RepeatedCompositeFieldContainer[_write_back_pb2.VendorStatus]:
         """By business system."""
 
     def __init__(
         self,
         *,
-        vendors: _abc.Iterable[Global___VendorStatus] | None = ...,
+        vendors: _abc.Iterable[_write_back_pb2.VendorStatus] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
