@@ -42,6 +42,10 @@ class Dictation:
         """Return the digits of a chain."""
         return "".join(self._digits(piece) for piece in self._piece.findall(chain))
 
+    def zero(self, word: str) -> bool:
+        """Say whether a word that is no number word stands for 0."""
+        return self._zeros.fullmatch(word) is not None
+
     def guessed(self, chain: str) -> bool:
         """Say whether a chain has words that only sound like digits."""
         return self._sounds.search(chain) is not None

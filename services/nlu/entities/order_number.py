@@ -98,7 +98,9 @@ class OrderNumberReader:
             yield Found("order_number", heard.start(), match.end(), likelier, confidence - 0.05, (other,))
 
     def _article(self, match: re.Match[str], canonical: str) -> bool:
-        """Say whether the only letter may be an article before a whole number: "a 2012 model"."""
+        """Say whether the only letter may be an article before a whole number, "a 2012 model", or a zero."""
+        if self._dictation.zero(match["letters"].strip(" ,-")):
+            return True
         return match["letters"] in self._words.articles and canonical[match.start("chain") : match.end()].isdigit()
 
     def _fitting_letters(self, match: re.Match[str], digits: str, form: re.Pattern[str]) -> tuple[int | None, str]:

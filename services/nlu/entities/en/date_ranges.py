@@ -97,7 +97,7 @@ def _week(match: re.Match[str], today: date) -> _Span:
 
 
 def _weekend(match: re.Match[str], today: date) -> _Span:
-    weeks = {"next": 1, "last": -1}.get(match["which"] or "", 0)
+    weeks = {"next": 1, "after next": 2, "last": -1}.get(match["which"] or "", 0)
     saturday = monday_of(today) + timedelta(weeks=weeks, days=5)
     return saturday, saturday + timedelta(days=1)
 
@@ -112,15 +112,21 @@ def _named_month(match: re.Match[str], today: date) -> _Span:
     first = next_month(MONTHS[match["month"]], today)
     if match["year"]:
         first = first.replace(year=full_year(match["year"]))
-    part = (match["part"] or "").removeprefix("the ")
-    parts = {"early ": (1, 10), "late ": (21, 0), "1st week of ": (1, 7), "1st half of ": (1, 15)}
-    begin, end = parts.get(part, (1, 0))
-    return first.replace(day=begin), first.replace(day=end) if end else end_of_month(first)
+    last = end_of_month(first)
+    if match["last"]:
+        return last - timedelta(days=6), last
+    begin, end = _PARTS.get(match["part"] or "", (1, 0))
+    return first.replace(day=begin), first.replace(day=end) if end else last
 
 
 def _year(match: re.Match[str], today: date) -> _Span:
     year = today.year + {"next": 1, "last": -1}.get(match["which"], 0)
     return (today if year == today.year else date(year, 1, 1)), date(year, 12, 31)
+
+
+def _named_year(match: re.Match[str], _: date) -> _Span:
+    year = full_year(match["year"])
+    return date(year, 1, 1), date(year, 12, 31)
 
 
 def _days_of_month(match: re.Match[str], today: date) -> _Span | None:
@@ -149,8 +155,13 @@ _FRAME = "(?:from |between )?"
 _ONE, _TWO = (rf"(?P<{name}>{ORDINAL}|\d\d?)" for name in ("one", "two"))
 _DAY = r"(?:[1-9]|[12]\d|3[01])(?:st|nd|rd|th)"
 _UNTIL = " (?:to|until|till|through|thru) (?:the )?"
-_DURING = "(?:in |during |sometime in |(?=early|late|the 1st|1st))"
-_PART = "(?P<part>early |late |(?:the )?1st (?:week|half) of )?"
+_PARTS = {"early": (1, 10), "late": (21, 0), "1st half of": (1, 15), "second half of": (16, 0)}
+_PARTS |= {
+    f"{nth} week of": (1 + 7 * weeks, 7 + 7 * weeks) for weeks, nth in enumerate(("1st", "second", "3rd", "4th"))
+}
+"""First and last day of the parts of a month; 0 is its last day."""
+_DURING = f"(?:in |during |sometime in |(?=(?:the )?(?:last week|{'|'.join(_PARTS)})))"
+_PART = f"(?:(?:the )?(?:(?P<part>{'|'.join(_PARTS)})|(?P<last>last week of)) )?"
 _TO = r" (?:to|until|till|through|thru|and) (?:the )?"
 _RULES: tuple[tuple[re.Pattern[str], _Builder, float], ...] = tuple(
     (re.compile(pattern), builder, confidence)
@@ -168,10 +179,17 @@ _RULES: tuple[tuple[re.Pattern[str], _Builder, float], ...] = tuple(
         (rf"\b{_FRAME}(?:the )?(?P<one>{_DAY}){_UNTIL}(?P<two>{_DAY})\b(?! of\b)", _bare_days, 0.93),
         (rf"\bin {COUNT} to (?P<other>\d{{1,2}}) {UNIT}\b", _in_counts, 0.95),
         (r"\b(?P<which>the week after next)\b", _week, 0.9),
-        (r"\b(?:some ?time |early |late |any ?time )?(?P<which>this|next|last|the following) week\b", _week, 0.85),
+        (
+            r"\b(?:some ?time |early |late |any ?time )?(?P<which>this|next|last|the following) week\b(?! of)",
+            _week,
+            0.85,
+        ),
         (r"\b(?:(?P<which>this|next|last) (?:coming )?|(?:at|on|over) the )weekend\b", _weekend, 0.85),
+        (r"\bthe weekend (?P<which>after next)\b", _weekend, 0.85),
         (r"\b(?P<which>this|next|last|the following) month\b", _month, 0.85),
         (r"\b(?P<which>this|next|last) year\b", _year, 0.8),
+        (r"\bin (?:the year )?(?P<year>(?:19|20) ?\d\d)\b(?! ?\d)", _named_year, 0.8),
+        (rf"\b(?P<part>)(?P<last>)(?P<month>{MONTH_NAME}),? (?P<year>(?:19|20) ?\d\d)\b(?! ?\d)", _named_month, 0.85),
         (
             rf"\b{_DURING}{_PART}(?P<month>{MONTH_NAME})\b(?! (?:the )?\d{{1,2}}(?!\d)){YEAR}",
             _named_month,

@@ -7,7 +7,7 @@ from services.nlu.entities.found import Context, Found
 from services.nlu.entities.text import SpokenText
 
 _ORDINAL = re.compile(r"\b(?P<number>\d+)(?:st|nd|rd|th)\b|(?<=\bthe )second\b|(?<=\bmy )second\b|^second\b")
-_NO_PLACE = re.compile(r"^ (?:of all|thing first|time round)\b")
+_NO_PLACE = re.compile(r"^ (?:of all|thing|name|time round)\b")
 
 
 def read_ordinals(text: SpokenText, _: Context) -> Iterator[Found]:
