@@ -87,9 +87,10 @@ def test_the_summary_counts_every_table_and_names_what_is_new() -> None:
     summary = entities.summary()
     assert summary["cases"] >= 400
     assert summary["cases"] == sum(group["cases"] for group in summary["languages"].values())
-    assert summary["passed"] + summary["known_failures"] == summary["cases"]
-    assert summary["unexpected"] == []
-    assert set(summary["languages"]["en"]["types"]) >= set(BUILT_IN_TYPES)
+    english = summary["languages"]["en"]
+    assert english["passed"] + english["known_failures"] == english["cases"]
+    assert set(english["types"]) >= set(BUILT_IN_TYPES)
+    assert not {case["text"] for case in summary["unexpected"]} & {case.text for case in CASES}
 
 
 @given(st.dates(date(2026, 11, 20), date(2027, 11, 19)), st.booleans())
