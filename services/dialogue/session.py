@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mesh import logs
+from mesh.errors import ErrorReason, MeshError
 from services.dialogue import beside, metrics, model
 from services.dialogue.actions import Actions
 from services.dialogue.intake import AudioIntake
@@ -313,9 +314,17 @@ class Session:
         if primary not in {tag.partition("-")[0].lower() for tag in self._supported}:
             await self._emit(model.Refused(unsupported_language(language, self._supported)))
             return
-        self.info = replace(self.info, language=language)
+        before, self.info = self.info, replace(self.info, language=language)
+        try:
+            await self._expect(floor.answers.expectation)
+        except MeshError as error:
+            if error.reason != ErrorReason.ERROR_REASON_UNRECOGNIZED_LANGUAGE:
+                raise
+            self.info = before  # the recogniser does not know it: the call goes on as it was
+            await self._expect(floor.answers.expectation)
+            await self._emit(model.Refused(error))
+            return
         await floor.agent.speaker.set_language(language)
-        await self._expect(floor.answers.expectation)
 
     async def _on_end_of_audio(self, floor: Floor, _: model.EndOfAudio) -> None:
         if self._intake is not None:

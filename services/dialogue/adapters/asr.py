@@ -1,7 +1,8 @@
 """The recogniser behind the ASR contract."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ from voicemesh.asr.v1.asr_service_pb2_grpc import AsrServiceStub
 from mesh.calls import Duplex, duplex
 from mesh.durations import seconds, to_duration
 from services.dialogue import model
+from services.dialogue.adapters.heard_languages import HeardLanguages
 from services.dialogue.adapters.protos import CALLER, audio_format, request_context, word
 
 _NAME = "voicemesh.asr.v1.AsrService/StreamingRecognize"
@@ -41,8 +43,11 @@ class AsrRecognition:
         stream: Duplex[StreamingRecognizeRequest, StreamingRecognizeResponse],
         info: model.SessionInfo,
         endpointing: Endpointing,
+        check: Callable[[str], Awaitable[None]],
     ) -> None:
         self._stream = stream
+        self._check = check
+        self._language = ""
         self._info = info
         self._endpointing = endpointing
         self._frames = 0
@@ -52,9 +57,15 @@ class AsrRecognition:
         """From now on recognise this language, with these words likely; no utterance has a longer pause.
 
         Nothing is left to tell after the end.
+
+        Raises:
+            MeshError: UNRECOGNIZED_LANGUAGE, with the languages that are known; the one before stays.
         """
         if self._finished:
             return
+        if language != self._language:
+            await self._check(language)
+            self._language = language
         assert self._info.input_audio is not None
         config = asr_pb2.RecognitionConfig(
             context=request_context(self._info, language),
@@ -122,10 +133,15 @@ def _heard(proto: asr_pb2.Transcript) -> model.Heard:
 
 @contextlib.asynccontextmanager
 async def recognition(
-    channel: grpc.aio.Channel, info: model.SessionInfo, endpointing: Endpointing
+    channel: grpc.aio.Channel, info: model.SessionInfo, endpointing: Endpointing, languages: HeardLanguages
 ) -> AsyncIterator[AsrRecognition]:
-    """Open a session's recognition stream."""
+    """Open a session's recognition stream.
+
+    Raises:
+        MeshError: UNRECOGNIZED_LANGUAGE, with the languages that are known.
+    """
+    check = functools.partial(languages.check, channel)
     async with duplex(AsrServiceStub(channel).StreamingRecognize, "asr", name=_NAME, end=_END) as stream:
-        made = AsrRecognition(stream, info, endpointing)
+        made = AsrRecognition(stream, info, endpointing, check)
         await made.configure(info.language)
         yield made

@@ -36,8 +36,7 @@ class GrpcNeighbours:
             MeshError: UNRECOGNIZED_LANGUAGE, with the languages that are known.
         """
         with self.asr.using(info.session_id, info.region) as channel:
-            await self.languages.check(channel, info.language)
-            async with asr_adapter.recognition(channel, info, self.endpointing) as made:
+            async with asr_adapter.recognition(channel, info, self.endpointing, self.languages) as made:
                 yield made
 
     @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from fakes.whole_mesh import WholeMesh, whole_mesh
-from voicemesh.common.v1 import audio_pb2, context_pb2
+from voicemesh.common.v1 import audio_pb2, context_pb2, error_pb2
 from voicemesh.dialogue.v1 import dialogue_pb2
 from voicemesh.dialogue.v1.dialogue_service_pb2 import ConverseRequest, ConverseResponse
 from voicemesh.dialogue.v1.dialogue_service_pb2_grpc import DialogueServiceStub
@@ -59,21 +59,30 @@ class Talk:
         self.intents: list[str] = []
         self.ended: dialogue_pb2.SessionEnded | None = None
         self._open = ""
+        self.refused: list[error_pb2.Error] = []
 
     async def write(self, text: str) -> None:
         await self._call.write(ConverseRequest(text=dialogue_pb2.CallerText(text=text)))
 
+    async def go_over_to(self, language: str) -> None:
+        await self._call.write(ConverseRequest(update=dialogue_pb2.UpdateSession(language=language)))
+
+    async def read(self) -> ConverseResponse:
+        response = await self._call.read()
+        assert response is not grpc.aio.EOF, "the call broke off without an end"
+        self._take(response)
+        return response
+
     async def listen(self) -> str:
         """Take what comes until the agent has finished a turn or the call is over; return the agent's last words."""
-        while (response := await self._call.read()) is not grpc.aio.EOF:
-            self._take(response)
+        while True:
+            response = await self.read()
             if response.HasField("ended"):
                 return self.said[-1]
             # Who types while the agent speaks interrupts: the turn before ends once more.
             if response.HasField("agent_turn_ended") and response.agent_turn_ended.turn_id == self._open:
                 self._open = ""
                 return self.said[-1]
-        raise AssertionError("the call broke off without an end")
 
     async def listen_to_the_end(self) -> None:
         while self.ended is None:
@@ -88,6 +97,8 @@ class Talk:
             self.audio[-1] += response.agent_audio.data
         elif response.HasField("understanding"):
             self.intents.append(response.understanding.intent)
+        elif response.HasField("error"):
+            self.refused.append(response.error)
         elif response.HasField("ended"):
             self.ended = response.ended
 
@@ -204,3 +215,25 @@ async def test_the_command_line_says_in_a_sentence_which_languages_there_are(mes
     else:
         assert sentence in " ".join(errors.decode().split())
         assert "Traceback" not in errors.decode()
+
+
+async def test_a_spoken_call_that_cannot_go_over_to_spanish_goes_on_as_it_was(mesh: WholeMesh) -> None:
+    async with talking(mesh, start("en-US", spoken=True, heard=False)) as talk:
+        await talk.listen()
+        await talk.go_over_to("es-MX")
+        while not talk.refused:
+            await talk.read()
+        await talk.write("What are your opening hours?")
+        assert (await talk.listen()).startswith("We're open Monday to Thursday")
+    (error,) = talk.refused
+    assert error.reason == ErrorReason.ERROR_REASON_UNRECOGNIZED_LANGUAGE
+    assert error.metadata["supported"] == "en"
+
+
+async def test_a_typed_call_goes_over_to_spanish(mesh: WholeMesh) -> None:
+    async with talking(mesh, start("en-US", heard=False)) as talk:
+        assert (await talk.listen()).startswith("Bright Smile Dental.")
+        await talk.go_over_to("es-MX")
+        await talk.write("¿Cuánto cuesta una limpieza?")
+        assert (await talk.listen()).startswith("Una limpieza cuesta 90 dólares.")
+    assert not talk.refused
