@@ -48,8 +48,12 @@ _ECHOES = "sí|si|exacto|eso|así es|correcto|dije|el|la|a|las|para"
 RETRACTIONS = Retractions(
     # "No el jueves" alone may be "no, el jueves": only "no es", or a "no" behind what is meant, says what is not.
     negation=re.compile(
-        r"\b(?:no (?:es|era|fue|sería|son|eran)|en vez de|en vez del|en lugar de|en lugar del|nunca"
+        r"\b(?:no (?:es|era|fue|sería|son|eran|quiero|puedo(?: ir)?)"
+        r"|menos|excepto|salvo|en vez de|en vez del|en lugar de|en lugar del|nunca"
         r"|(?<=[^\W_] )no|(?<=[^\W_], )no)(?: (?:el|la|los|las|a|al|para|por|en|de|del|mi|una|1))*[ ]$"
+    ),
+    rejection=re.compile(
+        r",? (?:ya )?no (?:puedo|podría|podré|me (?:sirve|queda|conviene|va|viene bien)|se puede|estoy|trabajo)\b"
     ),
     repair=re.compile(rf"(?:\b(?:{_NO}|(?:{_REPAIRS})\b)[\s,.!;\u2013\u2014\u2026-]*)+"),
     lead=re.compile(rf"(?:(?:{_LEADS})(?! (?:la )?(?:mañana|madrugada|tarde|noche)\b)\s+)*"),
