@@ -83,13 +83,14 @@ class FlowPolicy:
         return turn.result()
 
     def respond(self, state: State, understanding: Understanding, call: CallInfo) -> tuple[State, Reply]:
-        """Answer a caller's turn.
+        """Answer a caller's turn, in the language the call has now.
 
         Raises:
             UnknownDomainError: The state's domain or language is not there (any more).
             FlowRunError: A template of the flow file fails.
 
         """
+        state = self._in_language_of(state, call)
         script = self._script_of(state)
         turn = Turn(script, _restored(state, script), call, understanding)
         turn.set(turns=state.turns + 1)
@@ -160,6 +161,13 @@ class FlowPolicy:
         """The version the state was made with, else the present one."""
         older = self._older.get((state.domain, _primary(state.language), state.version))
         return older or self._script(state.domain, state.language)
+
+    def _in_language_of(self, state: State, call: CallInfo) -> State:
+        """The state in the call's language: what was said in another is not said again, what was told is kept."""
+        language = _primary(call.language)
+        if language == _primary(state.language) or (state.domain, language) not in self._scripts:
+            return state
+        return dataclasses.replace(state, language=call.language, last=(), question=())
 
     def _script(self, domain: str, language: str) -> Script:
         script = self._scripts.get((domain, _primary(language)))
