@@ -1,16 +1,13 @@
 """Summaries in the language of the business systems, with the original beside them."""
 
-import re
-
 from mesh import logs
 from mesh.config import ConfigError
 from services.dialogue import metrics
 from services.dialogue.dispositions.summarisers import Summariser
 from services.dialogue.model import Ended
-from services.dialogue.translation.model import TranslationError, Translator
+from services.dialogue.translation.model import TranslationError, Translator, translate_texts
 
 _log = logs.get_logger(__name__)
-_SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
 class TranslatedSummaries(Summariser):
@@ -35,9 +32,8 @@ class TranslatedSummaries(Summariser):
         source = language.partition("-")[0].lower()
         if source == self._target or not said.strip():
             return said
-        sentences = [part for part in _SENTENCE.split(said.strip()) if part]
         try:
-            words = " ".join(await self._translator.translate(sentences, source, self._target))
+            (words,) = await translate_texts(self._translator, [said], source, self._target)
         except (TranslationError, ConfigError) as error:
             metrics.TRANSLATIONS.labels("failed").inc()
             _log.warning("summary.not_translated", source=source, target=self._target, error=str(error))

@@ -1,11 +1,15 @@
 """Summaries in another language: a real CTranslate2 translator, real SentencePiece models, and what lacks of them."""
 
+import io
+import json
 from pathlib import Path
 
 import pytest
 from fakes.tiny_translator import build, spm
 
+from mesh.transcripts.reading import read_documents
 from services.dialogue.model import Ended
+from services.dialogue.translation.__main__ import main
 from services.dialogue.translation.model import TranslationError
 from services.dialogue.translation.opus import OpusTranslator
 from services.dialogue.translation.pieces import joined, read_pieces
@@ -66,6 +70,46 @@ async def test_without_a_model_the_original_stands_alone_and_what_lacks_is_named
     with pytest.raises(TranslationError, match="models pull opus-mt/es-en"):
         await opus.translate(["la"], "es", "en")
     assert await TranslatedSummaries(opus, "en").summarise(END, "es") == "La cita. La cita."
+
+
+SAID = {"text": "la cita. la", "start_s": 1.0, "end_s": 2.0}
+SILENCE = {"text": "", "start_s": 2.0, "end_s": 3.0}
+TRANSCRIPT = {"language": "es-MX", "segments": [SAID, SILENCE], "file": "a"}
+
+
+def piped(monkeypatch: pytest.MonkeyPatch, folder: Path, document: str, *arguments: str) -> int:
+    monkeypatch.setenv("VOICEMESH_CACHE_DIR", str(folder))
+    monkeypatch.setattr("sys.stdin", io.StringIO(document))
+    return main([*arguments])
+
+
+def test_lines_of_a_transcript_have_their_translation_beside_them(tmp_path, monkeypatch, capsys):
+    translator(tmp_path)
+    assert piped(monkeypatch, tmp_path, json.dumps(TRANSCRIPT), "--to", "en") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["segments"] == [
+        {**SAID, "translation": "It is booked. It is booked."},
+        {**SILENCE, "translation": ""},
+    ]
+    assert (document["file"], document["translated_to"]) == ("a", "en")
+    assert [transcript.language for transcript in read_documents(document, "x")] == ["es-MX"], "it can be read again"
+
+
+@pytest.mark.parametrize(
+    ("document", "arguments", "problem"),
+    [
+        ("{", ["--to", "en"], "Expecting"),
+        ("[]", ["--to", "en"], "no transcript"),
+        ('{"segments": [1]}', ["--to", "en"], "no transcript"),
+        ('{"segments": []}', ["--to", "en"], "--from"),
+        (json.dumps(TRANSCRIPT), ["--to", "fr"], "models pull opus-mt/es-fr"),
+    ],
+)
+def test_what_cannot_be_translated_is_said_in_a_sentence(tmp_path, monkeypatch, capsys, document, arguments, problem):
+    assert piped(monkeypatch, tmp_path, document, *arguments) == 1
+    out, err = capsys.readouterr()
+    assert problem in err
+    assert out == ""
 
 
 @pytest.mark.parametrize("broken", ["model.bin", "source.spm", "config.json"])
