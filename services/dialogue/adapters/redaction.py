@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from services.dialogue.policy import Entity, State
 
-PERSONAL = frozenset({"phone", "email", "person_name", "order_number"})
+PERSONAL = frozenset({"phone", "email", "person_name", "order_number", "address", "spelling"})
 """Entity types of which neither words nor value is stored."""
 # What may stand between two characters of a value that is read aloud: "1 5 5 5, 0 1 2", "sarah at example dot com".
 _SIGNS = "at|dot|underscore|arroba|punto|guion bajo|guion|más"
