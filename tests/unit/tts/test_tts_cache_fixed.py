@@ -45,8 +45,10 @@ def test_the_bundled_domains_have_them() -> None:
     fixed = read_fixed(BUNDLED)
     for sentence in ("Bright Smile Dental.", "Which day suits you?", "One moment, please.", "Is  that right?"):
         assert sentence in fixed
-    assert set(fixed.by_language) == {"en"}
-    assert not any(set("{}") & set(text) for text in fixed.by_language["en"])
+    assert set(fixed.by_language) == {"en", "es"}
+    for sentence in ("¿Qué día le queda bien?", "Un momento, por favor.", "No le escucho."):
+        assert sentence in fixed.by_language["es"]
+    assert not any(set("{}") & set(text) for texts in fixed.by_language.values() for text in texts)
     # What callers say is in other files; it is not the agent's.
     assert "Hello, can you hear me?" not in fixed
     assert "Goodbye, Mary." not in fixed
