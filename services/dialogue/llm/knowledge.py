@@ -27,6 +27,7 @@ def toolboxes(scripts: Iterable[Script], actions: Actions) -> Callable[[str, str
             flows=tuple(
                 FlowTool(flow.name, flow.intents[0], flow.title) for flow in flows if flow.intents and flow.title
             ),
+            answers=frozenset(intent for flow in flows if flow.information for intent in flow.intents),
             urgent=frozenset(intent for flow in flows if flow.urgent for intent in flow.intents),
         )
 

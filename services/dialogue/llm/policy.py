@@ -39,6 +39,7 @@ _ALWAYS_FLOWS = frozenset({"human", "opt_out"})
 """What the caller has a right to is left to no model."""
 _SURE = 0.6
 _FLOW = "flow"
+_TOLD = "information_given"
 
 
 @dataclass(frozen=True)
@@ -144,11 +145,12 @@ class LanguageModelPolicy(StreamingPolicy):
 
     async def answer(self, state: State, understanding: Understanding, call: CallInfo) -> AsyncGenerator[Draft, None]:
         """Answer a caller's turn, sentence by sentence; see `StreamingPolicy`."""
-        if _is_flows(state, understanding, self._toolbox(state.domain, state.language).urgent):
+        toolbox = self._toolbox(state.domain, state.language)
+        if _is_flows(state, understanding, toolbox.urgent):
             yield Draft(*self.respond(state, understanding, call))
             return
         heard = caller_said(state, understanding.text)
-        talk = _Talk(_counted(heard, understanding))
+        talk = _Talk(_counted(heard, understanding, toolbox.answers))
         async with contextlib.aclosing(self._talk(talk, heard, understanding, call)) as drafts:
             async for draft in drafts:
                 yield draft
@@ -277,12 +279,14 @@ def _by_flow(state: State, reply: Reply) -> tuple[State, Reply]:
     return replace(agent_said(state, reply.sentences), led_by=_FLOW if leads else ""), reply
 
 
-def _counted(state: State, understanding: Understanding) -> State:
-    """Count a turn that the model answers."""
+def _counted(state: State, understanding: Understanding, answers: frozenset[str]) -> State:
+    """Count a turn that the model answers; who asked a question that the domain knows of was told something."""
+    state = replace(state, turns=state.turns + 1, attempts=0, stalls=0)
     sure = understanding.confidence is None or understanding.confidence >= _SURE
-    known = understanding.intent if understanding.intent and sure and not understanding.out_of_scope else ""
-    served = (*state.served, known) if known and known not in state.served else state.served
-    return replace(state, turns=state.turns + 1, attempts=0, stalls=0, served=served)
+    if understanding.intent not in answers or not sure or understanding.out_of_scope:
+        return state
+    served = tuple(dict.fromkeys((*state.served, understanding.intent)))
+    return replace(state, served=served, dispositions=tuple(dict.fromkeys((*state.dispositions, _TOLD))))
 
 
 def _asked(state: State, sentences: list[str]) -> State:

@@ -31,6 +31,8 @@ class Toolbox:
 
     actions: Mapping[str, ActionSpec] = field(default_factory=dict)
     flows: tuple[FlowTool, ...] = ()
+    answers: frozenset[str] = frozenset()
+    """Intents of callers who only want to know something."""
     urgent: frozenset[str] = frozenset()
     """Intents that no model answers: a flow that interrupts whatever there is does."""
 

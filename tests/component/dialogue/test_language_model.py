@@ -141,6 +141,14 @@ async def test_an_answer_without_end_is_cut():
     assert 100 < len(found.sentences) < 250
 
 
+async def test_a_question_that_the_domain_knows_of_counts_as_answered():
+    async with policy(streams(words("From eight to six."))) as (llm, _):
+        last = (await drafts(llm, HOURS))[-1]
+        assert (last.state.served, llm.abandon(last.state)) == (("opening_hours",), "information_given")
+        other = (await drafts(llm, CHAT))[-1]
+        assert (other.state.served, llm.abandon(other.state)) == ((), "caller_hung_up")
+
+
 async def test_signs_of_life_and_figures_are_passed_over():
     usage = 'data: {"choices": [], "usage": {"total_tokens": 7}}\n\n'
     null = 'data: {"choices": [{"delta": null, "finish_reason": null}]}\n\n'
