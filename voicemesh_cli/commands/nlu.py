@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
-import importlib.util
 import os
 import tempfile
 from datetime import UTC, datetime
@@ -21,7 +19,7 @@ from voicemesh.nlu.v1.nlu_service_pb2_grpc import NluServiceStub
 
 from mesh.durations import seconds, to_timestamp
 from voicemesh_cli import endpoints, output
-from voicemesh_cli.commands import nlu_training
+from voicemesh_cli.commands import nlu_entities, nlu_training
 from voicemesh_cli.launcher import SERVICES, LaunchOptions, launch
 from voicemesh_cli.launcher.view import starting
 
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from voicemesh.nlu.v1.nlu_service_pb2_grpc import NluServiceAsyncStub
 
 _TIMEOUT_S = 30.0
-_ENTITIES = "voicemesh_cli.commands.nlu_entities"
 
 TargetOption = Annotated[
     str | None,
@@ -91,8 +88,7 @@ def register(app: typer.Typer) -> None:
             asyncio.run(_domains(out, target))
 
     nlu_training.register(nlu)
-    if importlib.util.find_spec(_ENTITIES) is not None:
-        importlib.import_module(_ENTITIES).register(nlu)
+    nlu_entities.register(nlu)
 
 
 @contextlib.asynccontextmanager

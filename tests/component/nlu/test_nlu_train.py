@@ -110,6 +110,19 @@ def test_an_evaluation_is_a_document_and_a_page_that_needs_no_other_host(bakery:
     assert not re.search(r"(src|href|url)\s*[=(]", html), "it names another file or host"
 
 
+def test_without_out_of_scope_sentences_everything_is_in_scope(bakery: Path, cache_dir: Path, tmp_path: Path) -> None:
+    path = bakery / "en" / "intents.yaml"
+    path.write_text(json.dumps({"intents": json.loads(path.read_text("utf-8"))["intents"]}))
+    (bakery / "domain.yaml").write_text(DOMAIN.replace("[en, es]", "[en]"))
+    assert main(["train", str(bakery)]) == 0
+    result = voicemesh("eval", str(bakery), "--html", str(tmp_path / "report.html"), "--json")
+    assert result.exit_code == 0, result.stderr
+    (found,) = json.loads(result.stdout)["evaluations"]
+    assert (found["out_of_scope_recall"], found["threshold"], found["in_scope_kept"]) == (None, None, 1.0)
+    engine = minilm.create(NluSettings(cache_dir=cache_dir, domains_dir=bakery.parent))
+    assert not engine.parse(ParseRequest("who won the match", "bakery", "en", _now())).out_of_scope
+
+
 def test_held_out_sentences_are_judged_by_the_head_on_disk(bakery: Path, tmp_path: Path) -> None:
     assert main(["train", str(bakery), "--language", "en"]) == 0
     held_out = tmp_path / "held-out.yaml"
