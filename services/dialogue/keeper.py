@@ -1,7 +1,7 @@
 """Keeps one session's snapshot current, off the hot path."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from mesh import logs
 from services.dialogue import metrics
@@ -42,12 +42,17 @@ class Keeper:
         """There is something new to keep."""
         self._changed.set()
 
-    async def run(self, snapshot: Callable[[], Snapshot | None]) -> None:
-        """Write for ever, until another instance has the session."""
+    async def run(self, snapshot: Callable[[], Snapshot | None], written: Callable[[], Awaitable[None]]) -> None:
+        """Write for ever, until another instance has the session.
+
+        `written` returns once the call's record holds what the snapshot says has happened: else what took effect
+        just before a process died would be in the snapshot, and nowhere else.
+        """
         while not self.superseded.is_set():
             await self._changed.wait()
             self._changed.clear()
             newest = snapshot()
+            await written()
             if newest is not None and not await self.write(newest):
                 await asyncio.sleep(_AGAIN_S)
                 self._changed.set()

@@ -133,6 +133,9 @@ class CallRecord(Protocol):
     async def spoke(self, turn_id: str, text: str, state: State) -> None:
         """An agent's turn is over: the words that the caller has heard, and all that is known."""
 
+    async def written(self) -> None:
+        """Return once all that was put here is on disk."""
+
     async def ended(self, end: Ended, state: State | None, sentiment: float | None) -> Ended:
         """The call is over: waits until its one outcome is on disk, and returns it with all its facts."""
 

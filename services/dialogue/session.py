@@ -45,6 +45,7 @@ from services.dialogue.turns.timers import Timers
 
 _log = logs.get_logger(__name__)
 _INBOX = 256
+_ON_RECORD_S = 3.0
 _DRAIN_SHARE = 0.8
 """Of the time that calls get when the process goes away; then they end themselves, while they still can."""
 
@@ -136,6 +137,7 @@ class Session:
                 require_consent(await consent.decide())
             self._instance = started.instance
             await self._record.started(datetime.now(UTC))
+            await self._on_record()
             try:
                 if self._taken is None:
                     await self._emit(started)
@@ -155,7 +157,7 @@ class Session:
                     if self._line is not None:
                         helpers.append(tasks.create_task(beside.watch_line(self._line, tell)))
                     if self._keeper is not None:
-                        helpers.append(tasks.create_task(self._keeper.run(self._snapshot)))
+                        helpers.append(tasks.create_task(self._keeper.run(self._snapshot, self._record.written)))
                         helpers.append(tasks.create_task(beside.watch_owner(self._keeper, tell)))
                     await self._converse(floor)
                     await floor.finish()
@@ -165,6 +167,17 @@ class Session:
                 await self._finish()
         if self._floor is not None and self._floor.over is not None and self._floor.over[1] is not None:
             raise self._floor.over[1]
+
+    async def _on_record(self) -> None:
+        """Wait until the call is on disk: one that the client knows of must leave its outcome, whatever happens.
+
+        Not for ever: a database that is away costs a call its safety, not its caller.
+        """
+        try:
+            async with asyncio.timeout(_ON_RECORD_S):
+                await self._record.written()
+        except TimeoutError:
+            _log.warning("session.not_on_record_yet", session_id=self.info.session_id)
 
     async def _open_streams(self, stack: contextlib.AsyncExitStack) -> Callable[[asyncio.TaskGroup], Speaker]:
         info = self.info
@@ -399,6 +412,7 @@ class Session:
             return False
         if self._last is not None:
             # Whoever took it over has written: then this fails.
+            await self._record.written()
             await self._keeper.write(self._last)
         return self._keeper.superseded.is_set()
 

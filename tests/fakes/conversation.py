@@ -192,6 +192,9 @@ class FakeRecord:
     async def spoke(self, turn_id, text, state) -> None:
         self.log.append(("spoke", turn_id, text))
 
+    async def written(self) -> None:
+        pass
+
     async def ended(self, end, state, sentiment) -> model.Ended:
         self.log.append(("ended", end.disposition))
         return end

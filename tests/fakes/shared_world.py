@@ -15,6 +15,8 @@ from services.dialogue.ports import SnapshotsAwayError, SupersededError
 from services.dialogue.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fakes.conversation import Stage
 
     from services.dialogue.snapshot import Snapshot
@@ -60,33 +62,51 @@ class Database:
         return Record(self, process)
 
 
+_LAG_S = 0.05
+
+
 @dataclass
 class Record:
-    """One process's record of the call."""
+    """One process's record of the call: what is put there is on disk a moment later, unless the process is killed."""
 
     database: Database
     process: Process
+
+    def _put(self, write: Callable[[], Any]) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def on_disk() -> None:
+            if self.process.alive:
+                write()
+            if not done.done():
+                done.set_result(None)
+
+        loop.call_later(_LAG_S, on_disk)
+        return done
+
+    async def written(self) -> None:
+        await self._put(lambda: None)
 
     async def started(self, at: Any) -> None: ...
 
     def identified(self, contact_id: str, name: str) -> None: ...
 
     async def turn(self, turn_id: str, heard: model.Heard, understanding: model.Understanding) -> None:
-        if self.process.alive:
-            self.database.turns.setdefault(turn_id, ("caller", heard.text))
+        self._put(lambda: self.database.turns.setdefault(turn_id, ("caller", heard.text)))
 
     async def spoke(self, turn_id: str, text: str, state: Any) -> None:
-        if self.process.alive:
-            self.database.turns.setdefault(turn_id, ("agent", text))
+        self._put(lambda: self.database.turns.setdefault(turn_id, ("agent", text)))
 
     async def took_effect(self, turn_id: str, outcomes: Any, state: Any) -> None:
-        if self.process.alive:
+        def write() -> None:
             for index, outcome in enumerate(outcomes):
                 self.database.outcomes.setdefault((turn_id, index), outcome.event)
 
+        self._put(write)
+
     async def ended(self, end: model.Ended, state: Any, sentiment: Any) -> model.Ended:
-        if self.process.alive:
-            self.database.ends.append(end.disposition)
+        await self._put(lambda: self.database.ends.append(end.disposition))
         return end
 
 

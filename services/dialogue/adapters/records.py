@@ -114,6 +114,14 @@ class StoredCall:
         row = {**self._turn_row(turn_id, "agent", words, datetime.now(UTC))}
         await self._write({**row, "intent": "", "start_s": 0.0, "end_s": 0.0}, [])
 
+    async def written(self) -> None:
+        """Return once all that was put here is on disk."""
+
+        async def nothing(_: AsyncConnection) -> None:
+            """Come after what was put before."""
+
+        await (await self._recorder.put(self._info.session_id, nothing))
+
     async def ended(self, end: model.Ended, state: State | None, sentiment: float | None) -> model.Ended:
         """The call is over: returns its one outcome, with all its facts, once it is on disk."""
         at = datetime.now(UTC)

@@ -60,11 +60,17 @@ class Recovery:
         """Renew the lease of this process's sessions."""
         if not self._recorder.live:
             return
+        # What the recorder writes to right now is renewed the next time: two transactions that wait for each
+        # other's rows would hold all sessions up until the database breaks one off.
+        mine = (
+            sa.select(SESSIONS.c.session_id)
+            .where(SESSIONS.c.session_id.in_(sorted(self._recorder.live)), SESSIONS.c.ended_at.is_(None))
+            .with_for_update(skip_locked=True)
+        )
         async with transaction(self._engine) as connection:
+            free = (await connection.execute(mine)).scalars().all()
             await connection.execute(
-                sa.update(SESSIONS)
-                .where(SESSIONS.c.session_id.in_(sorted(self._recorder.live)), SESSIONS.c.ended_at.is_(None))
-                .values(renewed_at=datetime.now(UTC))
+                sa.update(SESSIONS).where(SESSIONS.c.session_id.in_(free)).values(renewed_at=datetime.now(UTC))
             )
 
     async def recover(self) -> int:

@@ -33,6 +33,10 @@ def snapshot(owner: str) -> Snapshot:
     )
 
 
+async def at_once() -> None:
+    """Nothing waits to be written."""
+
+
 def test_a_write_that_was_cut_off_is_no_other_instance():
     async def test() -> None:
         bucket = Bucket()
@@ -96,7 +100,7 @@ def test_the_newest_snapshot_is_written_and_what_came_between_is_not():
             return replace(snapshot("me"), agent_turns=turns)
 
         async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(keeper.run(newest))
+            running = tasks.create_task(keeper.run(newest, at_once))
             for turns in range(1, 6):  # noqa: B007 - read by `newest`
                 keeper.changed()
                 await asyncio.sleep(0.1)
@@ -116,3 +120,24 @@ def test_a_snapshot_reads_back_as_it_was_and_knows_its_token():
     assert not made.is_for("tokem")
     with pytest.raises(SnapshotError):
         Snapshot.from_json(b'{"owner": 3}')
+
+
+def test_a_snapshot_waits_for_the_record_of_what_it_says():
+    async def test() -> None:
+        bucket, on_disk = Bucket(), asyncio.Event()
+
+        async def written() -> None:
+            await on_disk.wait()
+
+        keeper = Keeper(bucket, "s1")
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(keeper.run(lambda: snapshot("me"), written))
+            keeper.changed()
+            await asyncio.sleep(1)
+            assert bucket.stored is None
+            on_disk.set()
+            await asyncio.sleep(1)
+            running.cancel()
+        assert bucket.stored is not None
+
+    run(test())
