@@ -27,7 +27,7 @@ class Clerk(Scripted):
         return BOOKING if len(self.results) % 2 else told(result)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, max_size=12), delay_s=st.sampled_from([0.0, 0.4, 2.0]))
 def test_effects_follow_words_that_were_heard(steps: list[tuple[str, str, float]], delay_s: float):
     calendar = Calendar(delay_s)

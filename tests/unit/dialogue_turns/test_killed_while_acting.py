@@ -89,7 +89,7 @@ def test_what_was_being_done_is_done_again_with_the_same_key_and_told_once():
     assert len(set(world.told())) == 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(steps=STEPS, delay_s=st.sampled_from([0.0, 0.5, 3.0]))
 def test_nothing_is_lost_or_done_under_two_keys(steps: list[tuple[str, float]], delay_s: float):
     calendar = Calendar(delay_s)
