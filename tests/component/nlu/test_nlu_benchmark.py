@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from services.nlu.training.__main__ import main
 from voicemesh_cli.main import build_app
 
 _DATA = Path(os.environ.get("VOICEMESH_TEST_DATA", "/nowhere")) / "data"
@@ -26,11 +27,9 @@ def _cached_encoder(monkeypatch: pytest.MonkeyPatch, cache_dir: Path) -> None:
     monkeypatch.setenv("VOICEMESH_CACHE_DIR", str(cache_dir))
 
 
-def benchmark(train: Path, test: Path) -> dict[str, Any]:
-    arguments = ["nlu", "benchmark", "--train", str(train), "--test", str(test), "--json"]
-    result = CliRunner().invoke(build_app(["nlu"]), arguments)
-    document: dict[str, Any] = json.loads(result.stdout)
-    assert (result.exit_code == 0) == ("error" not in document)
+def benchmark(train: Path, test: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert main(["benchmark", "--train", str(train), "--test", str(test)]) == 0
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
     return document
 
 
@@ -43,7 +42,7 @@ def cut(rows: list[list[str]], names: set[str], most: int) -> list[list[str]]:
 
 
 @needs_clinc
-def test_clinc_is_measured_with_its_out_of_scope_part(tmp_path: Path) -> None:
+def test_clinc_is_measured_with_its_out_of_scope_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parts = json.loads(CLINC.read_text("utf-8"))
     names = set(sorted({label for _, label in parts["train"]})[:INTENTS])
     train, test = tmp_path / "train.json", tmp_path / "test.json"
@@ -54,7 +53,7 @@ def test_clinc_is_measured_with_its_out_of_scope_part(tmp_path: Path) -> None:
     }
     train.write_text(json.dumps(seen))
     test.write_text(json.dumps({"val": cut(parts["val"], names, 20)[5:], "oos_val": parts["oos_val"]}))
-    found = benchmark(train, test)
+    found = benchmark(train, test, capsys)
     assert found["dataset"] == "clinc150"
     assert found["accuracy_without_threshold"] >= 0.95
     assert found["in_scope_accuracy"] >= 0.9
@@ -67,7 +66,7 @@ def test_clinc_is_measured_with_its_out_of_scope_part(tmp_path: Path) -> None:
 
 
 @needs_banking
-def test_banking_is_measured_without_one(tmp_path: Path) -> None:
+def test_banking_is_measured_without_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with BANKING.open(encoding="utf-8", newline="") as file:
         rows = [[row["text"], row["category"]] for row in csv.DictReader(file)]
     names = set(sorted({label for _, label in rows})[:INTENTS])
@@ -79,7 +78,7 @@ def test_banking_is_measured_without_one(tmp_path: Path) -> None:
             writer = csv.writer(file)
             writer.writerow(["text", "category"])
             writer.writerows(row for row, seen in zip(chosen, places, strict=True) if seen is wanted)
-    found = benchmark(train, test)
+    found = benchmark(train, test, capsys)
     assert found["dataset"] == "banking77"
     assert found["in_scope_accuracy"] == found["accuracy_without_threshold"] >= 0.85
     assert found["oos_recall"] is None
@@ -90,5 +89,7 @@ def test_banking_is_measured_without_one(tmp_path: Path) -> None:
 def test_a_bad_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text('{"train": [["only a text"]]}')
-    error = benchmark(bad, bad)["error"]
-    assert error["message"] == f"{bad}: row 0 of the part 'train' is no [text, intent]"
+    arguments = ["nlu", "benchmark", "--train", str(bad), "--test", str(bad), "--json"]
+    result = CliRunner().invoke(build_app(["nlu"]), arguments)
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"]["message"] == f"{bad}: row 0 of the part 'train' is no [text, intent]"

@@ -110,30 +110,35 @@ def test_an_evaluation_is_a_document_and_a_page_that_needs_no_other_host(bakery:
     assert not re.search(r"(src|href|url)\s*[=(]", html), "it names another file or host"
 
 
-def test_without_out_of_scope_sentences_everything_is_in_scope(bakery: Path, cache_dir: Path, tmp_path: Path) -> None:
+def test_without_out_of_scope_sentences_everything_is_in_scope(
+    bakery: Path, cache_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = bakery / "en" / "intents.yaml"
     path.write_text(json.dumps({"intents": json.loads(path.read_text("utf-8"))["intents"]}))
     (bakery / "domain.yaml").write_text(DOMAIN.replace("[en, es]", "[en]"))
     assert main(["train", str(bakery)]) == 0
-    result = voicemesh("eval", str(bakery), "--html", str(tmp_path / "report.html"), "--json")
-    assert result.exit_code == 0, result.stderr
-    (found,) = json.loads(result.stdout)["evaluations"]
+    capsys.readouterr()
+    assert main(["eval", str(bakery), "--html", str(tmp_path / "report.html")]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["evaluations"]
     assert (found["out_of_scope_recall"], found["threshold"], found["in_scope_kept"]) == (None, None, 1.0)
     engine = minilm.create(NluSettings(cache_dir=cache_dir, domains_dir=bakery.parent))
     assert not engine.parse(ParseRequest("who won the match", "bakery", "en", _now())).out_of_scope
 
 
-def test_held_out_sentences_are_judged_by_the_head_on_disk(bakery: Path, tmp_path: Path) -> None:
+def test_held_out_sentences_are_judged_by_the_head_on_disk(
+    bakery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["train", str(bakery), "--language", "en"]) == 0
     held_out = tmp_path / "held-out.yaml"
     held_out.write_text(
         "intents:\n  order_bread:\n    examples: [a dozen rolls please, give me rye bread]\n"
         "  opening_hours:\n    examples: [until when are you open]\nout_of_scope: [is there life on Mars]\n"
     )
-    result = voicemesh("eval", str(bakery), "--language", "en", "--held-out", str(held_out))
-    assert result.exit_code == 0, result.stderr
-    assert "3 examples" in result.stdout
-    assert str(held_out) in result.stdout.replace("\n", "")
+    capsys.readouterr()
+    assert main(["eval", str(bakery), "--language", "en", "--held-out", str(held_out)]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["evaluations"]
+    assert (found["examples"], found["out_of_scope"]) == (3, 1)
+    assert str(held_out) in found["method"]
 
 
 def test_a_head_older_than_its_intents_is_refused_with_the_command_that_mends_it(bakery: Path, cache_dir: Path) -> None:
@@ -166,11 +171,12 @@ def test_a_heads_file_keeps_what_the_head_says(bakery: Path, cache_dir: Path, tm
         (("name: bakery", "name: brewery"), "domain.yaml:1: name: is 'brewery', but the folder is 'bakery'"),
     ],
 )
-def test_what_cannot_be_trained_is_said_in_a_sentence(bakery: Path, change: tuple[str, str], said: str) -> None:
+def test_what_cannot_be_trained_is_said_in_a_sentence(
+    bakery: Path, change: tuple[str, str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     (bakery / "domain.yaml").write_text(DOMAIN.replace(*change))
-    result = voicemesh("train", str(bakery), "--language", "es", "--json")
-    assert result.exit_code == 2
-    assert said in json.loads(result.stdout)["error"]["message"]
+    assert main(["train", str(bakery), "--language", "es"]) == 2
+    assert said in json.loads(capsys.readouterr().out)["error"]["message"]
 
 
 @pytest.mark.parametrize(
