@@ -145,7 +145,10 @@ class Understanding(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AgentTurn(Event):
-    """The agent begins a turn: all it is going to say."""
+    """The agent begins a turn: all it is going to say, as far as that is known.
+
+    A turn that is still being found is told once more, with the same `turn_id` and all of its text.
+    """
 
     turn_id: str
     in_reply_to: str

@@ -69,7 +69,7 @@ class Notes:
         """The agent begins to speak."""
         turn = self._agent.setdefault(event.turn_id, AgentReport(event.turn_id, ""))
         turn.text, turn.in_reply_to = event.text, event.in_reply_to
-        self._began[event.turn_id] = self._since(event)
+        self._began.setdefault(event.turn_id, self._since(event))
         self._pass_on(event)
 
     def on_agent_audio(self, event: sdk.AgentAudio) -> None:

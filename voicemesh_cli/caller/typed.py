@@ -33,6 +33,7 @@ class Dialogue:
         self.exchanges: dict[str, Exchange] = {}
         self.agent_turns = 0
         self.answered = asyncio.Event()
+        self._turn_id = ""
         self._disposition: dict[str, Any] | None = None
 
     def on_started(self, event: sdk.SessionStarted) -> None:
@@ -52,9 +53,14 @@ class Dialogue:
 
     def on_agent_turn(self, event: sdk.AgentTurn) -> None:
         """The agent's words, kept with what they answer, else with the last exchange."""
-        self.agent_turns += 1
         exchange = self.exchanges.get(event.in_reply_to) or next(reversed(self.exchanges.values()), None)
-        (self.greeting if exchange is None else exchange.replies).append(event.text)
+        replies = self.greeting if exchange is None else exchange.replies
+        if event.turn_id == self._turn_id and replies:
+            replies[-1] = event.text
+            return
+        self._turn_id = event.turn_id
+        self.agent_turns += 1
+        replies.append(event.text)
 
     def on_agent_turn_ended(self, _event: sdk.AgentTurnEnded) -> None:
         """The agent has said all it is going to say."""

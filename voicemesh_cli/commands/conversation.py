@@ -10,6 +10,7 @@ from rich.text import Text
 import voicemesh_client as sdk
 from voicemesh_cli import output
 from voicemesh_cli.caller import CallerBegan, CallerEnded, Moment
+from voicemesh_cli.caller.growing import Growing
 from voicemesh_cli.caller.told import outcome_lines
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class ConversationView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status: Status | None = None
+        self._growing = Growing()
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -62,7 +64,7 @@ class ConversationView:
             case sdk.Understanding():
                 self._line("", _meaning(what), "dim")
             case sdk.AgentTurn():
-                self._line("agent", Text(what.text), "bold cyan")
+                self._agent_turn(what)
             case sdk.AgentTurnEnded():
                 self._turn_ended(what)
             case sdk.ErrorNotice():
@@ -98,6 +100,10 @@ class ConversationView:
         if transcript.confidence is not None:
             said.append(f"{transcript.confidence:.2f}", style="dim")
         self._line("caller", said, "bold green")
+
+    def _agent_turn(self, turn: sdk.AgentTurn) -> None:
+        if text := self._growing.news(turn):
+            self._line("agent", Text(text), "bold cyan")
 
     def _turn_ended(self, turn: sdk.AgentTurnEnded) -> None:
         if turn.interrupted:

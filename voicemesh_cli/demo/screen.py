@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.live import Live
 from rich.text import Text
 
+from voicemesh_cli.caller.growing import Growing
 from voicemesh_cli.caller.told import outcome_lines
 from voicemesh_cli.demo.stages import stage_line
 from voicemesh_client import events
@@ -30,6 +31,7 @@ class Screen:
         self._console = console
         self._live: Live | None = None
         self._turn = ""
+        self._growing = Growing()
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
@@ -51,7 +53,8 @@ class Screen:
             case events.Understanding():
                 self._understanding(what)
             case events.AgentTurn():
-                self._print(_line(at_s, "agent", what.text, "bold cyan"))
+                if text := self._growing.news(what):
+                    self._print(_line(at_s, "agent", text, "bold cyan"))
             case events.AgentTurnEnded():
                 self._agent_turn_ended(what)
             case events.ErrorNotice():
