@@ -580,7 +580,7 @@ class AgentTurn(_message.Message):
     in_reply_to: _builtins.str
     """The caller's turn it answers; empty: none."""
     text: _builtins.str
-    """All it is going to say."""
+    """All it is going to say, as far as that is known; a turn that is still being found is sent once more with all of it."""
     def __init__(
         self,
         *,
