@@ -18,6 +18,7 @@ from services.dialogue import beside, metrics, model
 from services.dialogue.actions import Actions
 from services.dialogue.intake import AudioIntake
 from services.dialogue.keeper import Keeper
+from services.dialogue.kept import Kept
 from services.dialogue.limits import Limits
 from services.dialogue.line import Line
 from services.dialogue.outcome import call_info, ended
@@ -33,7 +34,7 @@ from services.dialogue.refusals import (
     session_too_long,
     unsupported_language,
 )
-from services.dialogue.snapshot import Snapshot, digest
+from services.dialogue.snapshot import Snapshot
 from services.dialogue.turns.agent_side import AgentSide, Emit
 from services.dialogue.turns.desk import Desk
 from services.dialogue.turns.errands import Errands
@@ -104,9 +105,7 @@ class Session:
         self._keeper = keeper
         self._token = token
         self._taken = taken
-        self._instance = ""
-        self._seen: tuple[object, ...] = ()
-        self._last: Snapshot | None = None
+        self._kept: Kept | None = None
         self._left = False
         self._inbox: asyncio.Queue[Event] = asyncio.Queue(_INBOX)
         self._loop = asyncio.get_running_loop()
@@ -135,7 +134,7 @@ class Session:
             consent = await stack.enter_async_context(self._neighbours.consent(self.info))
             if self.info.direction == "outbound":
                 require_consent(await consent.decide())
-            self._instance = started.instance
+            self._kept = self._keeping(started.instance)
             await self._record.started(datetime.now(UTC))
             await self._on_record()
             try:
@@ -156,9 +155,8 @@ class Session:
                         helpers.append(tasks.create_task(beside.listen(self._intake, tell)))
                     if self._line is not None:
                         helpers.append(tasks.create_task(beside.watch_line(self._line, tell)))
-                    if self._keeper is not None:
-                        helpers.append(tasks.create_task(self._keeper.run(self._snapshot, self._record.written)))
-                        helpers.append(tasks.create_task(beside.watch_owner(self._keeper, tell)))
+                    if self._kept is not None:
+                        helpers += self._kept.keep(floor, tasks, tell)
                     await self._converse(floor)
                     await floor.finish()
                     for helper in helpers:
@@ -167,6 +165,19 @@ class Session:
                 await self._finish()
         if self._floor is not None and self._floor.over is not None and self._floor.over[1] is not None:
             raise self._floor.over[1]
+
+    def _keeping(self, instance: str) -> Kept | None:
+        if self._keeper is None or self._line is None:
+            return None
+        return Kept(
+            self._keeper,
+            self._line,
+            token=self._token,
+            owner=instance,
+            record=self._record,
+            info=lambda: self.info,
+            elapsed=self._timers.elapsed,
+        )
 
     async def _on_record(self) -> None:
         """Wait until the call is on disk: one that the client knows of must leave its outcome, whatever happens.
@@ -224,7 +235,8 @@ class Session:
         else:
             await floor.restore(self._taken)
         while floor.over is None:
-            self._keep(floor)
+            if self._kept is not None:
+                self._kept.look(floor)
             item = await self._next(floor)
             if isinstance(item, model.Request):
                 await _HANDLERS[type(item.what)](self, floor, item.what)
@@ -236,27 +248,6 @@ class Session:
     def _acted_upon(self, number: int) -> None:
         if self._line is not None:
             self._line.acted_upon = number
-
-    def _keep(self, floor: Floor) -> None:
-        """Have the snapshot written when the conversation has moved on."""
-        seen = floor.standing()
-        if self._keeper is not None and seen != self._seen:
-            self._seen = seen
-            self._keeper.changed()
-
-    def _snapshot(self) -> Snapshot | None:
-        floor, line = self._floor, self._line
-        if floor is None or line is None or floor.answers.state is None or floor.over is not None:
-            return None
-        self._last = floor.snapshot(
-            info=self.info,
-            token_sha256=digest(self._token),
-            owner=self._instance,
-            elapsed_s=self._timers.elapsed(),
-            next_sequence=line.next_sequence,
-            last_request=line.acted_upon,
-        )
-        return self._last
 
     async def _next(self, floor: Floor) -> Event | None:
         """Return what happens next; None when a moment has come that was waited for."""
@@ -279,7 +270,7 @@ class Session:
 
     async def _on_leave(self, floor: Floor) -> None:
         # A client that is away comes back elsewhere, or nobody ends the call but its lease (`adapters/recovery.py`).
-        self._left = floor.agent.away and self._keeper is not None
+        self._left = floor.agent.away and self._kept is not None
         floor.end("", going_away())
 
     async def _on_silence(self, floor: Floor) -> None:
@@ -381,7 +372,7 @@ class Session:
     async def _finish(self) -> None:
         """Leave the call's one outcome, whatever ended it, then tell the client if it is still there."""
         floor = self._floor
-        if self._left or await self._belongs_to_another():
+        if self._left or (self._kept is not None and await self._kept.belongs_to_another()):
             _log.info("session.left_to_others", session_id=self.info.session_id)
             if floor is not None:
                 await floor.let_go()
@@ -401,20 +392,10 @@ class Session:
         sentiments = floor.answers.sentiments if floor is not None else []
         end = await self._record.ended(end, state, sum(sentiments) / len(sentiments) if sentiments else None)
         metrics.ENDED.labels(end.disposition).inc()
-        if self._keeper is not None:
-            await self._keeper.forget()
+        if self._kept is not None:
+            await self._kept.forget()
         if over is not None:
             await self._emit(end)
-
-    async def _belongs_to_another(self) -> bool:
-        """Return whether another instance goes on with the session: then its outcome is theirs to leave."""
-        if self._keeper is None:
-            return False
-        if self._last is not None:
-            # Whoever took it over has written: then this fails.
-            await self._record.written()
-            await self._keeper.write(self._last)
-        return self._keeper.superseded.is_set()
 
 
 _HANDLERS: dict[type, Callable[[Session, Floor, Any], Awaitable[None]]] = {

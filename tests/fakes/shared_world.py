@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ class Database:
     turns: dict[str, tuple[str, str]] = field(default_factory=dict)
     outcomes: dict[tuple[str, int], str] = field(default_factory=dict)
     ends: list[str] = field(default_factory=list)
+    ended_at: float = 0.0
 
     def record(self, process: Process) -> Record:
         return Record(self, process)
@@ -71,19 +73,23 @@ class Record:
 
     database: Database
     process: Process
+    waiting: deque[tuple[Callable[[], Any], asyncio.Future[None]]] = field(default_factory=deque)
 
     def _put(self, write: Callable[[], Any]) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
+        self.waiting.append((write, done))
+        loop.call_later(_LAG_S, self._on_disk, done)
+        return done
 
-        def on_disk() -> None:
+    def _on_disk(self, last: asyncio.Future[None] | None = None) -> None:
+        """Write what was put here, up to `last`; all of it without."""
+        while self.waiting and not (last is not None and last.done()):
+            write, done = self.waiting.popleft()
             if self.process.alive:
                 write()
             if not done.done():
                 done.set_result(None)
-
-        loop.call_later(_LAG_S, on_disk)
-        return done
 
     async def written(self) -> None:
         await self._put(lambda: None)
@@ -106,7 +112,11 @@ class Record:
         self._put(write)
 
     async def ended(self, end: model.Ended, state: Any, sentiment: Any) -> model.Ended:
-        await self._put(lambda: self.database.ends.append(end.disposition))
+        # At once: what a client says between the end and hearing of it belongs to no call.
+        self._on_disk()
+        if self.process.alive:
+            self.database.ends.append(end.disposition)
+            self.database.ended_at = asyncio.get_running_loop().time()
         return end
 
 
@@ -173,6 +183,7 @@ class Client:
     """Says things, each once; hears things, each once; comes back to whoever has the session."""
 
     sent: list[model.CallerText | model.CallerKeys | model.Playback | model.EndSession] = field(default_factory=list)
+    sent_at: list[float] = field(default_factory=list)
     heard: dict[int, model.SessionOutput] = field(default_factory=dict)
     received: int | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -200,6 +211,7 @@ class Client:
     async def say(self, item: Any) -> None:
         """Say something, over the connection there is or the next one."""
         self.sent.append(item)
+        self.sent_at.append(asyncio.get_running_loop().time())
         self._more.set()
 
     async def _hear(self, output: model.SessionOutput, sequence: int) -> None:
