@@ -18,14 +18,27 @@ from rich.console import Console
 from rich.table import Table
 from sounds import VOICES, spoken
 
+import voicemesh_client as sdk
 from voicemesh_cli.launcher import LaunchOptions, RunningMesh, launch
 
 LAST_WORDS = "No, thank you, goodbye."
 BATCH = 100
 _SETTLE_S = 3.0
+_LATER_S = 1.0
 
 
 async def call(number: int, target: str) -> None:
+    """Place a call; where the mesh asks to wait, later."""
+    while True:
+        try:
+            await _talk(number, target)
+        except sdk.OverloadedError as error:
+            await asyncio.sleep(error.retry_after_s or _LATER_S)
+        else:
+            return
+
+
+async def _talk(number: int, target: str) -> None:
     """Hear the greeting, say goodbye, hear the answer."""
     async with phone(target, "clinic") as line:
         await line.heard_out(1)
