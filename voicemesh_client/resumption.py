@@ -122,6 +122,10 @@ class Resumption:
                     self._channels.failed(address)
                     if not error.retryable:
                         refusals[address] = error
+                    # A cancellation that came with the error was swallowed on the way here (Python 3.11's wait_for).
+                    task = asyncio.current_task()
+                    if task is not None and task.cancelling():
+                        raise asyncio.CancelledError from error
             if len(refusals) == len(self._channels.addresses):
                 raise last
             limit_s = min(_LONGEST_ANSWER_LIMIT_S, limit_s * 2)

@@ -97,6 +97,10 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Draw a domain's flows as SVG."""
         with output.command(json) as printer:
+            if out is not None and out.suffix.lower() != ".svg":
+                raise output.InputError(f"--out {out}: the drawing is an SVG; name a file that ends in .svg.")
+            if out is not None and not out.absolute().parent.is_dir():
+                raise output.InputError(f"--out {out}: there is no folder {out.absolute().parent}; make it first.")
             _, document = _tool(["graph", domain, "--language", language])
             svg = document.pop("svg")
             file = out or Path(f"{document['domain']}-{document['language']}.svg")

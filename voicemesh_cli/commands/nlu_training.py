@@ -58,6 +58,8 @@ def register(nlu: typer.Typer) -> None:
         options += ["--held-out", str(held_out)] if held_out else []
         options += ["--html", str(html)] if html else []
         with output.command(json) as out:
+            if html is not None and not html.absolute().parent.is_dir():
+                raise output.InputError(f"--html {html}: there is no folder {html.absolute().parent}; make it first.")
             document = tool.document_of(_MODULE, "eval", *domains, *options)
             out.document(document)
             for each in document["evaluations"]:

@@ -73,7 +73,11 @@ def fit(inside: Texts, targets: Ints, outside: Texts) -> Fitted:
         np.concatenate([inside.vectors, outside.vectors[places]]),
     )
     classes = np.concatenate([targets, np.full(len(places), labels)])
-    vocabulary = learn((plain(text) for text in (*inside.texts, *outside.texts)), seen_in=_SEEN_IN)
+    texts = [plain(text) for text in (*inside.texts, *outside.texts)]
+    # Of a handful of texts no n-gram may stand in several.
+    vocabulary = learn(texts, seen_in=_SEEN_IN)
+    if not len(vocabulary.keys):
+        vocabulary = learn(texts)
     with warnings.catch_warnings():
         # Training stops after a fixed number of rounds on purpose: more of them fit the examples, not the callers.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -292,7 +292,7 @@ async def test_talking_by_keyboard(dialogue) -> None:
             {"text": "one", "intent": "one", "confidence": None, "slots": {}, "reply": "you said one"},
             {"text": "two", "intent": "two", "confidence": None, "slots": {}, "reply": "you said two"},
         ],
-        "disposition": {"code": "done", "summary": ""},
+        "disposition": {"code": "done", "summary": "", "outcome": None},
     }
     code, out, err = await voicemesh(*arguments, stdin=b"one\ntwo\n\n")
     assert (code, err) == (0, "")

@@ -110,6 +110,23 @@ def test_an_evaluation_is_a_document_and_a_page_that_needs_no_other_host(bakery:
     assert not re.search(r"(src|href|url)\s*[=(]", html), "it names another file or host"
 
 
+@pytest.mark.parametrize("outside", [[], ["who won the match", "is it raining"]])
+def test_two_examples_an_intent_are_enough(
+    bakery: Path, cache_dir: Path, outside: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    intents = {
+        "order_bread": ["a loaf", "two rolls"],
+        "opening_hours": ["when open", "until when"],
+        "hello": ["hi", "hey"],
+    }
+    content = {"intents": {name: {"examples": said} for name, said in intents.items()}, "out_of_scope": outside}
+    (bakery / "en" / "intents.yaml").write_text(json.dumps(content))
+    (bakery / "domain.yaml").write_text(DOMAIN.replace("[en, es]", "[en]"))
+    assert main(["train", str(bakery)]) == 0, capsys.readouterr().out
+    engine = minilm.create(NluSettings(cache_dir=cache_dir, domains_dir=bakery.parent))
+    assert engine.parse(ParseRequest("two rolls", "bakery", "en", _now())).intents[0].name == "order_bread"
+
+
 def test_without_out_of_scope_sentences_everything_is_in_scope(
     bakery: Path, cache_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,6 +81,7 @@ _REPAIRS = (
 )
 _NEGATIONS = (
     "not|instead of|rather than|isn't|wasn't|never|forget|don't want|don't like|can't do|cannot do|anything but"
+    "|except(?: for)?|apart from|aside from|other than|(?:any|every|all)(?: |)(?:day|time|date|morning|afternoon)s? but"
 )
 _LEADS = "on|at|the|it's|it|is|was|a|i|said|mean|meant|for|to|of|let's|say|that|in"
 _ECHOES = "yes|yeah|yep|right|i said|that's|so|correct|okay|ok|on|at|the"
