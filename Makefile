@@ -6,7 +6,7 @@ export PATH := $(BIN):$(PATH)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench bench-bargein bench-resume bench-load bench-soak bench-nlu chaos setup models format stubs lock endings recordings clean
+.PHONY: help demo up test check bench bench-bargein bench-resume bench-load bench-soak bench-crm bench-nlu chaos setup models format stubs lock endings recordings clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench-load: models ## Measure how many calls this machine carries
 
 bench-soak: models ## Measure whether memory stays flat over 500 calls
 	@python bench/soak.py $(ARGS)
+
+bench-crm: models ## Measure the CRM gateway: reads, records a second, time to the record, whether voices notice
+	@PYTHONPATH=bench python bench/crm.py $(ARGS)
 
 chaos: models ## Kill processes at random during hundreds of calls and count what is left (30 minutes; needs PostgreSQL)
 	@PYTHONPATH=bench:tests python -m chaos $(ARGS)
