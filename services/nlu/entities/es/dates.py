@@ -4,7 +4,16 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from services.nlu.entities.calendar import built, coming, monday_of, next_days, next_month_day, shifted
+from services.nlu.entities.calendar import (
+    built,
+    coming,
+    monday_of,
+    next_days,
+    next_month,
+    next_month_day,
+    nth_weekday,
+    shifted,
+)
 from services.nlu.entities.dates import Builder, DateReader, Reading
 from services.nlu.entities.es.calendar_words import MONTH, MONTHS, WEEKDAY, WEEKDAYS
 from services.nlu.entities.es.numerals import decimal
@@ -22,6 +31,23 @@ _COUNT = r"(?P<count>\d{1,3}|1 par de|un par de)"
 _UNIT = r"(?P<unit>días?|dias?|semanas?|mes(?:es)?|años?)"
 _COMING = r"(?P<after> que viene| próximo| proximo| entrante| siguiente)?"
 _END = r"(?:fin|fines|final|finales|el último día|el ultimo dia)"
+# The first two as the library that turns words into numbers writes "primer" and "tercer".
+_NTH = {
+    "1.ᵉʳ": 1,
+    "3.ᵉʳ": 3,
+    "1º": 1,
+    "1": 1,
+    "2º": 2,
+    "2": 2,
+    "3º": 3,
+    "3": 3,
+    "4º": 4,
+    "4": 4,
+    "primer": 1,
+    "primero": 1,
+    "segundo": 2,
+}
+_NTH |= {"tercer": 3, "tercero": 3, "cuarto": 4, "último": -1, "ultimo": -1, "penúltimo": -2, "penultimo": -2}
 _UNITS = {"d": "days", "s": "weeks", "m": "months"}
 # What follows a number that is no day: more digits, a clock, a share, something counted.
 _NO_DAY = (
@@ -110,6 +136,20 @@ def _last_weekday(match: re.Match[str], today: date) -> Iterator[Reading]:
     yield today - timedelta(days=(today.weekday() - weekday - 1) % 7 + 1), 0.9
 
 
+def _nth_weekday(match: re.Match[str], today: date) -> Iterator[Reading]:
+    """ "El primer lunes del mes que viene", "el último viernes de noviembre"; one that is over is next year's."""
+    weekday, nth = WEEKDAYS[match["weekday"]], _NTH[match["nth"]]
+    if match["month"]:
+        month = next_month(MONTHS[match["month"]], today)
+        day = nth_weekday(weekday, nth, month)
+        if day is not None and day < today:
+            day = nth_weekday(weekday, nth, shifted(month, months=12))
+    else:
+        day = nth_weekday(weekday, nth, shifted(today.replace(day=1), months=1 if match["next_month"] else 0))
+    if day is not None:
+        yield day, 0.93
+
+
 def _today_in(match: re.Match[str], today: date) -> Iterator[Reading]:
     """ "De hoy en ocho" is a week from today, "de mañana en quince" two weeks from tomorrow."""
     start = {"hoy": 0, "mañana": 1}[match["start"]]
@@ -163,6 +203,10 @@ def _weekend(_: re.Match[str], today: date) -> Iterator[Reading]:
     yield saturday + timedelta(days=1), 0.4
 
 
+_NTH_OF_MONTH = (
+    rf"\b(?P<nth>{'|'.join(map(re.escape, _NTH))}) {_WEEKDAY} (?:(?P<next_month>{_NEXT_MONTH})"
+    rf"|del (?:presente )?mes\b|de este mes\b|del? (?:mes de )?(?P<month>{MONTH})\b)"
+)
 _RULES: tuple[tuple[str, Builder], ...] = (
     (r"\b(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)\b", _iso),
     (r"(?<![\d/])(?P<one>\d{1,2})/(?P<two>\d{1,2})(?:/(?P<year>\d{4}|\d\d))?(?![\d/])", _slashed),
@@ -174,6 +218,7 @@ _RULES: tuple[tuple[str, Builder], ...] = (
     (rf"\b{_WEEKDAY} en (?P<count>8|15)\b(?: días| dias)?", _weekday_later),
     (rf"\b{_WEEKDAY},? {_NEXT_WEEK}\b", _weekday_next_week),
     (rf"\b{_NEXT_WEEK},? (?:el )?{_WEEKDAY}\b", _weekday_next_week),
+    (_NTH_OF_MONTH, _nth_weekday),
     (rf"\b(?:pasado|último|ultimo) {_WEEKDAY}\b", _last_weekday),
     (rf"\b{_WEEKDAY} pasado\b(?! mañana)", _last_weekday),
     (rf"\b{_WEEKDAY},? (?:el )?(?:día )?{_DAY}\b(?! de {MONTH}){_NO_DAY}", _day_of_month),
