@@ -78,7 +78,12 @@ def register(nlu: typer.Typer) -> None:
     def benchmark(
         *,
         train: Annotated[Path, typer.Option(help="CLINC150's JSON or Banking77's CSV; its test parts are left out.")],
-        test: Annotated[Path, typer.Option(help="A file of the same form; where it has test parts, only these count.")],
+        test: Annotated[
+            Path,
+            typer.Option(
+                help="A file of the same form; where it has test parts, its training and validation parts do not count."
+            ),
+        ],
         json: output.JsonOption = False,
     ) -> None:
         """Train on one file and test on another. The operating point comes from the training file alone."""

@@ -108,11 +108,11 @@ def _benchmark_document(split: Split, trained: Trained, encoder: SentenceEncoder
     has_validation = any(row.role == "val" for row in split.train)
     return {
         "dataset": split.name,
-        "in_scope_accuracy": shown["in_scope_accuracy"],
+        "in_scope_accuracy": shown["in_scope_accuracy"] if inside else None,
         "oos_recall": shown["out_of_scope_recall"],
-        "accuracy_without_threshold": shown["accuracy"],
-        "in_scope_kept": shown["in_scope_kept"],
-        "ece": shown["ece"],
+        "accuracy_without_threshold": shown["accuracy"] if inside else None,
+        "in_scope_kept": shown["in_scope_kept"] if inside else None,
+        "ece": shown["ece"] if inside else None,
         "threshold": shown["threshold"],
         "threshold_from": "the validation part" if has_validation else "cross-validation of the training file",
         "temperature": shown["temperature"],

@@ -20,7 +20,7 @@ _ROLES: tuple[tuple[str, Role], ...] = (
 _OUTSIDE_PARTS = ("oos", "out_of_scope", "out-of-scope", "ood")
 _OUTSIDE_LABELS = frozenset({"oos", "out_of_scope", "out-of-scope", "ood"})
 _TEXT_COLUMNS = ("text", "utterance", "sentence", "query")
-_LABEL_COLUMNS = ("category", "intent", "label")
+_LABEL_COLUMNS = ("category", "intent", "label_text", "label")
 _TOO_MANY_SEEN = 0.5
 
 
@@ -58,8 +58,8 @@ class Split:
 def read_split(train: Path, test: Path) -> Split:
     """Read a training and a test file.
 
-    Of the training file, parts named as a test are left out. Of the test file, the parts named as a test count; where
-    it has none, all of it does.
+    Of the training file, parts named as a test are left out. Of the test file, the parts named as a test count, and
+    those whose name says nothing of use, such as "oos"; where it has no part named as a test, all of it does.
 
     Raises:
         DatasetError: when one of them is no data set, or both do not belong together.
@@ -67,7 +67,9 @@ def read_split(train: Path, test: Path) -> Split:
     name, rows = _read(train)
     learnt = tuple(row for row in rows if row.role != "test")
     judged_rows = _read(test)[1]
-    judged = tuple(row for row in judged_rows if row.role == "test") or tuple(judged_rows)
+    judged = tuple(row for row in judged_rows if row.role == "test" or not _named_for_use(row.part))
+    if not any(row.role == "test" for row in judged_rows):
+        judged = tuple(judged_rows)
     _check_training(train, learnt)
     known = {row.label for row in learnt}
     strange = sorted({row.label for row in judged if row.label is not None} - {label for label in known if label})
@@ -134,6 +136,11 @@ def _row(path: Path, part: str, number: int, row: Any, *, outside: bool) -> Row:
         raise DatasetError(f"{path}: row {number} of the part {part!r} is no [text, intent]")
     text, label = row
     return Row(text, None if outside or label.lower() in _OUTSIDE_LABELS else label, _role(part), part)
+
+
+def _named_for_use(part: str) -> bool:
+    """Whether a part's name says what it is for."""
+    return any(mark in part.lower() for mark, _ in _ROLES)
 
 
 def _role(part: str) -> Role:

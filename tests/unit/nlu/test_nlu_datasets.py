@@ -55,6 +55,14 @@ def test_a_test_file_of_other_parts_counts_whole(tmp_path: Path, names: tuple[st
     assert {row.part for row in split.test} == set(names)
 
 
+def test_a_part_of_a_test_file_whose_name_says_no_use_counts_too(tmp_path: Path) -> None:
+    train = write(tmp_path, "train.json", parts("train", "oos_train"))
+    content = {"test": CLINC["test"], "oos": CLINC["oos_test"], "val": CLINC["val"]}
+    split = read_split(train, write(tmp_path, "test.json", json.dumps(content)))
+    assert {row.part for row in split.test} == {"test", "oos"}
+    assert sum(row.label is None for row in split.test) == 1
+
+
 def test_names_of_parts_may_vary(tmp_path: Path) -> None:
     content = {"Training": CLINC["train"], "dev": CLINC["val"], "out_of_scope_dev": CLINC["oos_val"]}
     train = write(tmp_path, "a.json", json.dumps(content))
