@@ -45,6 +45,12 @@ def next_month(month: int, today: date) -> date:
     return date(today.year + (month < today.month), month, 1)
 
 
+def century(year: int, today: date) -> int:
+    """Return the year that two digits stand for: the one nearest to now of those at most ten years ahead."""
+    near = today.year - today.year % 100 + year
+    return near - 100 if near > today.year + 10 else near
+
+
 def end_of_month(day: date) -> date:
     """Return the last day of a day's month."""
     return day + relativedelta(day=31)

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from services.nlu.entities.calendar import (
     built,
+    century,
     coming,
     end_of_month,
     monday_of,
@@ -58,7 +59,8 @@ def _numeric(match: re.Match[str], today: date) -> Iterator[Reading]:
         if year is None:
             day = next_month_day(month, number, today)
         else:
-            day = built(full_year(year) + (2000 if len(year) == 2 else 0), month, number)
+            full = full_year(year)
+            day = built(century(full, today) if len(year) == 2 else full, month, number)
         if day is not None:
             yield day, 0.8
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from services.nlu.entities.calendar import (
     built,
+    century,
     coming,
     monday_of,
     next_days,
@@ -70,7 +71,7 @@ def _slashed(match: re.Match[str], today: date) -> Iterator[Reading]:
         if year is None:
             day = next_month_day(month, number, today) if 1 <= month <= 12 else None
         else:
-            day = built(int(year) + (2000 if len(year) == 2 else 0), month, number)
+            day = built(century(int(year), today) if len(year) == 2 else int(year), month, number)
         if day is not None:
             yield day, 0.8
 
