@@ -42,7 +42,7 @@ _RULES: tuple[tuple[re.Pattern[str], float], ...] = (
         (re.compile(pattern), confidence)
         for pattern, confidence in (
             (rf"\b(?P<past>{OFFSET_PAST}|half)(?: minutes?)?[ -](?:past|passed|after)[ -]{HOUR}\b{_CLOCK}", 0.97),
-            (rf"(?<!from )(?<!between )\b(?P<to>{OFFSET_BEFORE})[ -](?:to|before|till|of)[ -]{HOUR}\b{_CLOCK}", 0.96),
+            (rf"(?<!from )(?<!between )\b(?P<to>{OFFSET_BEFORE})[ -](?:to|before|till|of)[ -]{HOUR}\b{_CLOCK}", 0.97),
             (rf"(?<![\d$€£.,:]){HOUR}[:h]{MINUTE}(?!\d)(?:,? ?{HALF_DAY})?", 0.97),
             (rf"(?<![\d$€£.,:]){HOUR}(?:[ .]{MINUTE})?(?: o'clock)?,? ?{HALF_DAY}", 0.97),
             (rf"\b(?P<half_before>{_PARTS_IN}),? (?:at )?{HOUR}(?: {MINUTE})?\b{NOT_TIMES}", 0.95),
