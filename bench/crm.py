@@ -21,6 +21,7 @@ from pathlib import Path
 import httpx
 from chaos.calls import place
 from chaos.house import House, free_port
+from chaos.judge import all_tickets
 from load import DEMO, Level, one_call
 from rich.console import Console
 from rich.table import Table
@@ -173,7 +174,7 @@ async def _publish(bus: mesh_bus.Bus, number: int, places: asyncio.Semaphore) ->
 
 
 async def time_to_record(folder: Path, count: int, per_s: float) -> list[float]:
-    """Place calls one after the other; return the seconds from each call's end to its ticket."""
+    """Place so many calls a second; return the seconds from each call's end to its ticket."""
     async with House(folder, {}, {}).open() as house:
         async with asyncio.TaskGroup() as tasks:
             for number in range(count):
@@ -181,20 +182,8 @@ async def time_to_record(folder: Path, count: int, per_s: float) -> list[float]:
                 await asyncio.sleep(1 / per_s)
         async with httpx.AsyncClient(base_url=house.simulator) as client:
             await until(2 * count, lambda: tickets(client))
-            found = await _interactions(client)
+            found = [item for item in await all_tickets(client) if item["kind"] == "interaction"]
     return [(_moment(item["created_at"]) - _moment(item["occurred_at"])) for item in found]
-
-
-async def _interactions(client: httpx.AsyncClient) -> list[dict[str, str]]:
-    token = (await client.post("/oauth/token")).json()["access_token"]
-    found: list[dict[str, str]] = []
-    cursor: str | None = "0"
-    while cursor is not None:
-        headers = {"authorization": f"Bearer {token}"}
-        page = (await client.get("/tickets", params={"cursor": cursor}, headers=headers)).json()
-        found += [item for item in page["items"] if item["kind"] == "interaction"]
-        cursor = page["next"]
-    return found
 
 
 def _moment(text: str) -> float:

@@ -63,7 +63,6 @@ class House:
     async def open(self) -> AsyncIterator["House"]:
         """Start everything; end it behind the block."""
         async with asyncio.TaskGroup() as tasks:
-            # The databases' tables are made once, not by two processes that start at once.
             keepers = [tasks.create_task(self._keep(name)) for name in self._commands()]
             try:
                 await self._until_up()

@@ -81,14 +81,19 @@ async def _records(address: str) -> list[Record]:
 
 
 async def _tickets(address: str) -> Counter[str]:
-    found: Counter[str] = Counter()
     async with httpx.AsyncClient(base_url=address) as client:
         (await client.put("/simulator/faults", json={})).raise_for_status()
-        token = (await client.post("/oauth/token")).json()["access_token"]
-        cursor: str | None = "0"
-        while cursor is not None:
-            headers = {"authorization": f"Bearer {token}"}
-            page = (await client.get("/tickets", params={"cursor": cursor}, headers=headers)).json()
-            found.update(item["external_id"] for item in page["items"])
-            cursor = page["next"]
+        return Counter(item["external_id"] for item in await all_tickets(client))
+
+
+async def all_tickets(client: httpx.AsyncClient) -> list[dict[str, str]]:
+    """Return every ticket of the simulated business system; it must not misbehave meanwhile."""
+    token = (await client.post("/oauth/token")).json()["access_token"]
+    found: list[dict[str, str]] = []
+    cursor: str | None = "0"
+    while cursor is not None:
+        headers = {"authorization": f"Bearer {token}"}
+        page = (await client.get("/tickets", params={"cursor": cursor}, headers=headers)).json()
+        found += page["items"]
+        cursor = page["next"]
     return found

@@ -63,7 +63,7 @@ async def test_one_after_the_other_for_each_contact_and_beside_each_other_for_al
     )
     first = await claim(queue)
     assert ids(first) == ["e1", "e2", "e4"]
-    assert first[0].record == a_record(1, "a") or first[0].record.fields == {"n": "1"}
+    assert first[0].record.fields == {"n": "1"}
     assert ids(await claim(queue, "two")) == [], "the rest waits for its turn"
     await queue.settle("one", [Written(first[0], "r1"), Postponed(first[1], "busy", datetime.now(UTC) + LEASE)])
     assert ids(await claim(queue, "two")) == ["e3"], "e5 waits for e2, which was put off"
