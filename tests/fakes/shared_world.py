@@ -64,7 +64,7 @@ class Database:
         return Record(self, process)
 
 
-_LAG_S = 0.05
+LAG_S = 0.05
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Record:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self.waiting.append((write, done))
-        loop.call_later(_LAG_S, self._on_disk, done)
+        loop.call_later(LAG_S, self._on_disk, done)
         return done
 
     def _on_disk(self, last: asyncio.Future[None] | None = None) -> None:
