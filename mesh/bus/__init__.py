@@ -1,6 +1,7 @@
 """The event bus: NATS JetStream, protobuf events, CloudEvents headers, one trace from publisher to consumer."""
 
 from mesh.bus.cancelling import cancellable
+from mesh.bus.catalogue import event_type, event_types
 from mesh.bus.connection import Bus, BusUnavailableError, connect
 from mesh.bus.consumer import Consumer, ConsumerOptions, Delivery, Handler, UnprocessableError
 from mesh.bus.envelope import (
@@ -31,6 +32,8 @@ __all__ = [
     "UnprocessableError",
     "cancellable",
     "connect",
+    "event_type",
+    "event_types",
     "new_event_id",
     "seal",
     "subject_of",

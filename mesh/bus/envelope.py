@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
-from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
-from voicemesh.events.v1 import business_events_pb2, call_events_pb2
 from voicemesh.events.v1.event_pb2 import EventContext
+
+from mesh.bus.catalogue import event_type
 
 STREAM_EVENTS = "VOICEMESH_EVENTS"
 STREAM_DEAD = "VOICEMESH_DEAD"
@@ -27,8 +27,6 @@ MAX_EVENT_BYTES = 960 * 1024
 
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _EVENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-# The event packages this process knows: importing one registers its messages.
-_PACKAGES = (business_events_pb2, call_events_pb2)
 # CloudEvents: printable ASCII but for the space, the double quote and the percent sign stands for itself.
 _PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 
@@ -140,11 +138,11 @@ def open_event(headers: Mapping[str, str], payload: bytes) -> Message:
     if not name.startswith(f"{PREFIX_EVENTS}."):
         raise MalformedEventError(f"{name[:100]!r} is no event type")
     try:
-        descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
-    except KeyError:
+        known = event_type(name)
+    except LookupError:
         raise UnknownEventTypeError(name) from None
     try:
-        event = message_factory.GetMessageClass(descriptor).FromString(payload)
+        event = known.FromString(payload)
     except DecodeError as error:
         raise MalformedEventError(f"the payload is no {name}: {error}") from error
     if not context_of(event).event_id:

@@ -6,21 +6,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
+from typing import cast
 
-from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from voicemesh.events.v1 import business_events_pb2, call_events_pb2
 from voicemesh.events.v1.event_pb2 import EventContext
 
+from mesh.bus import event_type
 from mesh.config import ConfigError
 from mesh.durations import seconds, to_datetime
 from services.crm_gateway.model import Customer, NewRecord, RecordState, Scope
 
-# Importing them makes their messages known by name.
-_PACKAGES = (business_events_pb2, call_events_pb2)
 _VERSION = 1
 _TITLE_LIMIT = 500
 
@@ -56,7 +54,7 @@ class Mapper:
     def __init__(self, mapping: Mapping_, review_below: float) -> None:
         self._rules = mapping.events
         self._review_below = review_below
-        self.event_types = [_event_type(name) for name in mapping.events]
+        self.event_types = [_known(name) for name in mapping.events]
         for name, rule in mapping.events.items():
             _check_paths(name, rule)
 
@@ -113,17 +111,16 @@ def load_mapping(vendor: str, path: Path | None) -> Mapping_:
     return mapping
 
 
-def _event_type(name: str) -> type[Message]:
+def _known(name: str) -> type[Message]:
     try:
-        descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
-    except KeyError:
+        return event_type(name)
+    except LookupError:
         raise ConfigError(f"VOICEMESH_CRM_MAPPING: there is no event {name}") from None
-    return message_factory.GetMessageClass(descriptor)
 
 
 def _check_paths(event: str, rule: Rule) -> None:
     for path in rule.fields.values():
-        descriptor: Descriptor | None = descriptor_pool.Default().FindMessageTypeByName(event)
+        descriptor = cast("Descriptor | None", _known(event).DESCRIPTOR)
         for part in path.split("."):
             field = descriptor.fields_by_name.get(part) if descriptor is not None else None
             if field is None:
