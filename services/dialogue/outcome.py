@@ -9,21 +9,29 @@ from services.dialogue.policy import CallInfo, OpenItem, Policy, State
 
 _log = logs.get_logger(__name__)
 _NOTHING_SETTLED = "caller_hung_up"
+_INTERRUPTED = "service_interrupted"
 
 
-def outcome_of(policy: Policy, state: State | None, disposition: str = "") -> tuple[str, str]:
+def outcome_of(
+    policy: Policy, state: State | None, disposition: str = "", *, interrupted: bool = False
+) -> tuple[str, str]:
     """Return a call's disposition and summary; an empty disposition is judged by what was achieved.
+
+    A call that the mesh itself broke off (`interrupted`) before anything was settled was not the caller's doing.
 
     A policy that fails - a domain that is gone, a script that changed - must not cost the call its outcome.
     """
+    unsettled = _INTERRUPTED if interrupted else _NOTHING_SETTLED
     if state is None:
-        return disposition or _NOTHING_SETTLED, ""
+        return disposition or unsettled, ""
     try:
         disposition = disposition or policy.abandon(state)
+        if disposition == _NOTHING_SETTLED:
+            disposition = unsettled
         return disposition, policy.summarise(state, disposition)
     except Exception:  # noqa: BLE001 - see above; policies are swappable
         _log.exception("outcome.not_judged", domain=state.domain)
-        return disposition or _NOTHING_SETTLED, ""
+        return disposition or unsettled, ""
 
 
 def ended(
@@ -31,12 +39,13 @@ def ended(
     state: State | None,
     disposition: str,
     *,
+    interrupted: bool,
     duration: float,
     caller_turns: int,
     agent_turns: int,
 ) -> Ended:
     """Return a call's end; an empty disposition is judged by what was achieved in `state`."""
-    disposition, summary = outcome_of(policy, state, disposition)
+    disposition, summary = outcome_of(policy, state, disposition, interrupted=interrupted)
     return Ended(
         disposition=disposition,
         summary=summary,

@@ -34,6 +34,7 @@ DISPOSITIONS: Final = (
     "opted_out",
     "no_action",
     "caller_hung_up",
+    "service_interrupted",
 )
 """The codes a call can end with. Flows may add their own."""
 

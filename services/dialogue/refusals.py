@@ -61,6 +61,11 @@ def going_away() -> MeshError:
     )
 
 
+def is_going_away(error: MeshError | None) -> bool:
+    """Return whether this is what ended a call: the process went away."""
+    return error is not None and error.reason == ErrorReason.ERROR_REASON_SHUTTING_DOWN
+
+
 def connection_dropped() -> MeshError:
     """Return the error for a stream that ends without a word."""
     return MeshError(

@@ -67,7 +67,7 @@ def test_a_process_that_goes_away_ends_the_call_while_it_still_can():
         assert error.reason == ErrorReason.ERROR_REASON_SHUTTING_DOWN
         assert [type(o) for o in s.heard[-2:]] == [model.GoingAway, model.Ended]
         assert s.heard[-1].duration < 20
-        assert ends(s) == [("ended", "caller_hung_up")]
+        assert ends(s) == [("ended", "service_interrupted")]
 
     run(test())
 
