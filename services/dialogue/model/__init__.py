@@ -1,6 +1,7 @@
 """The domain of a conversation: sessions, turns, what goes in and what comes out. Pure: no gRPC, no stores."""
 
 from services.dialogue.model.audio import AudioClock, AudioFormat, Encoding
+from services.dialogue.model.content import Content
 from services.dialogue.model.inputs import (
     AgentSpoke,
     AudioGap,
@@ -58,6 +59,7 @@ __all__ = [
     "ClientGone",
     "ConsentDecision",
     "ConsentWithdrawn",
+    "Content",
     "Draining",
     "Encoding",
     "EndOfAudio",

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from services.dialogue.dispositions.model import CallOutcome
+from services.dialogue.model.content import Content
 from services.dialogue.model.inputs import Heard
 from services.dialogue.model.session import Latency, SessionInfo, Word
 from services.dialogue.policy import Slot, Understanding
@@ -113,6 +114,10 @@ class Ended:
     agent_turns: int
     outcome: CallOutcome | None = None
     """Appointment, next step, commitments, entities, sentiment over time; None: not put together yet."""
+    transcript: Content | None = None
+    """The redacted transcript of the whole call; None: none is kept."""
+    recordings: tuple[Content, ...] = ()
+    """What the caller's turns sounded like, where that is kept."""
 
 
 SessionOutput: TypeAlias = (
