@@ -11,8 +11,7 @@ from mesh.config import ConfigError
 from services.dialogue.actions import Actions
 from services.dialogue.actions.http import is_safe
 from services.dialogue.config import DialogueSettings
-from services.dialogue.flow import load
-from services.dialogue.flow.catalogue import domains_folder, flow_files
+from services.dialogue.flow.engine import FlowPolicy
 from services.dialogue.llm.knowledge import about, toolboxes
 from services.dialogue.llm.local import LocalModel, Sampling
 from services.dialogue.llm.model import ChatModel
@@ -27,7 +26,7 @@ _PREFIX = "VOICEMESH_DIALOGUE"
 
 
 @contextlib.asynccontextmanager
-async def chosen_policy(settings: DialogueSettings, flows: Policy, actions: Actions) -> AsyncIterator[Policy]:
+async def chosen_policy(settings: DialogueSettings, flows: FlowPolicy, actions: Actions) -> AsyncIterator[Policy]:
     """Open the policy that the settings name: `flow`, `llm`, `ctranslate2` or one of the entry points of `GROUP`.
 
     An entry point names a function that takes the settings and the flows' policy and returns a policy.
@@ -50,13 +49,12 @@ async def chosen_policy(settings: DialogueSettings, flows: Policy, actions: Acti
                 yield _brought(other)(settings, flows)
 
 
-def _beside(settings: DialogueSettings, flows: Policy, actions: Actions, model: ChatModel) -> Policy:
-    scripts = [load(file) for file in flow_files(domains_folder(settings.domains_dir))]
+def _beside(settings: DialogueSettings, flows: FlowPolicy, actions: Actions, model: ChatModel) -> Policy:
     return LanguageModelPolicy(
         flows,
         model,
-        toolboxes(scripts, actions),
-        Prompts(about(scripts), settings.domains_dir),
+        toolboxes(flows.script, actions),
+        Prompts(about(flows.script), settings.domains_dir),
         Patience(settings.dialogue_llm_first_token_s, settings.dialogue_llm_answer_s),
     )
 

@@ -48,8 +48,12 @@ class FlowPolicy:
 
     def present(self, domain: str, language: str) -> str | None:
         """The version that new calls follow; None: there is no such domain or language."""
-        script = self._scripts.get((domain, _primary(language)))
+        script = self.script(domain, language)
         return script.version if script is not None else None
+
+    def script(self, domain: str, language: str) -> Script | None:
+        """The script that new calls follow; None: there is no such domain or language."""
+        return self._scripts.get((domain, _primary(language)))
 
     def domains(self) -> tuple[DomainInfo, ...]:
         """The domains there are flow files for, by name."""

@@ -1,26 +1,31 @@
-"""What the flow files tell the model: what the business is, and which tasks there are."""
+"""What the flow files tell the model: what the business is, and which tasks there are. Asked anew for each turn."""
 
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable
 
 from services.dialogue.actions import Actions
 from services.dialogue.flow.schema import Script
 from services.dialogue.llm.prompt import About
 from services.dialogue.llm.tools import FlowTool, Toolbox
 
-
-def about(scripts: Iterable[Script]) -> dict[tuple[str, str], About]:
-    """Return what each domain is, by (domain, primary language)."""
-    return {_key(script.domain, script.language): About(script.description, dict(script.data)) for script in scripts}
+FindScript = Callable[[str, str], Script | None]
+"""Gives the script that new calls in a domain and language follow at this moment; None: there is none."""
 
 
-def toolboxes(scripts: Iterable[Script], actions: Actions) -> Callable[[str, str], Toolbox]:
+def about(scripts: FindScript) -> Callable[[str, str], About | None]:
+    """Return what tells what a domain is, in a language."""
+
+    def find(domain: str, language: str) -> About | None:
+        script = scripts(domain, language)
+        return About(script.description, script.data, script.version) if script is not None else None
+
+    return find
+
+
+def toolboxes(scripts: FindScript, actions: Actions) -> Callable[[str, str], Toolbox]:
     """Return what finds the tools of a domain and language."""
-    by_key = {_key(script.domain, script.language): script for script in scripts}
 
-    @cache
     def find(domain: str, language: str) -> Toolbox:
-        script = by_key.get((domain, language))
+        script = scripts(domain, language)
         flows = tuple(script.flows.values()) if script is not None else ()
         return Toolbox(
             actions=actions.of(domain),
@@ -31,8 +36,4 @@ def toolboxes(scripts: Iterable[Script], actions: Actions) -> Callable[[str, str
             urgent=frozenset(intent for flow in flows if flow.urgent for intent in flow.intents),
         )
 
-    return lambda domain, language: find(*_key(domain, language))
-
-
-def _key(domain: str, language: str) -> tuple[str, str]:
-    return domain, language.partition("-")[0].lower()
+    return find

@@ -1,7 +1,7 @@
 """What the model is told before the conversation: `<domains>/<domain>/<language>/prompt.md`, or what the flows know."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,20 +29,22 @@ class About:
 
     description: str
     data: Any
+    version: str
+    """Of the flow file: a prompt is written anew for each."""
 
 
 class Prompts:
-    """Makes system prompts; each file is read once.
+    """Makes system prompts; a domain's part is written once for each version of its flows.
 
     Args:
-        about: what is known of a domain, by (domain, primary language).
+        about: what is known of a domain at this moment, by domain and language.
         folder: the folder of domains; None: the bundled ones.
     """
 
-    def __init__(self, about: dict[tuple[str, str], About], folder: Path | None = None) -> None:
+    def __init__(self, about: Callable[[str, str], About | None], folder: Path | None = None) -> None:
         self._about = about
+        self._written: dict[tuple[str, str], tuple[str, str]] = {}
         self._folder: Traversable = folder if folder is not None else resources.files("voicemesh_domains")
-        self._domain_part = cache(self._read)
 
     def system(self, call: CallInfo) -> str:
         """Return the prompt of a call, with what is known of it at this moment."""
@@ -54,14 +56,21 @@ class Prompts:
         ]
         return "\n\n".join(part for part in parts if part)
 
-    def _read(self, domain: str, language: str) -> str:
+    def _domain_part(self, domain: str, language: str) -> str:
+        about = self._about(domain, language)
+        version = about.version if about is not None else ""
+        known = self._written.get((domain, language))
+        if known is None or known[0] != version:
+            known = self._written[domain, language] = (version, self._write(domain, language, about))
+        return known[1]
+
+    def _write(self, domain: str, language: str, about: About | None) -> str:
         path = self._folder / domain / language / "prompt.md"
         if path.is_file():
             return path.read_text(encoding="utf-8").strip()
-        about = self._about.get((domain, language))
         if about is None:
             return ""
-        data = yaml.safe_dump(about.data, allow_unicode=True, sort_keys=False) if about.data else ""
+        data = yaml.safe_dump(dict(about.data), allow_unicode=True, sort_keys=False) if about.data else ""
         known = f"\n\nWhat you know:\n{data[:_MOST_DATA].strip()}" if data else ""
         return f"You are the agent of this business: {about.description}{known}"
 

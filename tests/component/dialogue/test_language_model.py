@@ -17,8 +17,8 @@ from pydantic import SecretStr
 
 from services.dialogue import model
 from services.dialogue.actions import ActionCatalogue, Actions, ActionSpec
-from services.dialogue.flow import installed_policy, load
-from services.dialogue.flow.catalogue import domains_folder, flow_files
+from services.dialogue.flow import installed_policy
+from services.dialogue.flow.engine import FlowPolicy
 from services.dialogue.llm.knowledge import about, toolboxes
 from services.dialogue.llm.openai import Endpoint, OpenAiModel
 from services.dialogue.llm.policy import LanguageModelPolicy, Patience
@@ -27,7 +27,7 @@ from services.dialogue.policy import ActionResult, CallInfo, OpenItem, Reply, St
 from services.dialogue.streaming import Draft
 
 FLOWS = installed_policy()
-SCRIPTS = [load(file) for file in flow_files(domains_folder())]
+NO_FLOWS = FlowPolicy([])
 CALL = CallInfo(
     "clinic",
     "en-US",
@@ -63,7 +63,11 @@ async def policy(
         endpoint = Endpoint(f"{server.url}/v1/", "tiny", SecretStr(key))
         yield (
             LanguageModelPolicy(
-                FLOWS, OpenAiModel(transport, endpoint), toolboxes(SCRIPTS, ACTIONS), Prompts(about(SCRIPTS)), patience
+                FLOWS,
+                OpenAiModel(transport, endpoint),
+                toolboxes(FLOWS.script, ACTIONS),
+                Prompts(about(FLOWS.script)),
+                patience,
             ),
             server,
         )
@@ -122,11 +126,31 @@ async def test_a_domains_own_prompt_comes_first(tmp_path):
     folder = tmp_path / "clinic" / "en"
     folder.mkdir(parents=True)
     (folder / "prompt.md").write_text("You are Ada.\n")
-    system = Prompts(about(SCRIPTS), tmp_path).system(replace(CALL, direction="outbound"))
+    system = Prompts(about(FLOWS.script), tmp_path).system(replace(CALL, direction="outbound"))
     assert system.startswith("You are Ada.\n\nYou speak with a caller")
     assert "You have called them" in system
     assert "Garden Street" not in system
-    assert Prompts({}, tmp_path).system(replace(CALL, domain="shop")).startswith("You speak with a caller")
+    assert (
+        Prompts(about(NO_FLOWS.script), tmp_path)
+        .system(replace(CALL, domain="shop"))
+        .startswith("You speak with a caller")
+    )
+
+
+async def test_flows_that_are_replaced_bring_other_tools_and_another_prompt():
+    script = FLOWS.script("clinic", "en")
+    flows = FlowPolicy([script])
+    tools, prompts = toolboxes(flows.script, ACTIONS), Prompts(about(flows.script))
+    before = {tool.name for tool in tools("clinic", "en-US").tools()}
+    hours = next(flow for flow in script.flows.values() if flow.intents and flow.title)
+    fewer = {name: flow for name, flow in script.flows.items() if flow is not hours}
+    assert "Garden Street" in prompts.system(CALL)
+    flows.replace(replace(script, version="next", flows=fewer, data={}, description="A closed clinic."))
+    after = {tool.name for tool in tools("clinic", "en-US").tools()}
+    assert len(before - after) == 1
+    assert not after - before
+    assert "A closed clinic." in prompts.system(CALL)
+    assert "Garden Street" not in prompts.system(CALL)
 
 
 async def test_an_answer_that_is_cut_ends_with_its_last_whole_sentence():
@@ -316,7 +340,9 @@ async def test_nobody_there_is_no_reason_to_say_nothing():
         pass
     async with httpx.AsyncClient(timeout=60.0) as transport:
         gone = OpenAiModel(transport, Endpoint(server.url, "tiny"))
-        llm = LanguageModelPolicy(FLOWS, gone, toolboxes(SCRIPTS, ACTIONS), Prompts({}), PATIENT)
+        llm = LanguageModelPolicy(
+            FLOWS, gone, toolboxes(FLOWS.script, ACTIONS), Prompts(about(NO_FLOWS.script)), PATIENT
+        )
         assert await reply(llm, HOURS) == FLOWS_ANSWER
     assert fallbacks("unavailable") == before + 1
 

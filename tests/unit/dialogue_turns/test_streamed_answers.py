@@ -44,9 +44,13 @@ class ScriptedModel(ChatModel):
             self.broken_off += not done
 
 
+def no_script(_domain: str, _language: str) -> None:
+    """No flows are known: the tools are the actions alone."""
+
+
 def policy(chat: ScriptedModel, calendar: Calendar | None = None) -> LanguageModelPolicy:
     actions = (calendar or Calendar()).actions(arguments={"day": "the day"})
-    return LanguageModelPolicy(POLICY, chat, toolboxes([], actions), Prompts({}), Patience(2.0, 15.0))
+    return LanguageModelPolicy(POLICY, chat, toolboxes(no_script, actions), Prompts(no_script), Patience(2.0, 15.0))
 
 
 def converse(chat: ScriptedModel, script: Any, calendar: Calendar | None = None) -> Stage:
