@@ -11,6 +11,10 @@ from services.crm_gateway.model import Contact, NewRecord
 class DeliveryState(enum.StrEnum):
     """How far a delivery has come."""
 
+    DRAFT = "draft"
+    """A person must look at it first: it is not made, and holds up nothing."""
+    REJECTED = "rejected"
+    """A draft that a person has turned down."""
     WAITING = "waiting"
     """To be made, or being made."""
     WRITTEN = "written"

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 _NAMESPACE = uuid.UUID("6f1f1c2c-3a55-5f0e-9c0b-7d4f8a2e9b11")
 
@@ -103,6 +103,15 @@ class RecordState(enum.StrEnum):
     REJECTED = "rejected"
 
 
+class Profile(enum.StrEnum):
+    """How urgently a record is written."""
+
+    REALTIME = "realtime"
+    """At once, by itself."""
+    BATCH = "batch"
+    """Gathered, and written with others when there are enough or it has waited long enough."""
+
+
 @dataclass(frozen=True, slots=True)
 class Customer:
     """Who an event says the customer is; empty: not known."""
@@ -135,6 +144,9 @@ class NewRecord:
     turn_id: str = ""
     closes: str = ""
     """The kind of open record of the contact that this one ends; empty: none."""
+    corrects: str = ""
+    """The id, in the business system, of what this changes instead of adding a record; empty: it adds one."""
+    profile: Profile = Profile.REALTIME
 
     @property
     def record_id(self) -> str:
@@ -195,6 +207,21 @@ class RemoteVendor(Protocol):
 
         Raises:
             RejectedError: it will never take the record.
+            BusyError: it asks to wait. Any other exception is a failed attempt, and tried again later.
+        """
+
+
+@runtime_checkable
+class CorrectableVendor(Protocol):
+    """What a business system's adapter may have besides: what was written there can be changed."""
+
+    async def correct(self, record: NewRecord, contact: Contact | None) -> str:
+        """Make what has the id `record.corrects` there say what the record says; return that id.
+
+        May be asked several times for the same correction, and must end in the same state.
+
+        Raises:
+            RejectedError: it will never take the change, for example because nothing has that id.
             BusyError: it asks to wait. Any other exception is a failed attempt, and tried again later.
         """
 

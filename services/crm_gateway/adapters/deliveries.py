@@ -26,7 +26,7 @@ from services.crm_gateway.deliveries import (
     Written,
 )
 from services.crm_gateway.events import record_written
-from services.crm_gateway.model import Contact, NewRecord
+from services.crm_gateway.model import Contact, NewRecord, RecordState
 
 _ERROR_LIMIT = 500
 _records = TypeAdapter(NewRecord)
@@ -49,7 +49,7 @@ class Deliveries:
     async def add(
         self, connection: AsyncConnection, record: NewRecord, contact: Contact | None, trace: Mapping[str, str]
     ) -> bool:
-        """Put a record into the queue; False when it was there before."""
+        """Put a record into the queue; False when it was there before. A draft waits for `release`."""
         scope, now = record.scope, datetime.now(UTC)
         # Who nothing is known of keeps the order of the call, or of nothing.
         key = contact.contact_id if contact else f"session:{scope.session_id or record.event_id}"
@@ -65,8 +65,9 @@ class Deliveries:
             "contact_id": contact.contact_id if contact else None,
             "order_key": f"{scope.tenant_id}/{key}",
             "kind": record.kind,
+            "profile": record.profile,
             "record": _records.dump_python(record, mode="json"),
-            "state": DeliveryState.WAITING,
+            "state": DeliveryState.DRAFT if record.state is RecordState.DRAFT else DeliveryState.WAITING,
             "attempts": 0,
             "due_at": now,
             "worker": "",
@@ -76,6 +77,45 @@ class Deliveries:
             "created_at": now,
         }
         return await insert_once(connection, table, values, unique=["tenant_id", "vendor", "event_id"])
+
+    async def release(self, connection: AsyncConnection, tenant_id: str, event_id: str, record: NewRecord) -> bool:
+        """Have a draft made, with the values of `record`; False when it is no draft (any more).
+
+        It keeps its place in the order of its contact. Call `Outbox.wake` or wait for a worker's next look.
+
+        Raises:
+            ValueError: the record is another event's, or a draft itself.
+        """
+        if record.event_id != event_id or record.state is RecordState.DRAFT:
+            raise ValueError("a draft is released with its own event's record, which is a draft no more")
+        values = {
+            "state": DeliveryState.WAITING,
+            "record": _records.dump_python(record, mode="json"),
+            "kind": record.kind,
+            "due_at": datetime.now(UTC),
+        }
+        return await self._decide(connection, tenant_id, event_id, values)
+
+    async def reject(self, connection: AsyncConnection, tenant_id: str, event_id: str) -> bool:
+        """Turn a draft down for good; False when it is no draft (any more)."""
+        values = {"state": DeliveryState.REJECTED, "settled_at": datetime.now(UTC)}
+        return await self._decide(connection, tenant_id, event_id, values)
+
+    async def _decide(
+        self, connection: AsyncConnection, tenant_id: str, event_id: str, values: dict[str, object]
+    ) -> bool:
+        statement = (
+            table.update()
+            .where(
+                table.c.tenant_id == tenant_id,
+                table.c.vendor == self._vendor,
+                table.c.event_id == event_id,
+                table.c.state == DeliveryState.DRAFT,
+            )
+            .values(**values)
+            .returning(table.c.sequence)
+        )
+        return (await connection.execute(statement)).first() is not None
 
     async def claim(self, worker: str, size: int, lease: timedelta, permits: Permits) -> list[Delivery]:
         """Take at most `size` deliveries that are due; nobody else gets them before the lease ends."""
@@ -104,7 +144,11 @@ class Deliveries:
             earlier.c.vendor == table.c.vendor,
             earlier.c.order_key == table.c.order_key,
             earlier.c.state == DeliveryState.WAITING,
-            earlier.c.sequence < table.c.sequence,
+            sa.or_(
+                earlier.c.sequence < table.c.sequence,
+                # What was released or replayed comes before one that is being made: it waits for that one all the same.
+                sa.and_(earlier.c.sequence > table.c.sequence, earlier.c.leased_until >= now),
+            ),
         )
         statement = (
             sa.select(table)

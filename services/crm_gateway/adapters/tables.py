@@ -105,6 +105,8 @@ deliveries = Table(
     # Deliveries of one key are made one after the other.
     Column("order_key", String(192), nullable=False),
     Column("kind", String(64), nullable=False),
+    # How urgent it is: `model.Profile`.
+    Column("profile", String(16), nullable=False, server_default="realtime"),
     Column("record", JSON, nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -120,7 +122,8 @@ deliveries = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("settled_at", UtcDateTime, nullable=True),
     UniqueConstraint("tenant_id", "vendor", "event_id", name="uq_crm_deliveries_event"),
-    Index("ix_crm_deliveries_due", "vendor", "state", "due_at"),
+    # In the order of the claim: a backlog is not sorted each time.
+    Index("ix_crm_deliveries_next", "vendor", "state", "profile", "sequence"),
     Index("ix_crm_deliveries_order", "vendor", "order_key", "state", "sequence"),
 )
 

@@ -14,7 +14,7 @@ from mesh import logs, telemetry
 from mesh.backoff import backoff_s
 from services.crm_gateway import metrics
 from services.crm_gateway.deliveries import Delivery, GivenUp, Postponed, Result, Written
-from services.crm_gateway.model import BusyError, RejectedError, RemoteVendor
+from services.crm_gateway.model import BusyError, CorrectableVendor, RejectedError, RemoteVendor
 from services.crm_gateway.sync.breaker import Breaker, BreakerOptions, Circuit
 
 _log = logs.get_logger(__name__)
@@ -173,11 +173,19 @@ class Dispatcher:
 
     async def _write(self, delivery: Delivery) -> str:
         """Write once: what an earlier attempt may have written is looked for first."""
+        if delivery.record.corrects:
+            # To say the same twice changes nothing.
+            return await self._correct(delivery)
         if delivery.begun_before:
             found = await self._vendor.find(delivery.record)
             if found is not None:
                 return found
         return await self._vendor.write(delivery.record, delivery.contact)
+
+    async def _correct(self, delivery: Delivery) -> str:
+        if not isinstance(self._vendor, CorrectableVendor):
+            raise RejectedError(f"what was written there cannot be changed: {delivery.record.corrects}")
+        return await self._vendor.correct(delivery.record, delivery.contact)
 
     async def _settle(self) -> None:
         """Write results down, as many at once as there are; what cannot be written down is tried until it can."""

@@ -1,6 +1,7 @@
 """The queue of deliveries on real databases: order, leases, allowances."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -140,3 +141,38 @@ async def test_a_lease_has_one_holder_and_ends_by_itself(engine: AsyncEngine) ->
     gone = Lease(engine, "other", "gone", timedelta(seconds=-1))
     assert await gone.hold()
     assert await Lease(engine, "other", "next", LEASE).hold()
+
+
+async def test_a_draft_holds_up_nothing_and_is_made_once_it_is_released(engine: AsyncEngine) -> None:
+    draft = replace(a_record(1, "a"), state=RecordState.DRAFT)
+    queue = await filled(engine, draft, a_record(2, "a"), a_record(3, "a"))
+    second = (await claim(queue))[0]
+    assert second.record.event_id == "e2"
+    seen = replace(draft, state=RecordState.APPLIED, title="seen")
+    async with transaction(engine) as connection:
+        assert not await queue.release(connection, "shop", "e1", seen), "another tenant's"
+        assert await queue.release(connection, "clinic", "e1", seen)
+        assert not await queue.release(connection, "clinic", "e1", seen), "it is one no more"
+        assert not await queue.reject(connection, "clinic", "e1")
+    assert ids(await claim(queue)) == [], "another of that contact is being made"
+    await queue.settle("one", [Written(second, "r2")])
+    first = (await claim(queue))[0]
+    assert (first.record, first.begun_before) == (seen, False)
+
+
+async def test_a_draft_that_is_turned_down_is_never_made(engine: AsyncEngine) -> None:
+    draft = replace(a_record(1), state=RecordState.DRAFT)
+    queue = await filled(engine, draft)
+    async with transaction(engine) as connection:
+        assert await queue.reject(connection, "clinic", "e1")
+        assert not await queue.release(connection, "clinic", "e1", replace(draft, state=RecordState.APPLIED))
+    assert await claim(queue) == []
+
+
+async def test_a_draft_is_released_with_its_own_record_only(engine: AsyncEngine) -> None:
+    draft = replace(a_record(1), state=RecordState.DRAFT)
+    queue = await filled(engine, draft)
+    async with transaction(engine) as connection:
+        for wrong in (draft, a_record(2)):
+            with pytest.raises(ValueError, match="own event's record"):
+                await queue.release(connection, "clinic", "e1", wrong)
