@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mesh import engines
+from mesh.models import ModelStore
 from voicemesh_cli import endpoints
 from voicemesh_cli.failures import CliError
 from voicemesh_cli.launcher import SERVICES, LaunchError, LaunchOptions, launch
@@ -115,6 +116,19 @@ def databases() -> Iterator[Check]:
     else:
         remedy = "only for PostgreSQL: pip install 'voicemesh[crm-gateway]'"
         yield Check("database", "postgresql", State.OPTIONAL, "no psycopg", remedy)
+
+
+def translations(cache_dir: Path) -> Iterator[Check]:
+    """The models that put a call's summary into the CRM's language."""
+    store = ModelStore(cache_dir)
+    for model in store.manifest.model:
+        if not model.id.startswith("opus-mt/"):
+            continue
+        if store.lacking(model):
+            remedy = f"only for summaries in another language: voicemesh models pull {model.id}"
+            yield Check("model", model.id, State.OPTIONAL, "not pulled", remedy)
+        else:
+            yield Check("model", model.id, State.OK, model.title)
 
 
 def microphone() -> Check:

@@ -51,13 +51,15 @@ def register(app: typer.Typer) -> None:
 
 
 async def _checks() -> list[Check]:
+    models = Path(os.environ.get("VOICEMESH_CACHE_DIR") or default_cache_dir())
     return [
         health.python(),
         *health.extras(),
         *health.programs(),
-        folder("models", Path(os.environ.get("VOICEMESH_CACHE_DIR") or default_cache_dir()), "VOICEMESH_CACHE_DIR"),
+        folder("models", models, "VOICEMESH_CACHE_DIR"),
         folder("state", endpoints.state_file().parent, "VOICEMESH_STATE_DIR"),
         *await health.all_engines(),
+        *health.translations(models),
         *health.databases(),
         health.microphone(),
         health.mesh(),
