@@ -127,6 +127,8 @@ _BY_REASON: dict[str, type[VoicemeshError]] = {
     "PROTOCOL_VIOLATION": RequestError,
     "NOT_FOUND": RequestError,
     "ALREADY_EXISTS": RequestError,
+    "WRONG_STATE": RequestError,
+    "VERSION_CONFLICT": RequestError,
     "INVALID_AUDIO": InvalidAudioError,
     "UNRECOGNIZED_LANGUAGE": UnrecognizedLanguageError,
     "ASR_TIMEOUT": SilenceTimeoutError,

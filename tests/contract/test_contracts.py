@@ -134,7 +134,7 @@ def test_every_error_reason_says_what_follows_from_it(reason: int):
 def test_every_event_is_in_the_past_tense_and_carries_the_context_first(event):
     assert event.fields_by_name["context"].number == 1
     assert event.fields_by_name["context"].message_type.name == "EventContext"
-    assert event.name.endswith(("ed", "Written", "Withdrawn")), event.name
+    assert event.name.endswith(("ed", "Made", "Written", "Withdrawn")), event.name
 
 
 def test_the_context_of_a_request_and_of_an_event_name_the_same_things():

@@ -156,6 +156,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The session reached the longest time one may take."""
     ERROR_REASON_CANCELLED: _ErrorReason.ValueType  # 23
     """The caller gave the call up."""
+    ERROR_REASON_WRONG_STATE: _ErrorReason.ValueType  # 24
+    """What is asked for cannot follow on the present state, for example to reject what is applied already."""
+    ERROR_REASON_VERSION_CONFLICT: _ErrorReason.ValueType  # 25
+    """Somebody else changed it since the version that the request names: read it again."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of its google.rpc.ErrorInfo (domain "voicemesh"), without the prefix."""
@@ -208,6 +212,10 @@ ERROR_REASON_SESSION_TOO_LONG: ErrorReason.ValueType  # 22
 """The session reached the longest time one may take."""
 ERROR_REASON_CANCELLED: ErrorReason.ValueType  # 23
 """The caller gave the call up."""
+ERROR_REASON_WRONG_STATE: ErrorReason.ValueType  # 24
+"""What is asked for cannot follow on the present state, for example to reject what is applied already."""
+ERROR_REASON_VERSION_CONFLICT: ErrorReason.ValueType  # 25
+"""Somebody else changed it since the version that the request names: read it again."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final
