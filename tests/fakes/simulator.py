@@ -25,7 +25,7 @@ async def simulator(faults: Faults | None = None) -> AsyncIterator[Simulated]:
     """Serve it on a free port of loopback."""
     system = System(faults or Faults())
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(application(system), log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(application(system), log_level="critical", lifespan="on", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     # The process's signals are the test's own.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]

@@ -1,44 +1,22 @@
 """The simulated business system's HTTP interface."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from services.crm_gateway.simulator.model import Fault, Faults, System
+from services.crm_gateway.simulator.items import SHAPES, ItemIn
+from services.crm_gateway.simulator.model import KINDS, Fault, Faults, Kind, System
+from services.crm_gateway.simulator.webhooks import Target, Webhooks
 
 _PAGE = 100
-
-
-class ContactIn(BaseModel):
-    """A contact as it is sent."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    external_id: str = Field(min_length=1, max_length=128)
-    name: str = Field("", max_length=200)
-    phones: list[str] = []
-    emails: list[str] = []
-
-
-class TicketIn(BaseModel):
-    """A ticket as it is sent."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    external_id: str = Field(min_length=1, max_length=128)
-    contact_id: str | None = None
-    kind: str = Field(min_length=1, max_length=64)
-    state: str = "applied"
-    title: str = Field(max_length=500)
-    fields: dict[str, str] = {}
-    occurred_at: str = ""
 
 
 class Dropped(Response):
@@ -52,9 +30,11 @@ class Dropped(Response):
 def application(system: System) -> Starlette:
     """Return the ASGI application of a system.
 
-    ``POST /oauth/token``; with its token ``POST`` and ``GET /contacts``, ``/tickets`` (``external_id``, or pages by
-    ``cursor``); for tests ``PUT /simulator/faults`` and ``GET /simulator/counts``.
+    ``POST /oauth/token``; with its token ``POST`` and ``GET /contacts``, ``/tickets``, ``/deals`` (``external_id``,
+    or pages by ``cursor``), ``GET`` and ``PATCH`` of one of them by its id, ``GET /changes?cursor=``; for tests
+    ``PUT /simulator/faults``, ``PUT /simulator/webhooks`` and ``GET /simulator/counts``.
     """
+    webhooks = Webhooks(system)
 
     async def token(_: Request) -> Response:
         # Form fields are not read: whoever asks gets a token.
@@ -68,26 +48,58 @@ def application(system: System) -> Starlette:
             return _refused(error)
         return JSONResponse(system.faults.model_dump())
 
+    async def target(request: Request) -> Response:
+        try:
+            webhooks.tell(Target.model_validate_json(await request.body()))
+        except ValidationError as error:
+            return _refused(error)
+        except ValueError as error:
+            return JSONResponse({"error": f"secret: {error}"}, 422)
+        return JSONResponse({})
+
     async def counts(_: Request) -> Response:
         return JSONResponse(system.counts())
 
-    def resource(kind: Literal["contacts", "tickets"], shape: type[BaseModel]) -> Route:
-        async def handle(request: Request) -> Response:
-            system.requests[f"{request.method} {kind}"] += 1
-            return (
-                _listed(system, kind, request) if request.method == "GET" else await _made(system, kind, shape, request)
-            )
-
-        return Route(f"/{kind}", _guarded(system, handle), methods=["GET", "POST"])
+    async def changes(request: Request) -> Response:
+        system.requests["GET changes"] += 1
+        return _changed(system, request)
 
     return Starlette(
+        lifespan=_sending(webhooks),
         routes=[
             Route("/oauth/token", token, methods=["POST"]),
             Route("/simulator/faults", faults, methods=["PUT"]),
+            Route("/simulator/webhooks", target, methods=["PUT"]),
             Route("/simulator/counts", counts),
-            resource("contacts", ContactIn),
-            resource("tickets", TicketIn),
-        ]
+            Route("/changes", _guarded(system, changes)),
+            *(route for kind in KINDS for route in _resource(system, kind)),
+        ],
+    )
+
+
+def _sending(webhooks: Webhooks) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def sending(_: Starlette) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            sender = tasks.create_task(webhooks.run())
+            yield
+            sender.cancel()
+
+    return sending
+
+
+def _resource(system: System, kind: Kind) -> tuple[Route, Route]:
+    async def all_of_them(request: Request) -> Response:
+        system.requests[f"{request.method} {kind}"] += 1
+        return _listed(system, kind, request) if request.method == "GET" else await _made(system, kind, request)
+
+    async def one(request: Request) -> Response:
+        system.requests[f"{request.method} one of {kind}"] += 1
+        return await _one(system, kind, request)
+
+    return (
+        Route(f"/{kind}", _guarded(system, all_of_them), methods=["GET", "POST"]),
+        Route(f"/{kind}/{{id}}", _guarded(system, one), methods=["GET", "PATCH"]),
     )
 
 
@@ -128,7 +140,7 @@ async def _misbehave(system: System, fault: Fault, handle: Handler, request: Req
             return Dropped()
 
 
-def _listed(system: System, kind: Literal["contacts", "tickets"], request: Request) -> Response:
+def _listed(system: System, kind: Kind, request: Request) -> Response:
     external_id = request.query_params.get("external_id")
     if external_id is not None:
         return JSONResponse({"items": system.find(kind, external_id)})
@@ -140,14 +152,37 @@ def _listed(system: System, kind: Literal["contacts", "tickets"], request: Reque
     return JSONResponse({"items": items[int(cursor) : end], "next": str(end) if end < len(items) else None})
 
 
-async def _made(
-    system: System, kind: Literal["contacts", "tickets"], shape: type[BaseModel], request: Request
-) -> Response:
+def _changed(system: System, request: Request) -> Response:
+    """Answer with a page of changes; `next` asks for what comes behind, `more` says whether there is some already."""
+    cursor = request.query_params.get("cursor") or "0"
+    try:
+        items, end = system.changes(int(cursor), _PAGE)
+    except ValueError:
+        return JSONResponse({"error": f"there is no cursor {cursor!r}"}, 422)
+    return JSONResponse({"items": items, "next": str(end), "more": len(items) == _PAGE})
+
+
+async def _made(system: System, kind: Kind, request: Request) -> Response:
+    shape: type[ItemIn] = SHAPES[kind][0]
     try:
         item = shape.model_validate_json(await request.body()).model_dump()
     except ValidationError as error:
         return _refused(error)
     return JSONResponse(system.add(kind, item), 201)
+
+
+async def _one(system: System, kind: Kind, request: Request) -> Response:
+    """Answer with an item, changed before where it is asked for."""
+    item = system.get(kind, request.path_params["id"])
+    if item is None:
+        return JSONResponse({"error": f"there is nothing of that id in {kind}"}, 404)
+    if request.method == "PATCH":
+        try:
+            values = SHAPES[kind][1].model_validate_json(await request.body()).model_dump(exclude_unset=True)
+        except ValidationError as error:
+            return _refused(error)
+        item = system.edit(kind, item["id"], values)
+    return JSONResponse(item)
 
 
 def _refused(error: ValidationError) -> Response:

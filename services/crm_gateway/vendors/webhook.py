@@ -1,14 +1,6 @@
-"""Any system that takes a POST: each record once more until it is taken, signed as Standard Webhooks says.
+"""Any system that takes a POST: each record once more until it is taken, signed as Standard Webhooks says."""
 
-https://github.com/standard-webhooks/standard-webhooks, specification 1.0.0: headers `webhook-id` (the same each time a
-record is sent, so that the receiver takes it once), `webhook-timestamp` and `webhook-signature`.
-"""
-
-import base64
-import binascii
 import contextlib
-import hashlib
-import hmac
 import json
 import time
 from collections.abc import AsyncIterator
@@ -16,9 +8,8 @@ from collections.abc import AsyncIterator
 from mesh.config import ConfigError
 from services.crm_gateway.config import CrmSyncSettings
 from services.crm_gateway.model import Contact, NewRecord
+from services.crm_gateway.standard_webhooks import ID, SIGNATURE, TIMESTAMP, key_of, sign
 from services.crm_gateway.vendors.http import Asking, asking, check
-
-_SECRET_PREFIX = "whsec_"  # noqa: S105 - marks a secret, is none
 
 
 class Webhook:
@@ -43,17 +34,11 @@ class Webhook:
         """Send a record; its id there is its id here. Raises what `check` raises."""
         body = json.dumps(document(record, contact), ensure_ascii=False).encode()
         timestamp = str(int(time.time()))
-        headers = {"content-type": "application/json", "webhook-id": record.record_id, "webhook-timestamp": timestamp}
+        headers = {"content-type": "application/json", ID: record.record_id, TIMESTAMP: timestamp}
         if self._key:
-            headers["webhook-signature"] = sign(self._key, record.record_id, timestamp, body)
+            headers[SIGNATURE] = sign(self._key, record.record_id, timestamp, body)
         check(await self._system.ask("POST", self._url, data=body, headers=headers))
         return record.record_id
-
-
-def sign(key: bytes, message_id: str, timestamp: str, body: bytes) -> str:
-    """Return the signature of a message, Standard Webhooks 1.0.0, "Signature scheme", symmetric."""
-    content = f"{message_id}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
 
 
 def document(record: NewRecord, contact: Contact | None) -> dict[str, object]:
@@ -98,10 +83,9 @@ async def create(settings: CrmSyncSettings) -> AsyncIterator[Webhook]:
     """
     if not settings.crm_url:
         raise ConfigError("VOICEMESH_CRM_URL is empty: give the address that records are sent to")
-    secret = settings.crm_secret.get_secret_value()
     try:
-        key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        raise ConfigError("VOICEMESH_CRM_SECRET is no base64 text; make one with `openssl rand -base64 32`") from None
+        key = key_of(settings.crm_secret.get_secret_value())
+    except ValueError as error:
+        raise ConfigError(f"VOICEMESH_CRM_SECRET: {error}") from None
     async with asking(settings) as system:
         yield Webhook(system, settings.crm_url, key)
