@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from fakes.clinic_call import INFO, POLICY
 from fakes.shared_world import Bucket
 from fakes.virtual_time import run
-from unit.dialogue_turns.test_taking_turns import INFO, POLICY
 
 from services.dialogue.keeper import Keeper
 from services.dialogue.model import CallerContext

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 from collections import Counter
 
+from fakes.clinic_call import INFO, TABLE
 from fakes.conversation import Stage
 from fakes.virtual_time import run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from unit.dialogue_turns.test_actions_in_turns import BOOKING, FREE, Calendar, Scripted, told
 from unit.dialogue_turns.test_any_order import STEPS, Caller, exactly_one_outcome, one_agent_turn_at_a_time
-from unit.dialogue_turns.test_taking_turns import INFO, TABLE
 
 from mesh.errors import MeshError
 from services.dialogue import model

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from fakes.clinic_call import INFO, POLICY, greeted, outputs, played
 from fakes.conversation import Stage
-from unit.dialogue_turns.test_taking_turns import INFO, POLICY, greeted, outputs, played
 
 from services.dialogue import model
 from services.dialogue.actions import ActionCatalogue, Actions, ActionSpec

@@ -5,11 +5,11 @@ import contextlib
 from collections import Counter
 from typing import Any
 
+from fakes.clinic_call import INFO, POLICY, TABLE
 from fakes.conversation import Stage
 from fakes.virtual_time import run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from unit.dialogue_turns.test_taking_turns import INFO, POLICY, TABLE
 
 from mesh.errors import MeshError
 from services.dialogue import model

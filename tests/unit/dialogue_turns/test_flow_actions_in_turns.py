@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+from fakes.clinic_call import INFO, TUESDAY, understood
 from fakes.conversation import Stage
 from fakes.virtual_time import run
 from unit.dialogue_flow.flow_base import BASE
 from unit.dialogue_turns.test_actions_in_turns import texts
-from unit.dialogue_turns.test_taking_turns import INFO, TUESDAY, understood
 
 from services.dialogue import model
 from services.dialogue.actions import ActionCatalogue, ActionError, Actions, ActionSpec

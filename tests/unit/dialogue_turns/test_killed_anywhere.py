@@ -4,12 +4,12 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 
+from fakes.clinic_call import INFO, POLICY, TABLE
 from fakes.conversation import Stage
 from fakes.shared_world import LAG_S, Bucket, Client, Database, Process
 from fakes.virtual_time import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.dialogue_turns.test_taking_turns import INFO, POLICY, TABLE
 
 from services.dialogue import model
 from services.dialogue.snapshot import Snapshot

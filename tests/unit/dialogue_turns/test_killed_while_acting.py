@@ -5,6 +5,7 @@ import contextlib
 from dataclasses import replace
 from typing import Any
 
+from fakes.clinic_call import TABLE
 from fakes.conversation import Stage
 from fakes.shared_world import Process
 from fakes.virtual_time import run
@@ -12,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.dialogue_turns.test_actions_in_turns import BOOKING, Calendar, Scripted, told
 from unit.dialogue_turns.test_killed_anywhere import TYPING, World
-from unit.dialogue_turns.test_taking_turns import TABLE
 
 from mesh.errors import MeshError
 from services.dialogue import model

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from fakes.clinic_call import TABLE
 from fakes.conversation import Stage
 from fakes.shared_world import Process
 from fakes.virtual_time import run
 from unit.dialogue_turns.test_killed_anywhere import TYPING, World
 from unit.dialogue_turns.test_streamed_answers import SLOW, ScriptedModel, policy, said
-from unit.dialogue_turns.test_taking_turns import TABLE
 
 from services.dialogue import model
 from services.dialogue.llm.model import Finished, Words

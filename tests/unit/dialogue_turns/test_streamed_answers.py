@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
+from fakes.clinic_call import POLICY, greeted, outputs, played
 from fakes.conversation import Stage
 from unit.dialogue_turns.test_actions_in_turns import Calendar, says, texts
-from unit.dialogue_turns.test_taking_turns import POLICY, greeted, outputs, played
 
 from services.dialogue import model
 from services.dialogue.llm.knowledge import toolboxes
