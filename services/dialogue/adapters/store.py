@@ -19,6 +19,8 @@ SESSIONS = sa.Table(
     sa.Column("direction", sa.String(16), nullable=False),
     sa.Column("customer_id", sa.String(128), nullable=False),
     sa.Column("phone", sa.String(16), nullable=False),
+    # Whom the records know the caller as; empty: not known.
+    sa.Column("contact_id", sa.String(64), nullable=False, server_default=""),
     sa.Column("labels", sa.JSON, nullable=False),
     sa.Column("instance", sa.String(128), nullable=False),
     sa.Column("started_at", UtcDateTime, nullable=False),

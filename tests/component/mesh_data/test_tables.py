@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from mesh.database import database, migrate, sqlite_url
 
 SCOPE = {"tenant_id", "region", "correlation_id", "language"}
-OF_NO_REQUEST = {"crm_allowances", "crm_leases"}
+OF_NO_REQUEST = {"crm_allowances", "crm_leases", "dialogue_leases"}
 """How much may be written, and who may do something alone: they hold nothing of a call."""
 
 

@@ -1,0 +1,1 @@
+"""What was said in calls, kept apart from events: written, handed out, and deleted in time."""
