@@ -12,6 +12,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from voicemesh.common.v1 import audio_pb2 as _audio_pb2
 from voicemesh.common.v1 import speech_pb2 as _speech_pb2
+from voicemesh.crm.v1 import caller_pb2 as _caller_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -157,14 +158,28 @@ class OpenItem(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    VENDOR_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
     record_id: _builtins.str
-    """The record's id."""
+    """The record's id; of another business system's item the id there."""
     kind: _builtins.str
     """Its kind, for example "appointment", "complaint", "order", "deal"."""
     title: _builtins.str
     """What it is, in a line."""
     state: _builtins.str
     """Its state, for example "open"."""
+    vendor: _builtins.str
+    """The business system that says so; empty: the mesh's own records."""
+    amount: _builtins.str
+    """What it is worth, a decimal number; empty: not known."""
+    currency: _builtins.str
+    """ISO 4217 code of the amount's currency; empty: not known."""
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it last changed."""
+
     def __init__(
         self,
         *,
@@ -172,10 +187,14 @@ class OpenItem(_message.Message):
         kind: _builtins.str = ...,
         title: _builtins.str = ...,
         state: _builtins.str = ...,
+        vendor: _builtins.str = ...,
+        amount: _builtins.str = ...,
+        currency: _builtins.str = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "record_id", b"record_id", "state", b"state", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "changed_at", b"changed_at", "currency", b"currency", "kind", b"kind", "record_id", b"record_id", "state", b"state", "title", b"title", "vendor", b"vendor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -195,12 +214,21 @@ class CallerContext(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     STALE_FIELD_NUMBER: _builtins.int
     LIVE_CALLS_FIELD_NUMBER: _builtins.int
+    SCHEMA_VERSION_FIELD_NUMBER: _builtins.int
+    CONSENTS_FIELD_NUMBER: _builtins.int
+    PRIOR_FIELD_NUMBER: _builtins.int
+    INTENT_STAGE_FIELD_NUMBER: _builtins.int
+    LINKS_FIELD_NUMBER: _builtins.int
     last_interaction: _builtins.str
     """What the last conversation was about, in a sentence."""
     suppressed: _builtins.bool
     """Whether the contact is on the suppression list."""
     stale: _builtins.bool
     """Whether it is older than the cache's window and being read again."""
+    schema_version: _builtins.int
+    """Which version of this schema it was filled in by: 1 (also said by 0) has the fields up to 8, 2 all of them."""
+    intent_stage: _caller_pb2.IntentStage.ValueType
+    """How far what they want has come."""
     @_builtins.property
     def contact(self) -> Global___Contact:
         """Who it is; unset: not known."""
@@ -223,6 +251,18 @@ class CallerContext(_message.Message):
         What is learned in a call does not by itself cause an update.
         """
 
+    @_builtins.property
+    def consents(self) -> _containers.RepeatedCompositeFieldContainer[_caller_pb2.ConsentState]:
+        """The last word on the contact's consents."""
+
+    @_builtins.property
+    def prior(self) -> _caller_pb2.PriorInteractions:
+        """What came before this conversation."""
+
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[_caller_pb2.VendorLink]:
+        """Who they are in the business systems that know them."""
+
     def __init__(
         self,
         *,
@@ -234,10 +274,15 @@ class CallerContext(_message.Message):
         as_of: _timestamp_pb2.Timestamp | None = ...,
         stale: _builtins.bool = ...,
         live_calls: _abc.Iterable[Global___LiveCall] | None = ...,
+        schema_version: _builtins.int = ...,
+        consents: _abc.Iterable[_caller_pb2.ConsentState] | None = ...,
+        prior: _caller_pb2.PriorInteractions | None = ...,
+        intent_stage: _caller_pb2.IntentStage.ValueType = ...,
+        links: _abc.Iterable[_caller_pb2.VendorLink] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "contact", b"contact", "last_interaction_at", b"last_interaction_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "contact", b"contact", "last_interaction_at", b"last_interaction_at", "prior", b"prior"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "contact", b"contact", "last_interaction", b"last_interaction", "last_interaction_at", b"last_interaction_at", "live_calls", b"live_calls", "open_items", b"open_items", "stale", b"stale", "suppressed", b"suppressed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "consents", b"consents", "contact", b"contact", "intent_stage", b"intent_stage", "last_interaction", b"last_interaction", "last_interaction_at", b"last_interaction_at", "links", b"links", "live_calls", b"live_calls", "open_items", b"open_items", "prior", b"prior", "schema_version", b"schema_version", "stale", b"stale", "suppressed", b"suppressed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
