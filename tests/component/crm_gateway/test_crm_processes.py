@@ -25,7 +25,7 @@ from voicemesh.events.v1.business_events_pb2 import ComplaintLogged, RecordWritt
 from mesh import bus as mesh_bus
 from mesh.bus import Bus
 from mesh.database import database, migrate
-from services.crm_gateway.adapters import review_tables, sync_tables, tables
+from services.crm_gateway.adapters import conflict_tables, review_tables, sync_tables, tables
 
 
 class Process:
@@ -158,4 +158,4 @@ async def test_the_revisions_make_the_tables_the_code_expects(database_url: str)
             columns = {column.name for column in tables.metadata.tables[name].columns}
             assert {"tenant_id", "region", "correlation_id", "language"} <= columns, name
         assert set(tables.metadata.tables) < set(names)
-        assert {review_tables.drafts.name, sync_tables.links.name} < set(names)
+        assert {review_tables.drafts.name, sync_tables.links.name, conflict_tables.conflicts.name} < set(names)
