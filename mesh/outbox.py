@@ -16,10 +16,11 @@ from google.protobuf.message import Message
 from prometheus_client import Counter, Gauge
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from voicemesh.events.v1.event_pb2 import EventContext
 
 from mesh import logs, telemetry
 from mesh.backoff import backoff_s
-from mesh.bus import Bus, BusUnavailableError, Envelope, connect, seal
+from mesh.bus import STREAM_EVENTS, Bus, BusUnavailableError, Envelope, EventError, connect, seal_versions
 from mesh.bus.envelope import context_of
 from mesh.database import UtcDateTime, advisory_key, insert_once, transaction
 
@@ -84,24 +85,19 @@ class Outbox:
         """Write an event in the caller's transaction; say whether it was new.
 
         The current span becomes the parent of the publishing. Raises ``mesh.bus.EventError`` for an event that
-        lacks an id, a tenant or a region.
+        lacks an id, a tenant or a region, or is of the early profile: that one is not worth a place on disk.
         """
-        envelope = seal(event)
-        context = context_of(event)
-        headers = {**envelope.headers, **telemetry.inject()}
-        values = {
-            "event_id": envelope.event_id,
-            "subject": envelope.subject,
-            "type": envelope.type_name,
-            "payload": envelope.payload,
-            "headers": json.dumps(headers),
-            "tenant_id": context.tenant_id,
-            "region": context.region,
-            "correlation_id": context.correlation_id,
-            "language": context.language,
-            "created_at": datetime.now(UTC),
-        }
-        return await insert_once(connection, self._table, values, unique=["event_id"])
+        return await self.add_versions(connection, [event])
+
+    async def add_versions(self, connection: AsyncConnection, versions: Sequence[Message]) -> bool:
+        """Write all versions of one event, the oldest first, otherwise as :meth:`add` (``mesh.bus.upcasting``)."""
+        new = False
+        for event, envelope in zip(versions, seal_versions(versions), strict=True):
+            if envelope.stream != STREAM_EVENTS:
+                raise EventError(f"{envelope.type_name} is of the early profile: publish it without the outbox")
+            values = _row(envelope, context_of(event))
+            new |= await insert_once(connection, self._table, values, unique=["event_id"])
+        return new
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -250,3 +246,18 @@ class Outbox:
         statement = sa.delete(self._table).where(self._table.c.published_at < before)
         async with transaction(self._engine) as connection:
             await connection.execute(statement)
+
+
+def _row(envelope: Envelope, context: EventContext) -> dict[str, Any]:
+    return {
+        "event_id": envelope.event_id,
+        "subject": envelope.subject,
+        "type": envelope.type_name,
+        "payload": envelope.payload,
+        "headers": json.dumps({**envelope.headers, **telemetry.inject()}),
+        "tenant_id": context.tenant_id,
+        "region": context.region,
+        "correlation_id": context.correlation_id,
+        "language": context.language,
+        "created_at": datetime.now(UTC),
+    }

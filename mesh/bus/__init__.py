@@ -6,6 +6,7 @@ from mesh.bus.connection import Bus, BusUnavailableError, connect
 from mesh.bus.consumer import Consumer, ConsumerOptions, Delivery, Handler, UnprocessableError
 from mesh.bus.envelope import (
     STREAM_DEAD,
+    STREAM_EARLY,
     STREAM_EVENTS,
     Envelope,
     EventError,
@@ -15,9 +16,11 @@ from mesh.bus.envelope import (
     seal,
     subject_of,
 )
+from mesh.bus.upcasting import seal_versions, up_converted, versioned_id
 
 __all__ = [
     "STREAM_DEAD",
+    "STREAM_EARLY",
     "STREAM_EVENTS",
     "Bus",
     "BusUnavailableError",
@@ -36,5 +39,8 @@ __all__ = [
     "event_types",
     "new_event_id",
     "seal",
+    "seal_versions",
     "subject_of",
+    "up_converted",
+    "versioned_id",
 ]

@@ -14,6 +14,7 @@ from types import ModuleType
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
+from voicemesh.events.v1 import profile_pb2
 from voicemesh.events.v1.event_pb2 import EventContext
 
 PACKAGE = "voicemesh.events"
@@ -49,6 +50,11 @@ def is_event(descriptor: Descriptor) -> bool:
     """Say whether a message is an event: it carries an `EventContext` named `context`."""
     field = descriptor.fields_by_name.get("context")
     return field is not None and field.message_type is EventContext.DESCRIPTOR
+
+
+def is_early(kind: type[Message]) -> bool:
+    """Say whether an event is of the early profile: told before anything is certain, and not kept for long."""
+    return kind.DESCRIPTOR.GetOptions().Extensions[profile_pb2.profile] == profile_pb2.EVENT_PROFILE_EARLY
 
 
 @functools.cache

@@ -23,8 +23,8 @@ from mesh.bus.envelope import (
     STREAM_EVENTS,
     Envelope,
     seal,
-    subjects_of,
 )
+from mesh.bus.upcasting import Reading
 from mesh.config import ConfigError
 
 _DUPLICATE_WINDOW_S = 120.0
@@ -76,7 +76,7 @@ class Bus:
             headers = {"ce-source": self._source, **envelope.headers, **telemetry.inject()}
             try:
                 await cancellable(
-                    self.jetstream.publish(envelope.subject, envelope.payload, headers=headers, stream=STREAM_EVENTS)
+                    self.jetstream.publish(envelope.subject, envelope.payload, headers=headers, stream=envelope.stream)
                 )
             except (NatsError, TimeoutError, OSError) as error:
                 raise BusUnavailableError(f"the stream did not confirm {short}: {error!r}") from error
@@ -93,9 +93,11 @@ class Bus:
 
         ``durable`` names a place in the stream that all processes of that name share: each event goes to one of
         them, at least once, and nothing is missed while none runs. None: every process gets every event from now on
-        (to drop cached values, to push news), and none from before. Raises :class:`BusUnavailableError`.
+        (to drop cached values, to push news), and none from before. Of an event that has several versions it gets the
+        one that is asked for, whichever was published (:mod:`mesh.bus.upcasting`). Raises
+        :class:`BusUnavailableError`, and ``EventError`` for events of both profiles or two versions of one event.
         """
-        consumer = Consumer(self._client, self.jetstream, durable, subjects_of(event_types, region), options)
+        consumer = Consumer(self._client, self.jetstream, durable, Reading(event_types, region), options)
         try:
             await consumer.ensure()
         except (NatsError, TimeoutError, OSError) as error:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 from urllib.parse import quote
@@ -22,13 +22,15 @@ from mesh.backoff import backoff_s
 from mesh.bus.cancelling import cancellable
 from mesh.bus.envelope import (
     PREFIX_DEAD,
-    STREAM_EVENTS,
+    EventError,
     MalformedEventError,
     UnknownEventTypeError,
     attribute,
+    context_of,
     occurred_at,
     open_event,
 )
+from mesh.bus.upcasting import Reading
 
 _FETCH_TIMEOUT_S = 2.0
 _GATHER_S = 0.02
@@ -41,7 +43,7 @@ _tracer = telemetry.tracer("mesh.bus")
 _consumed = Counter("voicemesh_events_consumed", "Events taken from the bus.", ["consumer", "type", "result"])
 _waiting = Gauge("voicemesh_events_waiting", "Events in the stream a consumer has yet to take.", ["consumer"])
 
-Result = Literal["done", "retry", "dead", "unknown"]
+Result = Literal["done", "retry", "dead", "unknown", "twin"]
 
 
 class UnprocessableError(Exception):
@@ -106,10 +108,11 @@ class Consumer:
         client: Client,
         jetstream: JetStreamContext,
         durable: str | None,
-        subjects: list[str],
+        reading: Reading,
         options: ConsumerOptions,
     ) -> None:
         self._jetstream = jetstream
+        self._reading = reading
         self._options = options
         self._durable = durable
         # The server's own limit stays off: an event it gives up on would be lost without a trace.
@@ -121,7 +124,7 @@ class Consumer:
             ack_wait=options.ack_wait_s,
             max_deliver=-1,
             max_ack_pending=options.max_in_flight,
-            filter_subjects=subjects,
+            filter_subjects=reading.subjects,
             inactive_threshold=None if durable else _INACTIVE_S,
         )
         self._label = durable or "live"
@@ -129,7 +132,7 @@ class Consumer:
 
     async def ensure(self) -> None:
         """Make the consumer on the server, or bring the one that is there up to date."""
-        await cancellable(self._jetstream.add_consumer(STREAM_EVENTS, config=self._config))
+        await cancellable(self._jetstream.add_consumer(self._reading.stream, config=self._config))
 
     async def run(self, handler: Handler) -> None:
         """Hand events to ``handler``, for ever; outages of the bus are waited out. Ends only by cancellation."""
@@ -158,7 +161,7 @@ class Consumer:
                 if failures:
                     await self.ensure()
                 subscription = await self._jetstream.pull_subscribe_bind(
-                    consumer=self._config.name, stream=STREAM_EVENTS
+                    consumer=self._config.name, stream=self._reading.stream
                 )
                 try:
                     while True:
@@ -197,7 +200,7 @@ class Consumer:
             delivery = self._delivery(message)
             event = await self._opened(message, delivery)
             if not isinstance(event, str):
-                batch.append((message, event, delivery))
+                batch.append((message, event, _as_handed(delivery, event)))
         if batch:
             with _tracer.start_as_current_span(
                 f"process batch of {len(batch)}",
@@ -263,15 +266,20 @@ class Consumer:
         )
 
     async def _opened(self, message: Msg, delivery: Delivery) -> Message | Result:
-        """Read an event; one that cannot be read is dealt with, and what became of it is returned."""
+        """Read an event; one that is not to be handled is dealt with, and what became of it is returned."""
+        headers = message.headers or {}
         try:
-            return open_event(message.headers or {}, message.data)
+            event = self._reading.take(open_event(headers, message.data), headers)
         except UnknownEventTypeError:
             _log.warning("bus.unknown_event_type", consumer=self._label, type=delivery.type_name)
             await cancellable(message.ack())
             return "unknown"
-        except MalformedEventError as error:
+        except (MalformedEventError, EventError) as error:
             return await self._bury(message, delivery, str(error))
+        if event is None:
+            await cancellable(message.ack())
+            return "twin"
+        return event
 
     async def _handle(self, message: Msg, delivery: Delivery, handler: Handler) -> Result:
         if delivery.attempt > self._options.max_attempts:
@@ -281,7 +289,7 @@ class Consumer:
             return event
         try:
             async with asyncio.timeout(self._options.handler_timeout_s):
-                await handler(event, delivery)
+                await handler(event, _as_handed(delivery, event))
         except UnprocessableError as error:
             return await self._bury(message, delivery, str(error))
         except asyncio.CancelledError:
@@ -343,6 +351,11 @@ class Consumer:
             for message in tuple(self._in_flight):
                 with contextlib.suppress(NatsError):
                     await cancellable(message.in_progress())
+
+
+def _as_handed(delivery: Delivery, event: Message) -> Delivery:
+    """What is known of an event's way, for the version that the handler gets."""
+    return replace(delivery, event_id=context_of(event).event_id, type_name=event.DESCRIPTOR.full_name)
 
 
 async def _fetch(subscription: JetStreamContext.PullSubscription, size: int, within_s: float) -> list[Msg]:

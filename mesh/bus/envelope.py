@@ -1,6 +1,7 @@
 """How an event travels: its subject, its headers, its bytes, and the way back.
 
-Subjects are ``<message's full name>.<region>``, for example ``voicemesh.events.v1.AppointmentRequested.local``.
+Subjects are ``<message's full name>.<region>``, for example ``voicemesh.events.v1.AppointmentRequested.local``; of an
+event of the early profile ``voicemesh.early.v1.UtteranceHeard.local``, so that it travels in a stream of its own.
 Headers are CloudEvents 1.0 attributes in binary mode (prefix ``ce-``, values percent-encoded as its protocol bindings
 ask), ``traceparent``, and ``Nats-Msg-Id``, by which the stream drops an event that comes twice.
 """
@@ -15,11 +16,13 @@ from urllib.parse import quote, unquote
 from google.protobuf.message import DecodeError, Message
 from voicemesh.events.v1.event_pb2 import EventContext
 
-from mesh.bus.catalogue import event_type
+from mesh.bus.catalogue import PACKAGE, event_type, is_early
 
 STREAM_EVENTS = "VOICEMESH_EVENTS"
+STREAM_EARLY = "VOICEMESH_EARLY"
 STREAM_DEAD = "VOICEMESH_DEAD"
-PREFIX_EVENTS = "voicemesh.events"
+PREFIX_EVENTS = PACKAGE
+PREFIX_EARLY = "voicemesh.early"
 PREFIX_DEAD = "voicemesh.dead"
 CONTENT_TYPE = "application/protobuf"
 # NATS takes 1 MiB a message, headers included.
@@ -53,6 +56,11 @@ class Envelope:
     payload: bytes
     headers: Mapping[str, str]
 
+    @property
+    def stream(self) -> str:
+        """The stream it travels in."""
+        return STREAM_EARLY if self.subject.startswith(f"{PREFIX_EARLY}.") else STREAM_EVENTS
+
 
 def new_event_id() -> str:
     """Give a fresh event id."""
@@ -72,20 +80,39 @@ def subject_of(event: Message) -> str:
     region = context_of(event).region
     if not _REGION.fullmatch(region):
         raise EventError(f"context.region must be lower-case letters, digits and hyphens, not {region!r}")
-    return f"{event.DESCRIPTOR.full_name}.{region}"
+    return f"{_stem(type(event))}.{region}"
 
 
 def subjects_of(event_types: Sequence[type[Message]], region: str) -> list[str]:
     """Give the subjects on which events of these types arrive; region ``*`` means every region."""
     if region != "*" and not _REGION.fullmatch(region):
         raise EventError(f"a region is lower-case letters, digits and hyphens, or * for all; not {region!r}")
-    return [f"{event_type.DESCRIPTOR.full_name}.{region}" for event_type in event_types]
+    return [f"{_stem(event_type)}.{region}" for event_type in event_types]
 
 
-def seal(event: Message) -> Envelope:
+def stream_of(event_types: Sequence[type[Message]]) -> str:
+    """Give the stream that events of these types travel in.
+
+    Raises:
+        EventError: they travel in several streams, or there are none.
+    """
+    early = {is_early(event_type) for event_type in event_types}
+    if len(early) != 1:
+        raise EventError("a consumer reads one stream: ask for events of the final or of the early profile, not both")
+    return STREAM_EARLY if early.pop() else STREAM_EVENTS
+
+
+def _stem(event_type: type[Message]) -> str:
+    """The subject without its region."""
+    name = event_type.DESCRIPTOR.full_name
+    return name.replace(PREFIX_EVENTS, PREFIX_EARLY, 1) if is_early(event_type) else name
+
+
+def seal(event: Message, more_headers: Mapping[str, str] | None = None) -> Envelope:
     """Make an event ready for the wire, all but its source and trace.
 
-    Raises :class:`EventError` when it lacks an id, a tenant or a region, or is larger than ``MAX_EVENT_BYTES``.
+    ``more_headers`` go with it. Raises :class:`EventError` when it lacks an id, a tenant or a region, or is larger than
+    ``MAX_EVENT_BYTES``.
     """
     context = context_of(event)
     if not _EVENT_ID.fullmatch(context.event_id):
@@ -110,6 +137,7 @@ def seal(event: Message) -> Envelope:
     headers = {f"ce-{name}": quote(value, safe=_PLAIN) for name, value in attributes.items() if value}
     headers["content-type"] = CONTENT_TYPE
     headers["Nats-Msg-Id"] = context.event_id
+    headers |= more_headers or {}
     return Envelope(context.event_id, event.DESCRIPTOR.full_name, subject, payload, headers)
 
 

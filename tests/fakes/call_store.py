@@ -44,7 +44,9 @@ class CallStore:
             return [dict(row) for row in (await connection.execute(sa.select(table))).mappings()]
 
     async def events(self) -> list[str]:
-        return [row["type"].rpartition(".")[2] for row in await self.rows(OUTBOX)]
+        """The events' names; of later versions than the first with the version before them: `v2.CallCompleted`."""
+        names = [row["type"].removeprefix("voicemesh.events.") for row in await self.rows(OUTBOX)]
+        return [name.removeprefix("v1.") for name in names]
 
     async def written(self) -> None:
         """Return once all that was put before is on disk."""

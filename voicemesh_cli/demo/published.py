@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
 _MAX_EVENTS = 1_000
+_VERSION = re.compile(r"\.v\d+$")
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class PublishedEvent:
 async def listening(nats_url: str, heard: Callable[[PublishedEvent], None]) -> AsyncIterator[list[PublishedEvent]]:
     """Subscribe to voicemesh.events.> for the length of the block: the events so far, each also told to `heard`.
 
-    A redelivery of the same event is not counted again. At most _MAX_EVENTS are kept; later ones are dropped.
+    A redelivery, or another version, of the same event is not counted again. At most _MAX_EVENTS are kept; later ones
+    are dropped.
     """
     events: dict[str, PublishedEvent] = {}
     listed: list[PublishedEvent] = []
@@ -39,9 +42,11 @@ async def listening(nats_url: str, heard: Callable[[PublishedEvent], None]) -> A
 
     async def on_message(message: Msg) -> None:
         event = _event(message)
-        if event.event_id in events or len(events) >= _MAX_EVENTS:
+        # Version 2 of an event has the id of version 1 with ".v2" behind it.
+        fact = _VERSION.sub("", event.event_id) if "ce-versions" in (message.headers or {}) else event.event_id
+        if fact in events or len(events) >= _MAX_EVENTS:
             return
-        events[event.event_id] = event
+        events[fact] = event
         listed.append(event)
         heard(event)
 

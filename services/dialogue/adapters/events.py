@@ -1,13 +1,16 @@
-"""What happened in a call, as the events of `voicemesh.events.v1`."""
+"""What happened in a call, as events."""
 
 from datetime import datetime
 from typing import Any
 
 from google.protobuf.message import Message
 from voicemesh.common.v1 import speech_pb2
+from voicemesh.common.v1.content_pb2 import ContentReference
 from voicemesh.events.v1 import business_events_pb2, call_events_pb2, event_pb2
+from voicemesh.events.v2 import call_completed_pb2
 
 from mesh import logs
+from mesh.bus import up_converted
 from mesh.durations import to_duration, to_timestamp
 from services.dialogue import model
 from services.dialogue.adapters.outcomes import outcome_proto
@@ -95,6 +98,17 @@ class CallEvents:
             event.outcome.CopyFrom(outcome_proto(end.outcome))
         return event
 
+    def completed_versions(self, end: model.Ended, sentiment: float | None, at: datetime) -> list[Message]:
+        """The call's one outcome in every version that is published, the oldest first."""
+        first = self.completed(end, sentiment, at)
+        second = up_converted(first, call_completed_pb2.CallCompleted)
+        second.caller_turns, second.agent_turns = end.caller_turns, end.agent_turns
+        if end.transcript is not None:
+            second.transcript.CopyFrom(_content(end.transcript))
+        for recording in end.recordings:
+            second.recordings.add(turn_id=recording.turn_id, audio=_content(recording))
+        return [first, second]
+
     def conversation_ended(self, end: model.Ended, at: datetime) -> call_events_pb2.ConversationEnded:
         """The technical end."""
         return call_events_pb2.ConversationEnded(
@@ -139,6 +153,10 @@ class CallEvents:
 def transcript_reference(session_id: str, turn_id: str = "") -> str:
     """Return where the redacted transcript of a turn, or of a whole call, lies."""
     return f"voicemesh:dialogue/sessions/{session_id}" + (f"/turns/{turn_id}" if turn_id else "")
+
+
+def _content(content: model.Content) -> ContentReference:
+    return ContentReference(uri=content.uri, sha256=content.sha256, media_type=content.media_type, size=content.size)
 
 
 def slot(value: Slot) -> speech_pb2.Slot:

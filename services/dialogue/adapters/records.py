@@ -133,8 +133,9 @@ class StoredCall:
             nonlocal made
             made = await self._put_together(connection, end, state, summary)
             if await close_session(connection, self._info.session_id, made, at):
-                for event in (self._events.completed(made, sentiment, at), self._events.conversation_ended(made, at)):
-                    await self._recorder.outbox.add(connection, event)
+                outbox = self._recorder.outbox
+                await outbox.add_versions(connection, self._events.completed_versions(made, sentiment, at))
+                await outbox.add(connection, self._events.conversation_ended(made, at))
 
         try:
             summary = await self._other_summary(end, state)

@@ -101,8 +101,9 @@ class Recovery:
                 end = await self._end(connection, row, state)
                 closed = await close_session(connection, row["session_id"], end, at, renewed_at=row["renewed_at"])
                 if closed:
-                    await self._recorder.outbox.add(connection, events.completed(end, None, at))
-                    await self._recorder.outbox.add(connection, events.conversation_ended(end, at))
+                    outbox = self._recorder.outbox
+                    await outbox.add_versions(connection, events.completed_versions(end, None, at))
+                    await outbox.add(connection, events.conversation_ended(end, at))
         finally:
             otel.detach(token)
         if closed:

@@ -27,6 +27,7 @@ async def test_a_call_leaves_turns_events_and_one_outcome(store: CallStore):
         "IntentDetected",
         "AppointmentRequested",
         "CallCompleted",
+        "v2.CallCompleted",
         "ConversationEnded",
     ]
     session = (await store.rows(SESSIONS))[0]
@@ -74,7 +75,7 @@ async def test_what_is_written_again_changes_nothing(store: CallStore):
     await call.ended(END, None, None)
     assert len(await store.rows(SESSIONS)) == 1
     assert len(await store.rows(TURNS)) == 2
-    assert len(await store.events()) == 6
+    assert len(await store.events()) == 7
 
 
 async def _nobody_s_turn(connection: AsyncConnection) -> None:
@@ -113,7 +114,7 @@ async def test_a_database_that_is_away_is_waited_for(store: CallStore):
         call = await make_call(CallStore(store.engine, made))
         await call.ended(END, None, None)
     assert outbox.failures == 0
-    assert (await store.events())[-2:] == ["CallCompleted", "ConversationEnded"]
+    assert (await store.events())[-3:] == ["CallCompleted", "v2.CallCompleted", "ConversationEnded"]
 
 
 async def test_closing_writes_what_waits_and_takes_nothing_more(store: CallStore):

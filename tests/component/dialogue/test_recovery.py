@@ -41,7 +41,7 @@ async def test_a_call_whose_process_died_gets_its_outcome_once(store: CallStore)
     await make_call(store)
     await lose(store)
     assert await looks(*(recovery(store) for _ in range(3))) == 1
-    events = {row["type"].rpartition(".")[2]: row for row in await store.rows(OUTBOX)}
+    events = {row["type"].removeprefix("voicemesh.events.v1."): row for row in await store.rows(OUTBOX)}
     assert (await store.events()).count("CallCompleted") == 1
     completed = CallCompleted.FromString(events["CallCompleted"]["payload"])
     assert completed.disposition == "caller_hung_up"

@@ -221,7 +221,7 @@ async def test_another_instance_goes_on_and_the_call_has_one_outcome(mesh: Whole
         await client.send(playback=dialogue_pb2.PlaybackProgress(turn_id="a5", finished=True), sequence=9)
         await client.until("ended")
         assert (await ended(mesh))["disposition"] == "appointment_booked"
-    types = [row["type"].rpartition(".")[2] for row in await rows(mesh, OUTBOX)]
+    types = [row["type"].removeprefix("voicemesh.events.v1.") for row in await rows(mesh, OUTBOX)]
     for event in ("CallStarted", "AppointmentRequested", "CallCompleted", "ConversationEnded"):
         assert types.count(event) == 1, types
     callers = [row["turn_id"] for row in await rows(mesh, TURNS) if row["speaker"] == "caller"]
@@ -244,5 +244,5 @@ async def test_a_process_that_goes_away_leaves_its_calls_to_others(mesh: WholeMe
         assert (await rows(mesh, SESSIONS))[0]["ended_at"] is None
         await client.send(end=dialogue_pb2.EndSession())
         await client.until("ended")
-    types = [row["type"].rpartition(".")[2] for row in await rows(mesh, OUTBOX)]
+    types = [row["type"].removeprefix("voicemesh.events.v1.") for row in await rows(mesh, OUTBOX)]
     assert types.count("CallCompleted") == 1
