@@ -1,74 +1,55 @@
 """Mappings: how events become records, as versioned data (`mappings/VENDOR_vN.toml`, else `canonical_vN.toml`)."""
 
-import string
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import resources
-from pathlib import Path
-from typing import cast
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from voicemesh.common.v1.speech_pb2 import Slot
 from voicemesh.events.v1.event_pb2 import EventContext
 
 from mesh.bus import event_type
-from mesh.config import ConfigError
 from mesh.durations import seconds, to_datetime
+from services.crm_gateway.event_values import value_of, values_of_each
+from services.crm_gateway.mapping_file import Each, MappingFile, Rule, Thresholds, load_mapping
 from services.crm_gateway.model import Customer, NewRecord, RecordState, Scope
+from services.crm_gateway.review.escrow import Doubt, Escrow
+from services.crm_gateway.review.values import type_of
+from services.crm_gateway.titles import title_of
 
-_VERSION = 1
-_TITLE_LIMIT = 500
+__all__ = ["Mapper", "load_mapping"]
 
-
-class Rule(BaseModel):
-    """What one event becomes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: str = Field(min_length=1, max_length=64)
-    titles: tuple[str, ...] = Field(min_length=1)
-    fields: dict[str, str] = Field(default_factory=dict)
-    slots: bool = False
-    open: bool = False
-    action: bool = False
-    closes: str = ""
-
-
-class Mapping_(BaseModel):  # noqa: N801  # "Mapping" is the abstract class
-    """A mapping file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version: int = Field(ge=_VERSION, le=_VERSION)
-    vendor: str = Field("", pattern=r"^([a-z0-9][a-z0-9-]*)?$")
-    """Whom it is for; empty: everyone."""
-    events: dict[str, Rule] = Field(min_length=1)
+_WITHIN_H = 24.0
 
 
 class Mapper:
-    """Turns events into records by a mapping."""
+    """Turns events into records by a mapping.
 
-    def __init__(self, mapping: Mapping_, review_below: float) -> None:
+    Args:
+        review_below: how sure an action must be where the mapping does not say.
+        vendor: the business system it is for; it may ask for more, or less, than others.
+    """
+
+    def __init__(self, mapping: MappingFile, review_below: float, vendor: str = "") -> None:
         self._rules = mapping.events
+        self._mapping = mapping
+        self._vendor = mapping.vendors.get(vendor or mapping.vendor, Thresholds())
         self._review_below = review_below
-        self.event_types = [_known(name) for name in mapping.events]
-        for name, rule in mapping.events.items():
-            _check_paths(name, rule)
+        self.event_types = [event_type(name) for name in mapping.events]
 
     def map(self, event: Message) -> NewRecord | None:
-        """Return the record an event becomes; None when the mapping has no rule for it."""
+        """Return the record an event becomes; None when the mapping has no rule for it.
+
+        An action in which something is less sure than it should be is a draft, with its `escrow`.
+        """
         rule = self._rules.get(event.DESCRIPTOR.full_name)
         if rule is None:
             return None
         context: EventContext = event.context  # type: ignore[attr-defined]
-        slots = list(getattr(event, "slots", ())) if rule.slots else []
+        given: Sequence[Slot] = getattr(event, "slots", ())
+        slots = list(given) if rule.slots else []
         fields = {slot.name: slot.value for slot in slots if slot.value}
-        fields |= {name: value for name, path in rule.fields.items() if (value := _value(event, path))}
-        confidence = context.confidence if context.HasField("confidence") else None
-        unsure = rule.action and confidence is not None and confidence < self._review_below
+        fields |= {name: value for name, field in rule.fields.items() if (value := _value(event, field))}
+        escrow = self._escrow(rule, context, fields, given) if rule.action else None
         return NewRecord(
             event_id=context.event_id,
             scope=Scope(
@@ -76,79 +57,70 @@ class Mapper:
             ),
             customer=_customer(context, {slot.type: slot.value for slot in slots}),
             kind=rule.kind,
-            state=RecordState.DRAFT if unsure else RecordState.APPLIED,
-            title=_title(rule.titles, fields)[:_TITLE_LIMIT],
+            state=RecordState.DRAFT if escrow else RecordState.APPLIED,
+            title=title_of(rule.titles, fields),
             open=rule.open,
             occurred_at=to_datetime(context.occurred_at) if context.HasField("occurred_at") else datetime.now(UTC),
             fields=fields,
-            confidence=confidence,
+            confidence=context.confidence if context.HasField("confidence") else None,
             turn_id=context.turn_id,
-            # What is not sure enough to be applied ends nothing either.
-            closes="" if unsure else rule.closes,
+            closes=rule.closes,
+            profile=rule.profile,
+            escrow=escrow,
         )
 
+    def _escrow(
+        self, rule: Rule, context: EventContext, fields: Mapping[str, str], slots: Sequence[Slot]
+    ) -> Escrow | None:
+        """Return why a person must look at it first; None: nobody must."""
+        sources = {name: slot for slot in slots for name in _fields_of(slot, fields, rule)}
+        doubts = [
+            Doubt(name, fields[name], slot.confidence, threshold)
+            for name, slot in sources.items()
+            if slot.HasField("confidence") and slot.confidence < (threshold := self._threshold(rule, name))
+        ]
+        below = self._threshold(rule)
+        # The event is as sure as its least sure value: where that one is named, it says it all.
+        if context.HasField("confidence") and context.confidence < below:
+            named = min((doubt.confidence for doubt in doubts), default=1.0)
+            if context.confidence < named:
+                doubts.insert(0, Doubt("", "", context.confidence, below))
+        if not doubts:
+            return None
+        known = dict.fromkeys([*rule.fields, *fields])
+        types = {name: type_of(name, sources[name].type if name in sources else "") for name in known}
+        within_h = next((h for h in (level.review_within_h for level in self._levels(rule)) if h), _WITHIN_H)
+        return Escrow(
+            doubts=tuple(doubts),
+            types=types,
+            same={name: slot.name for name, slot in sources.items() if name != slot.name and slot.name in fields},
+            titles=rule.titles,
+            within_s=within_h * 3600,
+            audio_offset_s=seconds(context.audio_offset) if context.HasField("audio_offset") else None,
+        )
 
-def load_mapping(vendor: str, path: Path | None) -> Mapping_:
-    """Read a mapping file; without a path the newest one that is bundled for the vendor, else for all.
+    def _levels(self, rule: Rule) -> tuple[Thresholds, ...]:
+        """Where a threshold may stand; the first that has it counts."""
+        return (self._vendor, rule, self._mapping)
 
-    Raises:
-        ConfigError: when there is none, or it cannot be used.
-    """
-    bundled = resources.files("services.crm_gateway") / "mappings"
-    own = bundled / f"{vendor}_v{_VERSION}.toml"
-    source = path or (own if own.is_file() else bundled / f"canonical_v{_VERSION}.toml")
-    try:
-        mapping = Mapping_.model_validate(tomllib.loads(source.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigError(
-            f"VOICEMESH_CRM_MAPPING: {source} cannot be read ({error.strerror}); name a mapping file for the "
-            f"vendor {vendor!r}"
-        ) from error
-    except (tomllib.TOMLDecodeError, ValidationError, UnicodeDecodeError) as error:
-        raise ConfigError(f"VOICEMESH_CRM_MAPPING: {source} is no mapping: {error}") from error
-    if mapping.vendor not in {"", vendor}:
-        raise ConfigError(f"VOICEMESH_CRM_MAPPING: {source} is for {mapping.vendor!r}, not for {vendor!r}")
-    return mapping
-
-
-def _known(name: str) -> type[Message]:
-    try:
-        return event_type(name)
-    except LookupError:
-        raise ConfigError(f"VOICEMESH_CRM_MAPPING: there is no event {name}") from None
-
-
-def _check_paths(event: str, rule: Rule) -> None:
-    for path in rule.fields.values():
-        descriptor = cast("Descriptor | None", _known(event).DESCRIPTOR)
-        for part in path.split("."):
-            field = descriptor.fields_by_name.get(part) if descriptor is not None else None
-            if field is None:
-                raise ConfigError(f"VOICEMESH_CRM_MAPPING: {event} has no field {path}")
-            descriptor = field.message_type
-
-
-def _value(event: Message, path: str) -> str:
-    """Return a field's value as text; empty when it is not set."""
-    *parents, last = path.split(".")
-    message = event
-    for part in parents:
-        if not message.HasField(part):
-            return ""
-        message = getattr(message, part)
-    field = message.DESCRIPTOR.fields_by_name[last]
-    value = getattr(message, last)
-    if field.is_repeated:
-        return ", ".join(str(item) for item in value)
-    if field.message_type is not None:
-        return _message_text(value) if message.HasField(last) else ""
-    if field.type == FieldDescriptor.TYPE_DOUBLE:
-        return f"{value:.4g}"
-    return str(value)
+    def _threshold(self, rule: Rule, field: str = "") -> float:
+        """Return how sure a field, or the event as a whole, should be."""
+        levels = self._levels(rule)
+        own = [level.review_fields.get(field) for level in levels] if field else []
+        found = [*own, *(level.review_below for level in levels)]
+        return next((threshold for threshold in found if threshold is not None), self._review_below)
 
 
-def _message_text(value: Message) -> str:
-    return f"{seconds(value):.3f}" if isinstance(value, Duration) else str(value)
+def _value(event: Message, field: str | Each) -> str:
+    return value_of(event, field) if isinstance(field, str) else values_of_each(event, field.path, field.each)
+
+
+def _fields_of(slot: Slot, fields: Mapping[str, str], rule: Rule) -> list[str]:
+    """Return the record's fields that hold a slot's value: its own, and those the event was given it for."""
+    if not slot.value:
+        return []
+    repeated = [name for name in rule.fields if name != slot.name and fields.get(name) == slot.value]
+    return [slot.name, *repeated] if slot.name in fields else repeated
 
 
 def _customer(context: EventContext, values: Mapping[str, str]) -> Customer:
@@ -160,11 +132,3 @@ def _customer(context: EventContext, values: Mapping[str, str]) -> Customer:
         phone=known.phone or values.get("phone", ""),
         name=known.name or values.get("person_name", ""),
     )
-
-
-def _title(templates: tuple[str, ...], fields: Mapping[str, str]) -> str:
-    for template in templates:
-        needed = [name for _, name, _, _ in string.Formatter().parse(template) if name]
-        if all(fields.get(name) for name in needed):
-            return template.format_map(fields).replace("_", " ")
-    return templates[-1]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from services.crm_gateway.review.escrow import Escrow
+
 _NAMESPACE = uuid.UUID("6f1f1c2c-3a55-5f0e-9c0b-7d4f8a2e9b11")
 
 KeyKind: TypeAlias = Literal["contact_id", "customer_id", "phone"]
@@ -147,6 +149,10 @@ class NewRecord:
     corrects: str = ""
     """The id, in the business system, of what this changes instead of adding a record; empty: it adds one."""
     profile: Profile = Profile.REALTIME
+    escrow: Escrow | None = None
+    """Why it is a draft; None: it is none."""
+    reviewed: bool = False
+    """Whether a person has said yes to it."""
 
     @property
     def record_id(self) -> str:

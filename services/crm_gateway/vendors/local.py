@@ -1,5 +1,6 @@
 """The embedded business system: its own table in the gateway's database, seen by `voicemesh crm list`."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -7,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.database import insert_once
 from services.crm_gateway.adapters.tables import records
-from services.crm_gateway.model import Contact, NewRecord, Unit
+from services.crm_gateway.model import Contact, NewRecord, RecordState, Unit
 
 
 class LocalCrm:
@@ -16,9 +17,8 @@ class LocalCrm:
     name = "local"
 
     async def write(self, record: NewRecord, contact: Contact | None, unit: Unit) -> str:
-        """Write a record, once an event; end the open record it closes."""
-        if not isinstance(unit, AsyncConnection):
-            raise TypeError("the local CRM writes in the gateway's transaction only")
+        """Write a record, once an event; end the open record it closes. A draft ends nothing until it is applied."""
+        connection = _connection(unit)
         contact_id = contact.contact_id if contact else None
         values = {
             "record_id": record.record_id,
@@ -39,23 +39,64 @@ class LocalCrm:
             "occurred_at": record.occurred_at,
             "created_at": datetime.now(UTC),
         }
-        written = await insert_once(unit, records, values, unique=["tenant_id", "event_id"])
-        if written and record.closes and contact_id is not None:
-            await _close(unit, record, contact_id)
+        written = await insert_once(connection, records, values, unique=["tenant_id", "event_id"])
+        if written and record.state is RecordState.APPLIED:
+            await _close(connection, record)
         return record.record_id
 
+    async def apply(self, record: NewRecord, unit: Unit) -> bool:
+        """Make a draft a record, in its place among its contact's; False when it is no draft (any more).
 
-async def _close(unit: AsyncConnection, record: NewRecord, contact_id: str) -> None:
-    """End the contact's newest open record of the kind, other than the new one."""
-    newest = (
-        sa.select(sa.func.max(records.c.sequence))
+        It ends what was open before it, as it would have at once. What a later record ended meanwhile stays ended.
+        """
+        values: dict[str, object] = {"state": RecordState.APPLIED, "title": record.title, "fields": dict(record.fields)}
+        changed = await _change_draft(_connection(unit), record, values)
+        if changed:
+            await _close(_connection(unit), record)
+        return changed
+
+    async def reject(self, record: NewRecord, unit: Unit) -> bool:
+        """Turn a draft down; False when it is no draft (any more)."""
+        return await _change_draft(_connection(unit), record, {"state": RecordState.REJECTED, "is_open": False})
+
+
+def _connection(unit: Unit) -> AsyncConnection:
+    if not isinstance(unit, AsyncConnection):
+        raise TypeError("the local CRM writes in the gateway's transaction only")
+    return unit
+
+
+async def _change_draft(connection: AsyncConnection, record: NewRecord, values: Mapping[str, object]) -> bool:
+    statement = (
+        records.update()
         .where(
             records.c.tenant_id == record.scope.tenant_id,
-            records.c.contact_id == contact_id,
-            records.c.kind == record.closes,
-            records.c.is_open.is_(True),
-            records.c.record_id != record.record_id,
+            records.c.record_id == record.record_id,
+            records.c.state == RecordState.DRAFT,
         )
-        .scalar_subquery()
+        .values(**values)
+        .returning(records.c.sequence)
     )
-    await unit.execute(records.update().where(records.c.sequence == newest).values(is_open=False))
+    return (await connection.execute(statement)).first() is not None
+
+
+async def _close(connection: AsyncConnection, record: NewRecord) -> None:
+    """End the contact's newest open record of the kind that came before this one, and drafts before it."""
+    if not record.closes:
+        return
+    tenant_id = record.scope.tenant_id
+    own = sa.select(records).where(records.c.tenant_id == tenant_id, records.c.record_id == record.record_id)
+    row = (await connection.execute(own)).one()
+    if row.contact_id is None:
+        return
+    earlier = sa.and_(
+        records.c.tenant_id == tenant_id,
+        records.c.contact_id == row.contact_id,
+        records.c.kind == record.closes,
+        records.c.is_open.is_(True),
+        records.c.sequence < row.sequence,
+    )
+    newest = sa.select(sa.func.max(records.c.sequence)).where(earlier, records.c.state == RecordState.APPLIED)
+    # A draft that was overtaken is not open once somebody says yes to it.
+    which = sa.or_(records.c.sequence == newest.scalar_subquery(), records.c.state == RecordState.DRAFT)
+    await connection.execute(records.update().where(earlier, which).values(is_open=False))

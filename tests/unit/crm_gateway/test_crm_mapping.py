@@ -106,7 +106,8 @@ def test_an_unsure_action_is_a_draft(mapper: Mapper, confidence: float | None, s
     record = mapper.map(AppointmentRescheduled(context=a_context(confidence), date="2026-11-26"))
     assert record is not None
     assert record.state == state
-    assert record.closes == ("" if state is RecordState.DRAFT else "appointment"), "a draft ends nothing"
+    assert record.closes == "appointment", "what it will end once it is applied"
+    assert (record.escrow is not None) == (state is RecordState.DRAFT)
 
 
 def test_an_interaction_is_never_a_draft(mapper: Mapper) -> None:
@@ -150,10 +151,10 @@ RULE = '[events."voicemesh.events.v1.OptOutRequested"]\nkind = "x"\ntitles = ["x
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("version = 1\nvendor = 'local'\n", "events"),
+        ("version = 1\nvendor = 'local'\n", "events: field required"),
         ("version = 2\nvendor = 'local'\n" + RULE, "version"),
         ("version = 1\nvendor = 'other'\n" + RULE, "for 'other', not for 'local'"),
-        ("version = 1\nvendor = 'local'\n" + RULE + "colour = 'red'\n", "colour"),
+        ("version = 1\nvendor = 'local'\n" + RULE + "colour = 'red'\n", "colour: no mapping has such a key"),
         ("version = 1\nvendor = 'local'\n" + RULE + "fields = {a = 'nothing.there'}\n", "no field nothing.there"),
         ("version = 1\nvendor = 'local'\n" + RULE.replace("OptOut", "NoSuch"), "no event"),
         ("not toml", "no mapping"),
