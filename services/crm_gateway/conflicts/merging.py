@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from services.crm_gateway.conflicts.model import Overruled, Statement, Value
 from services.crm_gateway.conflicts.rules import FieldRule, Rules
 
-_ASKING = frozenset({"manual", "doubtful", "unknown"})
+_ASKING = frozenset({"manual", "doubtful", "unknown", "taken"})
 
 
 @dataclass(frozen=True, slots=True)

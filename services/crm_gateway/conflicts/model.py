@@ -65,7 +65,8 @@ class Overruled:
     statement: Statement
     because: str
     """The strategy that decided, or "settled" (a person decided later), "filling" (its source only fills in what
-    nobody else says), "doubtful" (not certain enough), "unknown" (a value the scale does not have)."""
+    nobody else says), "doubtful" (not certain enough), "unknown" (a value the scale does not have), "taken" (a customer
+    id that is another contact's)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class FieldRule(BaseModel):
     strategy: Strategy
     sources: dict[str, int] = Field(default_factory=dict)
     """Priorities that differ from those of the whole file."""
-    settled_by: tuple[str, ...] = ()
+    settled_by: tuple[str, ...] = ("review",)
     """Sources whose word ends what others said before it."""
     fills_in: tuple[str, ...] = ()
     """Sources that count only where no other says anything."""
@@ -41,7 +41,7 @@ class FieldRule(BaseModel):
             raise ValueError('give `scale`, all values with the winning one last, with strategy "highest" and no other')
         if len(set(self.scale)) != len(self.scale):
             raise ValueError("`scale` names a value twice: name each once")
-        if self.strategy == "append" and (self.settled_by or self.fills_in):
+        if self.strategy == "append" and ("settled_by" in self.model_fields_set or self.fills_in):
             raise ValueError('strategy "append" keeps what everybody says: leave `settled_by` and `fills_in` out')
         return self
 

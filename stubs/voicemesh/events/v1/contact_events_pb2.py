@@ -26,7 +26,7 @@ from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_o
 from voicemesh.events.v1 import event_pb2 as voicemesh_dot_events_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(voicemesh/events/v1/contact_events.proto\x12\x13voicemesh.events.v1\x1a!voicemesh/common/v1/options.proto\x1a\x1fvoicemesh/events/v1/event.proto\"\xab\x01\n\x0e\x43ontactChanged\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x16\n\x06\x66ields\x18\x03 \x03(\tR\x06\x66ields\x12\x18\n\x07version\x18\x04 \x01(\x04R\x07version\x12\x12\n\x04gone\x18\x05 \x01(\x08R\x04gone\"\xd5\x01\n\x0bItemChanged\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x17\n\x07item_id\x18\x03 \x01(\tR\x06itemId\x12\x12\n\x04kind\x18\x04 \x01(\tR\x04kind\x12\x14\n\x05state\x18\x05 \x01(\tR\x05state\x12\x12\n\x04open\x18\x06 \x01(\x08R\x04open\x12\x1a\n\x05title\x18\x07 \x01(\tB\x04\xd0\xf3\x18\x01R\x05title\"\xc8\x01\n\nDealClosed\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x17\n\x07item_id\x18\x03 \x01(\tR\x06itemId\x12\x18\n\x07outcome\x18\x04 \x01(\tR\x07outcome\x12\x16\n\x06\x61mount\x18\x05 \x01(\tR\x06\x61mount\x12\x1a\n\x08\x63urrency\x18\x06 \x01(\tR\x08\x63urrencyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(voicemesh/events/v1/contact_events.proto\x12\x13voicemesh.events.v1\x1a!voicemesh/common/v1/options.proto\x1a\x1fvoicemesh/events/v1/event.proto\"\xab\x01\n\x0e\x43ontactChanged\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x16\n\x06\x66ields\x18\x03 \x03(\tR\x06\x66ields\x12\x18\n\x07version\x18\x04 \x01(\x04R\x07version\x12\x12\n\x04gone\x18\x05 \x01(\x08R\x04gone\"\xd5\x01\n\x0bItemChanged\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x17\n\x07item_id\x18\x03 \x01(\tR\x06itemId\x12\x12\n\x04kind\x18\x04 \x01(\tR\x04kind\x12\x14\n\x05state\x18\x05 \x01(\tR\x05state\x12\x12\n\x04open\x18\x06 \x01(\x08R\x04open\x12\x1a\n\x05title\x18\x07 \x01(\tB\x04\xd0\xf3\x18\x01R\x05title\"\xc8\x01\n\nDealClosed\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x17\n\x07item_id\x18\x03 \x01(\tR\x06itemId\x12\x18\n\x07outcome\x18\x04 \x01(\tR\x07outcome\x12\x16\n\x06\x61mount\x18\x05 \x01(\tR\x06\x61mount\x12\x1a\n\x08\x63urrency\x18\x06 \x01(\tR\x08\x63urrency\"\x9e\x02\n\x10\x43onflictDetected\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x1f\n\x0b\x63onflict_id\x18\x02 \x01(\tR\nconflictId\x12\x14\n\x05\x66ield\x18\x03 \x01(\tR\x05\x66ield\x12\x1f\n\x0bkept_source\x18\x04 \x01(\tR\nkeptSource\x12+\n\x11overruled_sources\x18\x05 \x03(\tR\x10overruledSources\x12\x18\n\x07\x62\x65\x63\x61use\x18\x06 \x01(\tR\x07\x62\x65\x63\x61use\x12\x14\n\x05waits\x18\x07 \x01(\x08R\x05waits\x12\x18\n\x07version\x18\x08 \x01(\rR\x07version\"\xf4\x01\n\x10\x43onflictResolved\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x1f\n\x0b\x63onflict_id\x18\x02 \x01(\tR\nconflictId\x12\x14\n\x05\x66ield\x18\x03 \x01(\tR\x05\x66ield\x12%\n\x0bresolved_by\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x01R\nresolvedBy\x12\x1c\n\x06reason\x18\x05 \x01(\tB\x04\xd0\xf3\x18\x01R\x06reason\x12\'\n\x0f\x63ontact_version\x18\x06 \x01(\x04R\x0e\x63ontactVersion\"\xf8\x01\n\x10\x43ontactCorrected\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12#\n\rcorrection_id\x18\x02 \x01(\tR\x0c\x63orrectionId\x12\x16\n\x06\x66ields\x18\x03 \x03(\tR\x06\x66ields\x12\x18\n\x07vendors\x18\x04 \x03(\tR\x07vendors\x12\'\n\x0c\x63orrected_by\x18\x05 \x01(\tB\x04\xd0\xf3\x18\x01R\x0b\x63orrectedBy\x12\'\n\x0f\x63ontact_version\x18\x06 \x01(\x04R\x0e\x63ontactVersion\"\xa8\x02\n\x0fRecordCorrected\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12#\n\rcorrection_id\x18\x02 \x01(\tR\x0c\x63orrectionId\x12&\n\x0fsource_event_id\x18\x03 \x01(\tR\rsourceEventId\x12\x12\n\x04kind\x18\x04 \x01(\tR\x04kind\x12\x16\n\x06\x66ields\x18\x05 \x03(\tR\x06\x66ields\x12\x18\n\x07vendors\x18\x06 \x03(\tR\x07vendors\x12\'\n\x0c\x63orrected_by\x18\x07 \x01(\tB\x04\xd0\xf3\x18\x01R\x0b\x63orrectedBy\x12\x1c\n\x06reason\x18\x08 \x01(\tB\x04\xd0\xf3\x18\x01R\x06reasonb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ITEMCHANGED'].fields_by_name['title']._loaded_options = None
   _globals['_ITEMCHANGED'].fields_by_name['title']._serialized_options = b'\320\363\030\001'
+  _globals['_CONFLICTRESOLVED'].fields_by_name['resolved_by']._loaded_options = None
+  _globals['_CONFLICTRESOLVED'].fields_by_name['resolved_by']._serialized_options = b'\320\363\030\001'
+  _globals['_CONFLICTRESOLVED'].fields_by_name['reason']._loaded_options = None
+  _globals['_CONFLICTRESOLVED'].fields_by_name['reason']._serialized_options = b'\320\363\030\001'
+  _globals['_CONTACTCORRECTED'].fields_by_name['corrected_by']._loaded_options = None
+  _globals['_CONTACTCORRECTED'].fields_by_name['corrected_by']._serialized_options = b'\320\363\030\001'
+  _globals['_RECORDCORRECTED'].fields_by_name['corrected_by']._loaded_options = None
+  _globals['_RECORDCORRECTED'].fields_by_name['corrected_by']._serialized_options = b'\320\363\030\001'
+  _globals['_RECORDCORRECTED'].fields_by_name['reason']._loaded_options = None
+  _globals['_RECORDCORRECTED'].fields_by_name['reason']._serialized_options = b'\320\363\030\001'
   _globals['_CONTACTCHANGED']._serialized_start=134
   _globals['_CONTACTCHANGED']._serialized_end=305
   _globals['_ITEMCHANGED']._serialized_start=308
   _globals['_ITEMCHANGED']._serialized_end=521
   _globals['_DEALCLOSED']._serialized_start=524
   _globals['_DEALCLOSED']._serialized_end=724
+  _globals['_CONFLICTDETECTED']._serialized_start=727
+  _globals['_CONFLICTDETECTED']._serialized_end=1013
+  _globals['_CONFLICTRESOLVED']._serialized_start=1016
+  _globals['_CONFLICTRESOLVED']._serialized_end=1260
+  _globals['_CONTACTCORRECTED']._serialized_start=1263
+  _globals['_CONTACTCORRECTED']._serialized_end=1511
+  _globals['_RECORDCORRECTED']._serialized_start=1514
+  _globals['_RECORDCORRECTED']._serialized_end=1810
 # @@protoc_insertion_point(module_scope)

@@ -152,3 +152,205 @@ class DealClosed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DealClosed: _TypeAlias = DealClosed  # noqa: Y015
+
+@_typing.final
+class ConflictDetected(_message.Message):
+    """Sources disagree over a value of a contact, and not all of them were heard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    CONFLICT_ID_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    KEPT_SOURCE_FIELD_NUMBER: _builtins.int
+    OVERRULED_SOURCES_FIELD_NUMBER: _builtins.int
+    BECAUSE_FIELD_NUMBER: _builtins.int
+    WAITS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    conflict_id: _builtins.str
+    """The conflict's id."""
+    field: _builtins.str
+    """The name of the value, for example "display_name"."""
+    kept_source: _builtins.str
+    """Whose word counts; empty: nobody's."""
+    because: _builtins.str
+    """Why the first of them was, for example "priority"."""
+    waits: _builtins.bool
+    """Whether a person has to decide; else a rule did."""
+    version: _builtins.int
+    """The conflict's version; it grows when the sources say something else."""
+    @_builtins.property
+    def context(self) -> _event_pb2.EventContext:
+        """What every event carries; its customer is the contact."""
+
+    @_builtins.property
+    def overruled_sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who was overruled."""
+
+    def __init__(
+        self,
+        *,
+        context: _event_pb2.EventContext | None = ...,
+        conflict_id: _builtins.str = ...,
+        field: _builtins.str = ...,
+        kept_source: _builtins.str = ...,
+        overruled_sources: _abc.Iterable[_builtins.str] | None = ...,
+        because: _builtins.str = ...,
+        waits: _builtins.bool = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["because", b"because", "conflict_id", b"conflict_id", "context", b"context", "field", b"field", "kept_source", b"kept_source", "overruled_sources", b"overruled_sources", "version", b"version", "waits", b"waits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConflictDetected: _TypeAlias = ConflictDetected  # noqa: Y015
+
+@_typing.final
+class ConflictResolved(_message.Message):
+    """A person decided what a value of a contact is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    CONFLICT_ID_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    RESOLVED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CONTACT_VERSION_FIELD_NUMBER: _builtins.int
+    conflict_id: _builtins.str
+    """The conflict's id."""
+    field: _builtins.str
+    """The name of the value."""
+    resolved_by: _builtins.str
+    """Who decided."""
+    reason: _builtins.str
+    """Why."""
+    contact_version: _builtins.int
+    """The contact's version since then."""
+    @_builtins.property
+    def context(self) -> _event_pb2.EventContext:
+        """What every event carries; its customer is the contact."""
+
+    def __init__(
+        self,
+        *,
+        context: _event_pb2.EventContext | None = ...,
+        conflict_id: _builtins.str = ...,
+        field: _builtins.str = ...,
+        resolved_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        contact_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_id", b"conflict_id", "contact_version", b"contact_version", "context", b"context", "field", b"field", "reason", b"reason", "resolved_by", b"resolved_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConflictResolved: _TypeAlias = ConflictResolved  # noqa: Y015
+
+@_typing.final
+class ContactCorrected(_message.Message):
+    """A person put values of a contact right; the business systems that have the wrong ones are told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    CORRECTION_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    VENDORS_FIELD_NUMBER: _builtins.int
+    CORRECTED_BY_FIELD_NUMBER: _builtins.int
+    CONTACT_VERSION_FIELD_NUMBER: _builtins.int
+    correction_id: _builtins.str
+    """The correction's id."""
+    corrected_by: _builtins.str
+    """Who did it."""
+    contact_version: _builtins.int
+    """The contact's version since then."""
+    @_builtins.property
+    def context(self) -> _event_pb2.EventContext:
+        """What every event carries; its customer is the contact."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of the values."""
+
+    @_builtins.property
+    def vendors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The business systems that are told."""
+
+    def __init__(
+        self,
+        *,
+        context: _event_pb2.EventContext | None = ...,
+        correction_id: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        vendors: _abc.Iterable[_builtins.str] | None = ...,
+        corrected_by: _builtins.str = ...,
+        contact_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_version", b"contact_version", "context", b"context", "corrected_by", b"corrected_by", "correction_id", b"correction_id", "fields", b"fields", "vendors", b"vendors"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactCorrected: _TypeAlias = ContactCorrected  # noqa: Y015
+
+@_typing.final
+class RecordCorrected(_message.Message):
+    """A person put a record right that had been written; the business systems that have it are told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    CORRECTION_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_EVENT_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    VENDORS_FIELD_NUMBER: _builtins.int
+    CORRECTED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    correction_id: _builtins.str
+    """The correction's id."""
+    source_event_id: _builtins.str
+    """The event the record was made from."""
+    kind: _builtins.str
+    """The record's kind."""
+    corrected_by: _builtins.str
+    """Who did it."""
+    reason: _builtins.str
+    """Why."""
+    @_builtins.property
+    def context(self) -> _event_pb2.EventContext:
+        """What every event carries; its customer is the contact."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of the values that changed."""
+
+    @_builtins.property
+    def vendors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The business systems that have the record: those that are told, and "local" for the mesh's own."""
+
+    def __init__(
+        self,
+        *,
+        context: _event_pb2.EventContext | None = ...,
+        correction_id: _builtins.str = ...,
+        source_event_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        vendors: _abc.Iterable[_builtins.str] | None = ...,
+        corrected_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "corrected_by", b"corrected_by", "correction_id", b"correction_id", "fields", b"fields", "kind", b"kind", "reason", b"reason", "source_event_id", b"source_event_id", "vendors", b"vendors"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordCorrected: _TypeAlias = RecordCorrected  # noqa: Y015
