@@ -23,6 +23,7 @@ from services.dialogue.adapters.store import OUTBOX
 from services.dialogue.admission import Places
 from services.dialogue.call import Calls
 from services.dialogue.config import DialogueSettings
+from services.dialogue.content.filing import Filing
 from services.dialogue.dispositions.summarisers import Summariser, summariser
 from services.dialogue.domains import time_zones
 from services.dialogue.flow import installed_policy
@@ -55,7 +56,11 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     # In this order: at the end the recorder writes all that waits, then the outbox publishes it.
     await runtime.stack.enter_async_context(outbox.relaying(settings.nats_url, "/voicemesh/dialogue"))
     chosen = _summariser(settings, flows.domains(), runtime)
-    records = await runtime.stack.enter_async_context(recorder(outbox, runtime.instance, summariser=chosen))
+    filing = Filing(engine, settings.content_store()) if settings.dialogue_keep_transcripts else None
+    if filing is not None:
+        runtime.tasks.create_task(filing.run())
+    made = recorder(outbox, runtime.instance, summariser=chosen, filing=filing)
+    records = await runtime.stack.enter_async_context(made)
     recovery = Recovery(engine, records, policy, settings.dialogue_lease_s)
     runtime.tasks.create_task(recovery.run())
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from mesh.config import ServiceSettings
+from mesh.content import ContentSettings
 
 _CALLS_PER_CORE = 20
 """What one machine carries with all services on it (docs/performance.md)."""
@@ -15,7 +15,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class DialogueSettings(ServiceSettings):
+class DialogueSettings(ContentSettings):
     """Settings of the dialogue service; targets are lists `host:port@region,...`."""
 
     asr_target: str = Field(min_length=1, description="instances of the ASR service")
@@ -69,3 +69,9 @@ class DialogueSettings(ServiceSettings):
     dialogue_keys_ms: int = Field(2000, ge=100, le=20_000, description="pause that ends an answer in telephone keys")
     dialogue_consent_timeout_s: float = Field(2.0, gt=0, description="an answer later than this is a no")
     dialogue_lease_s: float = Field(30.0, gt=0, description="a session not renewed for so long lost its process")
+    dialogue_keep_transcripts: bool = Field(True, description="whether redacted transcripts go to the content store")
+    dialogue_keep_audio: bool = Field(False, description="whether what callers' turns sound like goes there too")
+    dialogue_transcript_days: int = Field(90, ge=1, description="days after which transcripts and turns' texts go")
+    dialogue_audio_days: int = Field(30, ge=1, description="days after which recordings go")
+    dialogue_access_days: int = Field(730, ge=1, description="days after which the log of accesses goes")
+    dialogue_sweep_s: float = Field(3600.0, gt=0, description="seconds between looks for what is too old")

@@ -1,15 +1,18 @@
 """The dialogue's tables with a recorder, and one call to put into them."""
 
+import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from mesh.database import transaction
 from services.dialogue import model
 from services.dialogue.adapters.recorder import Recorder
 from services.dialogue.adapters.records import StoredCall
-from services.dialogue.adapters.store import OUTBOX
+from services.dialogue.adapters.recovery import LOOKS, Recovery
+from services.dialogue.adapters.store import OUTBOX, SESSIONS
 from services.dialogue.flow import installed_policy
 from services.dialogue.policy import CallInfo, Outcome, State
 
@@ -71,3 +74,21 @@ async def make_call(store: CallStore, info: model.SessionInfo = INFO) -> StoredC
     await call.took_effect("a2", [outcome], state())
     await call.spoke("a2", "Booked.", state())
     return call
+
+
+async def lose(store: CallStore, session_id: str = "s1", **values: object) -> None:
+    """Let the session's lease have run out, as if its process had died an hour ago."""
+    await store.written()
+    async with transaction(store.engine) as connection:
+        await connection.execute(
+            sa.update(SESSIONS)
+            .where(SESSIONS.c.session_id == session_id)
+            .values(renewed_at=datetime.now(UTC) - timedelta(hours=1), **values)
+        )
+
+
+async def looks(*recoveries: Recovery, times: int = LOOKS) -> int:
+    closed = 0
+    for _ in range(times):
+        closed += sum(await asyncio.gather(*(one.recover() for one in recoveries)))
+    return closed

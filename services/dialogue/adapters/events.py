@@ -88,7 +88,7 @@ class CallEvents:
             intents=end.intents,
             slots=[slot(s) for s in end.slots],
             duration=to_duration(end.duration),
-            transcript_reference=transcript_reference(self._info.session_id),
+            transcript_reference=end.transcript.uri if end.transcript else transcript_reference(self._info.session_id),
             domain=self._info.domain,
             direction=self._info.direction,
         )

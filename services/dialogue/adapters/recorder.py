@@ -7,7 +7,7 @@ better a slow call than one that leaves no trace.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opentelemetry import context as otel
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
@@ -17,7 +17,9 @@ from mesh import logs
 from mesh.backoff import backoff_s
 from mesh.errors import ErrorReason, MeshError
 from mesh.outbox import Outbox
+from services.dialogue.content.filing import Filing
 from services.dialogue.dispositions.summarisers import Summariser
+from services.dialogue.model import Ended
 
 _log = logs.get_logger(__name__)
 _WAITING = 1024
@@ -40,9 +42,12 @@ class Recorder:
     At most 1024 jobs wait; when they are that many, `put` waits.
     """
 
-    def __init__(self, outbox: Outbox, instance: str, summariser: Summariser | None = None) -> None:
+    def __init__(
+        self, outbox: Outbox, instance: str, summariser: Summariser | None = None, filing: Filing | None = None
+    ) -> None:
         self.outbox = outbox
         self.instance = instance
+        self._filing = filing
         self.summariser = summariser
         """Writes the summaries of calls; None: they are made of the facts alone."""
         self.live: set[str] = set()
@@ -66,6 +71,18 @@ class Recorder:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         await self._jobs.put(_Job(session_id, write, otel.get_current(), done))
         return done
+
+    async def file(self, connection: AsyncConnection, session_id: str, end: Ended) -> Ended:
+        """File what was said in a call, in the transaction that ends it; return its end with where that lies."""
+        if self._filing is None:
+            return end
+        transcript = await self._filing.file(connection, session_id)
+        return replace(end, transcript=transcript, recordings=await self._filing.recordings(connection, session_id))
+
+    def filed(self) -> None:
+        """A transaction that ended calls is committed: what was filed may go to the store."""
+        if self._filing is not None:
+            self._filing.wake()
 
     async def run(self) -> None:
         """Write until told to close; a database that fails is tried again until it does not."""
@@ -142,14 +159,21 @@ def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
 
 @contextlib.asynccontextmanager
 async def recorder(
-    outbox: Outbox, instance: str, *, summariser: Summariser | None = None, close_within_s: float = 10.0
+    outbox: Outbox,
+    instance: str,
+    *,
+    summariser: Summariser | None = None,
+    filing: Filing | None = None,
+    close_within_s: float = 10.0,
 ) -> AsyncIterator[Recorder]:
     """Run a recorder; on leaving, everything that waits is written first. Without a summariser the facts speak.
+
+    Without `filing` no transcripts are kept beside the database.
 
     A database that is away for longer than `close_within_s` is not waited for: the calls' sessions stay open in it, and
     whoever finds them there closes them (`recovery.py`).
     """
-    made = Recorder(outbox, instance, summariser)
+    made = Recorder(outbox, instance, summariser, filing)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(made.run())
         yield made

@@ -49,6 +49,7 @@ class StoredCall:
         self._info = info
         self._events = CallEvents(info)
         self._contact_name = ""
+        self._contact_unsaved = False
         self._appointment: Appointment | None = None
 
     async def started(self, at: datetime) -> None:
@@ -77,6 +78,7 @@ class StoredCall:
 
     def identified(self, contact_id: str, name: str) -> None:
         """The records know the caller: what follows is theirs."""
+        self._contact_unsaved = self._contact_unsaved or contact_id != self._events.contact_id
         self._events.contact_id, self._contact_name = contact_id, name
 
     async def turn(self, turn_id: str, heard: model.Heard, understanding: model.Understanding) -> None:
@@ -134,6 +136,7 @@ class StoredCall:
             made = await self._put_together(connection, end, state, summary)
             if await close_session(connection, self._info.session_id, made, at):
                 outbox = self._recorder.outbox
+                made = await self._recorder.file(connection, self._info.session_id, made)
                 await outbox.add_versions(connection, self._events.completed_versions(made, sentiment, at))
                 await outbox.add(connection, self._events.conversation_ended(made, at))
 
@@ -143,6 +146,7 @@ class StoredCall:
             # Who cuts this off cuts the summariser off, not the record.
             written = await self._recorder.put(self._info.session_id, write)
         await written
+        self._recorder.filed()
         return made
 
     async def _put_together(
@@ -170,6 +174,12 @@ class StoredCall:
     async def _write(
         self, row: dict[str, object] | None, events: Sequence[Message], *statements: sa.Executable
     ) -> None:
+        if self._contact_unsaved:
+            # With the next turn: who the caller is must outlive the process, but nothing waits for it.
+            mine = SESSIONS.c.session_id == self._info.session_id
+            statements += (sa.update(SESSIONS).where(mine).values(contact_id=self._events.contact_id),)
+            self._contact_unsaved = False
+
         async def write(connection: AsyncConnection) -> None:
             if row is not None:
                 await insert_once(connection, TURNS, row, unique=["session_id", "turn_id"])

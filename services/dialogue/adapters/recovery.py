@@ -94,6 +94,7 @@ class Recovery:
         at = datetime.now(UTC)
         state = _state(row)
         events = CallEvents(_info(row))
+        events.contact_id = row["contact_id"]
         events.learn_name(state)
         token = otel.attach(telemetry.extract({"traceparent": row["trace"]}))
         try:
@@ -102,11 +103,13 @@ class Recovery:
                 closed = await close_session(connection, row["session_id"], end, at, renewed_at=row["renewed_at"])
                 if closed:
                     outbox = self._recorder.outbox
+                    end = await self._recorder.file(connection, row["session_id"], end)
                     await outbox.add_versions(connection, events.completed_versions(end, None, at))
                     await outbox.add(connection, events.conversation_ended(end, at))
         finally:
             otel.detach(token)
         if closed:
+            self._recorder.filed()
             metrics.RECOVERED.inc()
             _log.warning("session.recovered", session_id=row["session_id"], disposition=end.disposition)
         return closed

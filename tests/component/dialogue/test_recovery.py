@@ -1,15 +1,11 @@
 """Calls whose process died get their one outcome; calls that live are left alone."""
 
-import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
-import sqlalchemy as sa
-from fakes.call_store import INFO, POLICY, CallStore, make_call
+from fakes.call_store import INFO, POLICY, CallStore, looks, lose, make_call
 from voicemesh.events.v1.call_events_pb2 import CallCompleted, ConversationEnded
 
-from mesh.database import transaction
 from services.dialogue.adapters.records import stored_call
 from services.dialogue.adapters.recovery import LOOKS, Recovery
 from services.dialogue.adapters.store import OUTBOX, SESSIONS
@@ -17,24 +13,6 @@ from services.dialogue.adapters.store import OUTBOX, SESSIONS
 
 def recovery(store: CallStore) -> Recovery:
     return Recovery(store.engine, store.recorder, POLICY, 30)
-
-
-async def lose(store: CallStore, session_id: str = "s1", **values: object) -> None:
-    """Let the session's lease have run out, as if its process had died an hour ago."""
-    await store.written()
-    async with transaction(store.engine) as connection:
-        await connection.execute(
-            sa.update(SESSIONS)
-            .where(SESSIONS.c.session_id == session_id)
-            .values(renewed_at=datetime.now(UTC) - timedelta(hours=1), **values)
-        )
-
-
-async def looks(*recoveries: Recovery, times: int = LOOKS) -> int:
-    closed = 0
-    for _ in range(times):
-        closed += sum(await asyncio.gather(*(one.recover() for one in recoveries)))
-    return closed
 
 
 async def test_a_call_whose_process_died_gets_its_outcome_once(store: CallStore):
