@@ -7,7 +7,7 @@ has an event id it saw in the last two minutes, and consumers write each event i
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,9 +20,9 @@ from voicemesh.events.v1.event_pb2 import EventContext
 
 from mesh import logs, telemetry
 from mesh.backoff import backoff_s
-from mesh.bus import STREAM_EVENTS, Bus, BusUnavailableError, Envelope, EventError, connect, seal_versions
+from mesh.bus import STREAM_EVENTS, Bus, BusUnavailableError, Envelope, EventError, connect, seal, seal_versions
 from mesh.bus.envelope import context_of
-from mesh.database import UtcDateTime, advisory_key, insert_once, transaction
+from mesh.database import UtcDateTime, advisory_key, insert_once, transaction, upsert
 
 _BATCH = 100
 _PRUNE_EVERY = timedelta(minutes=10)
@@ -98,6 +98,22 @@ class Outbox:
             values = _row(envelope, context_of(event))
             new |= await insert_once(connection, self._table, values, unique=["event_id"])
         return new
+
+    async def add_many(self, connection: AsyncConnection, events: Sequence[tuple[Message, Mapping[str, str]]]) -> None:
+        """Write events with one statement, each with the trace it belongs to as headers, otherwise as :meth:`add`.
+
+        Events that were there before change nothing.
+        """
+        rows: dict[str, dict[str, Any]] = {}
+        for event, trace in events:
+            with telemetry.continuing(trace):
+                envelope = seal(event)
+                if envelope.stream != STREAM_EVENTS:
+                    raise EventError(f"{envelope.type_name} is of the early profile: publish it without the outbox")
+                rows.setdefault(envelope.event_id, _row(envelope, context_of(event)))
+        if rows:
+            statement = upsert(self._table, connection).on_conflict_do_nothing(index_elements=["event_id"])
+            await connection.execute(statement, list(rows.values()))
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

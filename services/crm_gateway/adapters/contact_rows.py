@@ -1,6 +1,6 @@
 """Contacts as rows: reading and writing them inside a transaction."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -57,6 +57,29 @@ async def _values(connection: AsyncConnection, table: sa.Table, column: str, con
     return tuple((await connection.execute(statement)).scalars())
 
 
+async def first_with_phones(connection: AsyncConnection, tenant_id: str, numbers: Collection[str]) -> dict[str, str]:
+    """Return the ids of the contacts that `find` finds by these numbers, by number."""
+    statement = (
+        sa.select(phones.c.phone, phones.c.contact_id)
+        .join(contacts, contacts.c.contact_id == phones.c.contact_id)
+        .where(phones.c.tenant_id == tenant_id, phones.c.phone.in_(numbers))
+        .order_by(phones.c.position, contacts.c.created_at, contacts.c.contact_id)
+    )
+    found: dict[str, str] = {}
+    for phone, contact_id in (await connection.execute(statement)).all():
+        found.setdefault(phone, contact_id)
+    return found
+
+
+async def with_ids(
+    connection: AsyncConnection, tenant_id: str, contact_ids: Collection[str], customer_ids: Collection[str]
+) -> list[str]:
+    """Return the ids of a tenant's contacts that have one of these ids."""
+    named = sa.or_(contacts.c.contact_id.in_(contact_ids), contacts.c.customer_id.in_(customer_ids))
+    statement = sa.select(contacts.c.contact_id).where(contacts.c.tenant_id == tenant_id, named)
+    return list((await connection.execute(statement)).scalars())
+
+
 async def find_many(connection: AsyncConnection, contact_ids: Collection[str]) -> dict[str, Contact]:
     """Find contacts by their ids, with a few statements for all of them."""
     if not contact_ids:
@@ -92,18 +115,41 @@ def _contact(row: sa.Row[Any], phones: tuple[str, ...], emails: tuple[str, ...])
 
 async def insert(connection: AsyncConnection, scope: Scope, contact: Contact) -> Contact:
     """Write a new contact; return it as it is now."""
-    now = datetime.now(UTC)
-    new = replace(
+    new = begun(scope, contact)
+    await insert_many(connection, [(scope, new)])
+    return new
+
+
+async def insert_many(connection: AsyncConnection, news: Sequence[tuple[Scope, Contact]]) -> None:
+    """Write new contacts, with a few statements for all of them. They are written as they are given: see `begun`."""
+    if not news:
+        return
+    rows = [
+        {
+            "tenant_id": scope.tenant_id,
+            "correlation_id": scope.correlation_id,
+            "created_at": contact.updated_at,
+            "contact_id": contact.contact_id,
+            **_columns(contact),
+        }
+        for scope, contact in news
+    ]
+    await connection.execute(contacts.insert(), rows)
+    for table, column in ((phones, "phone"), (emails, "email")):
+        values = [row for scope, contact in news for row in _value_rows(scope, contact, column)]
+        if values:
+            await connection.execute(table.insert(), values)
+
+
+def begun(scope: Scope, contact: Contact) -> Contact:
+    """Return a new contact as it is first written."""
+    return replace(
         contact,
         language=contact.language or scope.language,
         region=contact.region or scope.region,
         version=1,
-        updated_at=now,
+        updated_at=datetime.now(UTC),
     )
-    row = {"tenant_id": scope.tenant_id, "correlation_id": scope.correlation_id, "created_at": now}
-    await connection.execute(contacts.insert().values(**row, contact_id=new.contact_id, **_columns(new)))
-    await _write_values(connection, scope, new)
-    return new
 
 
 async def update(connection: AsyncConnection, scope: Scope, contact: Contact) -> Contact:
@@ -134,18 +180,21 @@ def _columns(contact: Contact) -> dict[str, object]:
 
 
 async def _write_values(connection: AsyncConnection, scope: Scope, contact: Contact) -> None:
-    for table, column, values in ((phones, "phone", contact.phones), (emails, "email", contact.emails)):
-        rows = [
-            {
-                "contact_id": contact.contact_id,
-                column: value,
-                "position": position,
-                "tenant_id": scope.tenant_id,
-                "region": contact.region,
-                "correlation_id": scope.correlation_id,
-                "language": contact.language,
-            }
-            for position, value in enumerate(dict.fromkeys(values))
-        ]
+    for table, column in ((phones, "phone"), (emails, "email")):
+        rows = list(_value_rows(scope, contact, column))
         if rows:
             await connection.execute(table.insert(), rows)
+
+
+def _value_rows(scope: Scope, contact: Contact, column: str) -> Iterator[dict[str, object]]:
+    values = contact.phones if column == "phone" else contact.emails
+    for position, value in enumerate(dict.fromkeys(values)):
+        yield {
+            "contact_id": contact.contact_id,
+            column: value,
+            "position": position,
+            "tenant_id": scope.tenant_id,
+            "region": contact.region,
+            "correlation_id": scope.correlation_id,
+            "language": contact.language,
+        }

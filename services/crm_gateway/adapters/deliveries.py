@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from google.protobuf.message import Message
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mesh import telemetry
-from mesh.database import insert_once
+from mesh.database import upsert
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import contact_rows
 from services.crm_gateway.adapters.allowances import take
@@ -50,10 +50,40 @@ class Deliveries:
         self, connection: AsyncConnection, record: NewRecord, contact: Contact | None, trace: Mapping[str, str]
     ) -> bool:
         """Put a record into the queue; False when it was there before. A draft waits for `release`."""
-        scope, now = record.scope, datetime.now(UTC)
+        return bool(await self.add_many(connection, [(record, contact, trace)]))
+
+    async def add_many(
+        self, connection: AsyncConnection, entries: Sequence[tuple[NewRecord, Contact | None, Mapping[str, str]]]
+    ) -> list[NewRecord]:
+        """Put records into the queue, in their order; return those that were not there before.
+
+        Each comes with its contact and with the trace of its call, as headers.
+        """
+        now = datetime.now(UTC)
+        # One statement takes each key once.
+        unique: dict[tuple[str, str], tuple[NewRecord, dict[str, Any]]] = {}
+        for record, contact, trace in entries:
+            key = (record.scope.tenant_id, record.event_id)
+            if key not in unique:
+                unique[key] = record, self._row(record, contact, trace, now)
+        if not unique:
+            return []
+        statement = (
+            upsert(table, connection)
+            .on_conflict_do_nothing(index_elements=["tenant_id", "vendor", "event_id"])
+            .returning(table.c.tenant_id, table.c.event_id)
+        )
+        added = await connection.execute(statement, [row for _, row in unique.values()])
+        new = {(tenant_id, event_id) for tenant_id, event_id in added.all()}
+        return [record for key, (record, _) in unique.items() if key in new]
+
+    def _row(
+        self, record: NewRecord, contact: Contact | None, trace: Mapping[str, str], now: datetime
+    ) -> dict[str, Any]:
+        scope = record.scope
         # Who nothing is known of keeps the order of the call, or of nothing.
         key = contact.contact_id if contact else f"session:{scope.session_id or record.event_id}"
-        values = {
+        return {
             "vendor": self._vendor,
             "tenant_id": scope.tenant_id,
             "region": scope.region,
@@ -76,7 +106,6 @@ class Deliveries:
             "trace": dict(trace),
             "created_at": now,
         }
-        return await insert_once(connection, table, values, unique=["tenant_id", "vendor", "event_id"])
 
     async def release(self, connection: AsyncConnection, tenant_id: str, event_id: str, record: NewRecord) -> bool:
         """Have a draft made, with the values of `record`; False when it is no draft (any more).
@@ -214,13 +243,12 @@ class Deliveries:
         )
         async with self._outbox.transaction() as connection:
             await connection.execute(statement, rows)
-            for result in results:
-                if isinstance(result, Written):
-                    await self._announce(connection, result)
+            events = [(self._event(result), result.trace) for result in results if isinstance(result, Written)]
+            await self._outbox.add_many(connection, events)
 
-    async def _announce(self, connection: AsyncConnection, result: Written) -> None:
+    def _event(self, result: Written) -> Message:
         record = result.delivery.record
-        event = record_written(
+        return record_written(
             record.scope,
             result.delivery.contact,
             vendor=self._vendor,
@@ -229,8 +257,6 @@ class Deliveries:
             source_event_id=record.event_id,
             event_id=f"record.{self._vendor}.{record.record_id}",
         )
-        with telemetry.continuing(result.trace):
-            await self._outbox.add(connection, event)
 
 
 def _delivery(row: sa.Row[Any], contact: Contact | None) -> Delivery:

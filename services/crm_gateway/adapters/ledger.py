@@ -36,17 +36,11 @@ class Ledger:
         """
         known = await self._find(unit, record)
         if known is not None:
-            filled = _fill(known, record.customer)
-            return known if filled == known else await contact_rows.update(unit, record.scope, filled)
+            better = filled(known, record.customer)
+            return known if better == known else await contact_rows.update(unit, record.scope, better)
         if not record.customer.known:
             return None
-        customer = record.customer
-        new = Contact(
-            contact_id=new_event_id(),
-            customer_id=customer.customer_id,
-            display_name=customer.name,
-            phones=(customer.phone,) if customer.phone else (),
-        )
+        new = filled(Contact(new_event_id()), record.customer)
         return await contact_rows.insert(unit, record.scope, new)
 
     async def announce(
@@ -66,10 +60,10 @@ class Ledger:
 
     async def _find(self, unit: AsyncConnection, record: NewRecord) -> Contact | None:
         tenant_id = record.scope.tenant_id
-        for key in _keys(record.customer):
+        for key in keys(record.customer):
             contact = await contact_rows.find(unit, tenant_id, key)
             # A number shared with a customer of another id is no reason to mix the two up.
-            shared = contact is not None and key.kind == "phone" and _differ(contact, record.customer)
+            shared = contact is not None and key.kind == "phone" and differ(contact, record.customer)
             if contact is not None and not shared:
                 return contact
         if not record.scope.session_id:
@@ -88,20 +82,22 @@ class Ledger:
         if contact_id is None:
             return None
         contact = await contact_rows.find(unit, tenant_id, ContactKey("contact_id", contact_id))
-        return None if contact is None or _differ(contact, record.customer) else contact
+        return None if contact is None or differ(contact, record.customer) else contact
 
 
 def lock_names(record: NewRecord) -> list[str]:
     """Return what to hold while a record's contact is found or made and the record is written or queued."""
-    names = [f"event:{record.event_id}", *map(contact_rows.lock_name, _keys(record.customer))]
+    names = [f"event:{record.event_id}", *map(contact_rows.lock_name, keys(record.customer))]
     return [*names, f"session:{record.scope.session_id}"] if record.scope.session_id else names
 
 
-def _differ(contact: Contact, customer: Customer) -> bool:
+def differ(contact: Contact, customer: Customer) -> bool:
+    """Whether they have different customer ids: they are not the same, though they share a number."""
     return bool(contact.customer_id and customer.customer_id and contact.customer_id != customer.customer_id)
 
 
-def _keys(customer: Customer) -> list[ContactKey]:
+def keys(customer: Customer) -> list[ContactKey]:
+    """Return what a customer's contact is found by, what counts most first."""
     named = (
         ContactKey("contact_id", customer.contact_id),
         ContactKey("customer_id", customer.customer_id),
@@ -110,7 +106,8 @@ def _keys(customer: Customer) -> list[ContactKey]:
     return [key for key in named if key.value]
 
 
-def _fill(contact: Contact, customer: Customer) -> Contact:
+def filled(contact: Contact, customer: Customer) -> Contact:
+    """Return a contact with what it lacks and is known of the customer."""
     return replace(
         contact,
         customer_id=contact.customer_id or customer.customer_id,

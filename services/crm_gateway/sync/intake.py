@@ -10,6 +10,7 @@ from mesh.bus import Delivery as FromBus
 from mesh.outbox import Outbox
 from services.crm_gateway import metrics
 from services.crm_gateway.adapters import contact_rows
+from services.crm_gateway.adapters.contact_batches import contacts_of
 from services.crm_gateway.adapters.ledger import Ledger, lock_names
 from services.crm_gateway.mapping import Mapper
 from services.crm_gateway.model import Contact, NewRecord
@@ -18,10 +19,10 @@ from services.crm_gateway.model import Contact, NewRecord
 class Queue(Protocol):
     """Where deliveries wait; `adapters/deliveries.py` says more."""
 
-    async def add(
-        self, connection: AsyncConnection, record: NewRecord, contact: Contact | None, trace: Mapping[str, str]
-    ) -> bool:
-        """Put a record in; False when it was there before."""
+    async def add_many(
+        self, connection: AsyncConnection, entries: Sequence[tuple[NewRecord, Contact | None, Mapping[str, str]]]
+    ) -> list[NewRecord]:
+        """Put records in; return those that were not there before."""
 
 
 class Intake:
@@ -45,17 +46,15 @@ class Intake:
         records = [(record, trace) for record, trace in mapped if record is not None]
         if not records:
             return
-        new: list[NewRecord] = []
         async with self._outbox.transaction() as connection:
             by_tenant: dict[str, list[str]] = {}
             for record, _ in records:
                 by_tenant.setdefault(record.scope.tenant_id, []).extend(lock_names(record))
             for tenant_id, names in sorted(by_tenant.items()):
                 await contact_rows.hold(connection, tenant_id, names)
-            for record, trace in records:
-                contact = await self._ledger.contact_of(connection, record)
-                if await self._queue.add(connection, record, contact, trace):
-                    new.append(record)
+            contacts = await contacts_of(connection, self._ledger, [record for record, _ in records])
+            entries = [(record, contact, trace) for (record, trace), contact in zip(records, contacts, strict=True)]
+            new = await self._queue.add_many(connection, entries)
         for record in new:
             metrics.RECORDS.labels(self._vendor, record.kind, "queued").inc()
         self._wake()
