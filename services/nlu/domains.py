@@ -171,31 +171,35 @@ def load_domain(folder: Path) -> DomainData:
         ConfigError: naming file, key and remedy of everything that is wrong.
     """
     path = folder / "domain.yaml"
+    wrong: list[str] = []
     file = read_file(path, DomainFile)
     if file.name != folder.name:
         said = f"is {file.name!r}, but the folder is {folder.name!r}; make them the same"
-        raise ConfigError(Lines(path).error(["name"], said))
-    languages = {language: _language(folder, file, language) for language in file.languages}
+        wrong.append(Lines(path).error(["name"], said))
+    languages = {language: _language(folder, file, language, wrong) for language in file.languages}
+    if wrong:
+        raise ConfigError("\n".join(dict.fromkeys(wrong)))
     return DomainData(file=file, folder=folder, languages=languages)
 
 
-def _language(folder: Path, file: DomainFile, language: str) -> LanguageData:
+def _language(folder: Path, file: DomainFile, language: str, wrong: list[str]) -> LanguageData:
+    """Read one language; what is wrong goes to `wrong`, and the rest is read."""
     folders = [*(folder.parent / name for name in file.includes), folder]
-    intents_files = [read_file(path / language / "intents.yaml", IntentsFile) for path in folders]
-    entity_paths = [path / language / "entities.yaml" for path in folders]
-    entity_files = [read_file(path, EntitiesFile) for path in entity_paths if path.exists()]
+    intents_files = _readable([path / language / "intents.yaml" for path in folders], IntentsFile, wrong)
+    entity_paths = [path for one in folders if (path := one / language / "entities.yaml").exists()]
+    entity_files = _readable(entity_paths, EntitiesFile, wrong)
     gazetteers = {
         kind: {value: tuple(words) for value, words in values.items()}
         for entities in entity_files
         for kind, values in entities.gazetteers.items()
     }
     for place, kind in enumerate(file.entity_types):
-        if kind not in BUILT_IN_TYPES and kind not in gazetteers:
+        if kind not in BUILT_IN_TYPES and kind not in gazetteers and len(entity_files) == len(entity_paths):
             said = (
                 f"{kind!r} is neither built in ({', '.join(BUILT_IN_TYPES)}) "
                 f"nor a gazetteer; add it to {folder / language / 'entities.yaml'} or remove it"
             )
-            raise ConfigError(Lines(folder / "domain.yaml").error(["entity_types", place], said))
+            wrong.append(Lines(folder / "domain.yaml").error(["entity_types", place], said))
     orders = [entities.order_number for entities in entity_files if entities.order_number is not None]
     return LanguageData(
         intents=_merged(intents_files),
@@ -224,6 +228,16 @@ def _joined(one: IntentData, other: IntentData) -> IntentData:
 
 
 FileT = TypeVar("FileT", bound=_File)
+
+
+def _readable(paths: Iterable[Path], kind: type[FileT], wrong: list[str]) -> list[FileT]:
+    files = []
+    for path in paths:
+        try:
+            files.append(read_file(path, kind))
+        except ConfigError as error:
+            wrong.append(str(error))
+    return files
 
 
 def read_file(path: Path, kind: type[FileT]) -> FileT:

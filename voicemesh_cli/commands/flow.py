@@ -198,9 +198,9 @@ def _tool(arguments: Iterable[str], *, talk: bool = False, module: str = _TOOLS)
 
 def _show_check(out: output.Output, document: dict[str, Any]) -> None:
     for file in document["files"]:
-        if "error" in file:
-            out.console.print(f"[red]{escape(file['error']['message'])}[/]")
-        else:
+        for error in file.get("errors", ()):
+            out.console.print(f"[red]{escape(error['message'])}[/]")
+        if "errors" not in file:
             flows, dialogues = len(file["flows"]), file["dialogues"]
             out.console.print(f"[green]good[/] {escape(file['file'])}: {flows} flows, {dialogues} dialogues")
     for domain in document.get("domains", ()):

@@ -3,7 +3,7 @@
 from services.dialogue.flow.catalogue import installed_policy
 from services.dialogue.flow.engine import FlowPolicy
 from services.dialogue.flow.load import load, load_text
-from services.dialogue.flow.reader import FlowFileError
+from services.dialogue.flow.mistakes import FlowFileError
 from services.dialogue.flow.templates import FlowRunError
 
 __all__ = ["FlowFileError", "FlowPolicy", "FlowRunError", "installed_policy", "load", "load_text"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
 from mesh.config import ConfigError
 from services.dialogue.flow.engine import FlowPolicy
 from services.dialogue.flow.load import load
+from services.dialogue.flow.mistakes import every
 
 
 def flow_files(folder: Path) -> tuple[Path, ...]:
@@ -25,11 +27,11 @@ def installed_policy(folder: Path | None = None) -> FlowPolicy:
 
     Raises:
         ConfigError: The folder holds no flow file.
-        FlowFileError: One of them is wrong.
+        FlowFileError: Some are wrong; it holds every mistake of each.
 
     """
     folder = domains_folder(folder)
     files = flow_files(folder)
     if not files:
         raise ConfigError(f"{folder} holds no <domain>/<language>/flow.yaml; add one (docs/flows.md)")
-    return FlowPolicy(load(file) for file in files)
+    return FlowPolicy(every(partial(load, file) for file in files))

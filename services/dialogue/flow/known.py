@@ -29,6 +29,8 @@ def known_slots(flows: Mapping[str, Flow], order: Iterable[str]) -> dict[str, tu
     ]
     while work:
         position, arriving = work.pop()
+        if position[0] not in flows:  # one that could not be read
+            continue
         before = known.get(position)
         after = arriving if before is None else before & arriving
         if after == before:

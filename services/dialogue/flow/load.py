@@ -6,11 +6,12 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from services.dialogue.flow import spoken
-from services.dialogue.flow.check import checked
+from services.dialogue.flow.check import check_meaning, tried_out
 from services.dialogue.flow.domain import check_intents, check_slots, check_top, surroundings
+from services.dialogue.flow.mistakes import Mistakes, lacking, nearest
 from services.dialogue.flow.program import compile_steps, used_slots
 from services.dialogue.flow.promises import read_commits, read_next_step
-from services.dialogue.flow.reader import nearest, read
+from services.dialogue.flow.reader import read
 from services.dialogue.flow.schema import (
     OPTIONAL_PHRASES,
     PHRASES,
@@ -18,7 +19,7 @@ from services.dialogue.flow.schema import (
     Script,
     Settings,
 )
-from services.dialogue.flow.slots import check_slot_names, read_slot
+from services.dialogue.flow.slots import check_slot_names, read_slot, well_declared
 from services.dialogue.flow.steps import Names, read_steps, read_turn_taking
 from services.dialogue.flow.templates import Templates
 from services.dialogue.flow.variables import read_variables
@@ -44,37 +45,41 @@ def load(path: Path) -> Script:
     """Read a flow file.
 
     Raises:
-        FlowFileError: It is wrong.
+        FlowFileError: It, or the domain around it, is wrong; it holds every mistake.
         OSError: It cannot be read.
 
     """
-    return load_text(path.read_text(encoding="utf-8"), str(path), surroundings(path))
+    mistakes = Mistakes()
+    return _load(path.read_text(encoding="utf-8"), str(path), surroundings(path, mistakes), mistakes)
 
 
 def load_text(text: str, file: str, around: Surroundings | None = None) -> Script:
     """Read a flow file's text; `file` is what errors call it, `around` what it may refer to outside itself.
 
     Raises:
-        FlowFileError: It is wrong.
+        FlowFileError: It is wrong; it holds every mistake.
 
     """
-    top = read(text, file).mapping(
+    return _load(text, file, around, Mistakes())
+
+
+def _load(text: str, file: str, around: Surroundings | None, mistakes: Mistakes) -> Script:
+    top = read(text, file, mistakes).mapping(
         ("domain", "language", "version", "description", "phrases", "slots", "flows"),
         ("data", "settings", "summaries", "variables"),
     )
-    if around is not None:
-        check_top(top, around)
-    forms = _forms(top["language"])
-    slot_items = top["slots"].keys()
+    slot_items, flow_items = top["slots"].keys(), top["flows"].keys()
     check_slot_names(slot_items)
     if around is not None:
+        check_top(top, around)
         check_slots(slot_items, around)
-        check_intents(top["flows"].keys(), around)
+        check_intents(flow_items, around)
     variables = read_variables(top["variables"], slot_items) if "variables" in top else {}
+    forms = _forms(top["language"])
     templates = Templates(forms, frozenset((*slot_items, *variables)))
     slots = {name: read_slot(name, item, templates) for name, item in slot_items.items()}
     names = Names(slots, variables)
-    flows = {name: _flow(name, item, templates, names) for name, item in top["flows"].keys().items()}
+    flows = {name: _flow(name, item, templates, names) for name, item in flow_items.items()}
     data: Any = top["data"].plain() if "data" in top and top["data"].keys() else {}
     summaries = top["summaries"].keys() if "summaries" in top else {}
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -90,21 +95,39 @@ def load_text(text: str, file: str, around: Surroundings | None = None) -> Scrip
         slots=slots,
         variables=variables,
         flows=flows,
-        by_intent=_by_intent(top["flows"], flows),
+        by_intent=_by_intent(flow_items, flows),
         spoken=forms,
     )
-    return checked(script, around.actions if around is not None else None)
+    # What stands on a mistake is not tried out: it would only tell of the same one again.
+    whole = {name: flow for name, flow in flows.items() if flow_items[name].sound}
+    doubtful = _doubtful(top, slot_items)
+    check_meaning(script, around.actions if around is not None else None, mistakes)
+    tried = tried_out(script, whole, doubtful, mistakes)
+    mistakes.settle()
+    return tried
+
+
+def _doubtful(top: Mapping[str, Item], slots: Mapping[str, Item]) -> frozenset[str]:
+    """Names of which it is not known what they hold, because their declaration is wrong."""
+    variables = top["variables"].keys() if "variables" in top else {}
+    found = {name for name, item in slots.items() if not well_declared(item)}
+    found |= {name for name, item in variables.items() if not item.sound}
+    return frozenset(found | {name for name in ("data",) if name in top and not top[name].sound})
 
 
 def _forms(item: Item) -> SpokenForms:
-    forms = spoken.spoken_forms(item.text())
-    if forms is None:
+    """The spoken forms of a language; those of English stand in where there are none, which is noted."""
+    language = item.text()
+    forms = spoken.spoken_forms(language)
+    if forms is not None:
+        return forms
+    if language:
         known = ", ".join(spoken.languages())
-        item.fail(
-            f"there are no spoken forms for language {item.text()!r} (there are: {known})",
+        item.note(
+            f"there are no spoken forms for language {language!r} (there are: {known})",
             "Add a class for it to services/dialogue/flow/spoken/.",
         )
-    return forms
+    return spoken.English()
 
 
 def _flow(name: str, item: Item, templates: Templates, names: Names) -> Flow:
@@ -124,11 +147,9 @@ def _flow(name: str, item: Item, templates: Templates, names: Names) -> Flow:
             "after_correction",
         ),
     )
-    kind = keys["kind"].text() if "kind" in keys else "task"
-    if kind not in {"task", "information"}:
-        keys["kind"].fail(f"unknown kind {kind!r}", nearest(kind, ("task", "information")))
+    kind = keys["kind"].one_of("kind", ("task", "information")) if "kind" in keys else "task"
     if "urgent" in keys and "intents" not in keys:
-        keys["urgent"].fail("an urgent flow without 'intents' is never started", "Add 'intents: [NAME]'.")
+        keys["urgent"].note("an urgent flow without 'intents' is never started", "Add 'intents: [NAME]'.")
     steps = read_steps(keys["steps"], templates, names)
     collects, suggested_by = (_slot_names(keys[key], names) if key in keys else () for key in _SLOT_LISTS)
     return Flow(
@@ -151,20 +172,16 @@ def _flow(name: str, item: Item, templates: Templates, names: Names) -> Flow:
 
 
 def _slot_names(item: Item, names: Names) -> tuple[str, ...]:
-    for slot in item.texts():
-        if slot not in names.slots:
-            item.fail(f"unknown slot {slot!r}", nearest(slot, names.slots))
-    return item.texts()
+    return tuple(name for entry in item.each() if (name := entry.one_of("slot", names.slots)))
 
 
 def _phrases(item: Item, templates: Templates) -> dict[str, Text]:
     found = item.keys()
     for name, phrase in found.items():
         if name not in PHRASES and name not in OPTIONAL_PHRASES:
-            phrase.fail(f"unknown phrase {name!r}", nearest(name, [*PHRASES, *OPTIONAL_PHRASES]))
-    for name, meaning in PHRASES.items():
-        if name not in found:
-            item.fail(f"phrase {name!r} is missing", f"Add '{name}: ...'; it {meaning}.")
+            phrase.note(f"unknown phrase {name!r}", nearest(name, [*PHRASES, *OPTIONAL_PHRASES]))
+    for name in lacking(found, PHRASES, (*PHRASES, *OPTIONAL_PHRASES)) if item.is_mapping else ():
+        item.note(f"phrase {name!r} is missing", f"Add '{name}: ...'; it {PHRASES[name]}.")
     return {name: templates.text(phrase) for name, phrase in found.items()}
 
 
@@ -184,17 +201,18 @@ def _settings(item: Item) -> Settings:
     return Settings(**values)
 
 
-def _by_intent(item: Item, flows: Mapping[str, Flow]) -> dict[str, str]:
+def _by_intent(items: Mapping[str, Item], flows: Mapping[str, Flow]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, flow in flows.items():
         for intent in flow.intents:
             if intent in UNIVERSAL_INTENTS:
-                item.keys()[name].keys()["intents"].fail(
+                items[name].keys()["intents"].note(
                     f"intent {intent!r} is answered in every domain and starts no flow", "Take it out of 'intents'."
                 )
-            if intent in found:
-                item.keys()[name].keys()["intents"].fail(
+            elif intent in found:
+                items[name].keys()["intents"].note(
                     f"intent {intent!r} starts flow {found[intent]!r} already", "Name it in one flow only."
                 )
-            found[intent] = name
+            else:
+                found[intent] = name
     return found

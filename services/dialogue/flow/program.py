@@ -17,7 +17,7 @@ def never_goes_on(step: Step) -> bool:
     """Whether nothing comes after a step: it leaves the flow, or each of its ways does."""
     if not isinstance(step, Branch):
         return isinstance(step, Goto | HandOver | End)
-    return step.ways[-1][0] is None and all(never_goes_on(way[-1]) for _, way in step.ways)
+    return step.ways[-1][0] is None and all(way and never_goes_on(way[-1]) for _, way in step.ways)
 
 
 def walk(steps: tuple[Step, ...]) -> Iterator[Step]:

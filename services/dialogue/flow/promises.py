@@ -6,14 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from services.dialogue.flow.reader import nearest
+from services.dialogue.flow.mistakes import nearest
 from services.dialogue.flow.schema import Promise
 from services.dialogue.policy import Commitment, NextStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from services.dialogue.flow.reader import Item, Place
+    from services.dialogue.flow.mistakes import Mistakes, Place
+    from services.dialogue.flow.reader import Item
     from services.dialogue.flow.schema import Flow
     from services.dialogue.flow.templates import Templates, Text
     from services.dialogue.flow.turn import Turn
@@ -23,31 +24,20 @@ _DUE: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d)?")
 
 
 def read_commits(item: Item, templates: Templates) -> tuple[Promise, ...]:
-    """Read `commits`: one mapping of `by`, `to` and `due`, or a list of them.
-
-    Raises:
-        FlowFileError: It is wrong.
-
-    """
-    entries = item.list() if item.is_list else (item,)
-    return tuple(_promise(entry, "to", templates) for entry in entries)
+    """Read `commits`: one mapping of `by`, `to` and `due`, or a list of them; what is wrong is noted."""
+    return tuple(_promise(entry, "to", templates) for entry in item.each())
 
 
 def read_next_step(item: Item, templates: Templates) -> Promise:
-    """Read `next_step`: a mapping of `what`, `by` and `due`.
-
-    Raises:
-        FlowFileError: It is wrong.
-
-    """
+    """Read `next_step`: a mapping of `what`, `by` and `due`; what is wrong is noted."""
     return _promise(item, "what", templates)
 
 
 def _promise(item: Item, what: str, templates: Templates) -> Promise:
     keys = item.mapping((what,), ("by", "due"))
     side = keys["by"].text() if "by" in keys else "agent"
-    if side not in _SIDES:
-        keys["by"].fail(f"nobody is called {side!r}", nearest(side, _SIDES))
+    if side and side not in _SIDES:
+        keys["by"].note(f"nobody is called {side!r}", nearest(side, _SIDES))
     return Promise(side, templates.text(keys[what]), templates.text(keys["due"]) if "due" in keys else None)
 
 
@@ -67,20 +57,23 @@ class Due:
         """Its path in the file."""
         return self.text.key
 
-    def check(self, context: Mapping[str, Any]) -> None:
-        """It must give a date.
+    @property
+    def names(self) -> frozenset[str]:
+        """What it uses."""
+        return self.text.names
 
-        Raises:
-            FlowFileError: It gives something else.
-
-        """
+    def check(self, context: Mapping[str, Any], mistakes: Mistakes) -> bool:
+        """Note that it gives something else than a date; return whether it gives one."""
         for variant in range(len(self.text.sources)):
             due = self.text.render(variant, context).strip()
             if not _DUE.fullmatch(due):
-                self.place.fail(
+                mistakes.note(
+                    self.place,
                     f"{self.key} gives {due!r} and no date",
                     "Write a slot such as '{{ day }}', or '{{ day }}T{{ time }}'.",
                 )
+                return False
+        return True
 
 
 def promised(flow: Flow) -> Iterator[Text | Due]:

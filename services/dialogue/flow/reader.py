@@ -1,59 +1,33 @@
-"""YAML with places: every value knows its file and line, so that an error can name them."""
+"""YAML with places: every value knows its file and line, so that a mistake can name them.
+
+A value that is not what was asked for is noted as a mistake and read as an empty one, so that all mistakes of a file
+are found; who reads a file asks `Mistakes.settle` at the end.
+"""
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from mesh.config import ConfigError
+from services.dialogue.flow.mistakes import Mistakes, Place, lacking, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
 _FAST: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_DEPTH: Final = 40  # far deeper than any flow; an alias to itself would go on for ever
-
-
-class FlowFileError(ConfigError, ValueError):
-    """A flow file is wrong: where, what, and what to do about it."""
-
-    def __init__(self, file: str, line: int, problem: str, remedy: str) -> None:
-        super().__init__(f"{file}:{line}: {problem}. {remedy}")
-        self.file = file
-        self.line = line
-        self.problem = problem
-        self.remedy = remedy
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands; lines are counted from 1."""
-
-    file: str
-    line: int
-
-    def fail(self, problem: str, remedy: str) -> NoReturn:
-        """Raise a `FlowFileError` for this place."""
-        raise FlowFileError(self.file, self.line, problem, remedy)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A remedy for an unknown name: the likely meant one, and all there are."""
-    known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1)
-    hint = f"Did you mean {close[0]!r}? " if close else ""
-    return f"{hint}Known: {', '.join(known) or 'none'}."
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """A YAML value with its place and its path from the top, for example "flows.book.steps.2.say"."""
 
-    node: yaml.Node
+    node: yaml.Node | None
+    """None: it is missing, which was noted already; all it is asked for is empty."""
     file: str
+    mistakes: Mistakes
     path: str = ""
     depth: int = 0
     line: int = 0
@@ -62,44 +36,57 @@ class Item:
     @property
     def place(self) -> Place:
         """Where it stands: at its key, for the values below a key begin in the next line."""
-        return Place(self.file, self.line or self.node.start_mark.line + 1)
+        return Place(self.file, self.line or (self.node.start_mark.line + 1 if self.node is not None else 1))
 
-    def fail(self, problem: str, remedy: str) -> NoReturn:
-        """Raise a `FlowFileError` for this value."""
-        self.place.fail(problem, remedy)
+    def note(self, problem: str, remedy: str) -> None:
+        """Note a mistake about this value."""
+        self.mistakes.note(self.place, problem, remedy)
 
-    def _child(self, node: yaml.Node, name: str, line: int = 0) -> Item:
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was noted so far about it and what it holds."""
+        last = _last_line(self.node) if self.node is not None else 0
+        return self.node is not None and not self.mistakes.between(self.file, self.place.line, last)
+
+    def _child(self, node: yaml.Node | None, name: str, line: int = 0) -> Item:
         if self.depth >= _MAX_DEPTH:
-            self.fail("the values are nested without end", "Take the alias that points to itself out.")
-        return Item(node, self.file, f"{self.path}.{name}" if self.path else name, self.depth + 1, line)
+            remedy = "Take the alias that points to itself out."
+            self.mistakes.stop(self.place, "the values are nested without end", remedy)
+        path = f"{self.path}.{name}" if self.path else name
+        return Item(node, self.file, self.mistakes, path, self.depth + 1, line)
 
     def keys(self) -> dict[str, Item]:
-        """The mapping's values by key; a key given twice is an error."""
-        if not isinstance(self.node, yaml.MappingNode):
-            self.fail(f"{self.path or 'the file'} must be a mapping", "Write 'key: value' lines below it.")
+        """The mapping's values by key; of a key given twice the first."""
         found: dict[str, Item] = {}
+        if not isinstance(self.node, yaml.MappingNode):
+            if self.node is not None:
+                self.note(f"{self.path or 'the file'} must be a mapping", "Write 'key: value' lines below it.")
+            return found
         for key, value in self.node.value:
-            name = str(key.value)
+            name, line = str(key.value), key.start_mark.line + 1
             if name in found:
-                Place(self.file, key.start_mark.line + 1).fail(f"key {name!r} is given twice", "Keep one of the two.")
-            found[name] = self._child(value, name, key.start_mark.line + 1)
+                self.mistakes.note(Place(self.file, line), f"key {name!r} is given twice", "Keep one of the two.")
+            else:
+                found[name] = self._child(value, name, line)
         return found
 
     def mapping(self, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Item]:
-        """The mapping's values, checked: all required keys are there and no unknown one is."""
-        found = self.keys()
-        for name, item in found.items():
+        """The mapping's values by key: all the required ones, and of the optional ones those that are there."""
+        given = self.keys()
+        for name, item in given.items():
             if name not in required and name not in optional:
-                item.fail(f"unknown key {name!r}", nearest(name, [*required, *optional]))
-        for name in required:
-            if name not in found:
-                self.fail(f"{self.path or 'the file'} lacks {name!r}", f"Add '{name}: ...'.")
-        return found
+                item.note(f"unknown key {name!r}", nearest(name, [*required, *optional]))
+        for name in lacking(given, required, (*required, *optional)) if self.is_mapping else ():
+            self.note(f"{self.path or 'the file'} lacks {name!r}", f"Add '{name}: ...'.")
+        found = {name: item for name, item in given.items() if name in required or name in optional}
+        return {name: self._child(None, name, self.place.line) for name in required} | found
 
     def list(self) -> tuple[Item, ...]:
         """The values of a list."""
         if not isinstance(self.node, yaml.SequenceNode):
-            self.fail(f"{self.path} must be a list", "Write each entry on a line of its own behind '- '.")
+            if self.node is not None:
+                self.note(f"{self.path} must be a list", "Write each entry on a line of its own behind '- '.")
+            return ()
         return tuple(self._child(node, str(index)) for index, node in enumerate(self.node.value))
 
     @property
@@ -113,35 +100,55 @@ class Item:
         return isinstance(self.node, yaml.MappingNode)
 
     def text(self) -> str:
-        """The text of a scalar, as it was written; empty text is an error."""
+        """The text of a scalar, as it was written; an empty one is a mistake."""
+        if self.node is None:
+            return ""
         if not isinstance(self.node, yaml.ScalarNode):
-            self.fail(f"{self.path} must be a text", "Write it on one line, in quotes where it holds ':' or '#'.")
+            self.note(f"{self.path} must be a text", "Write it on one line, in quotes where it holds ':' or '#'.")
+            return ""
         if not self.node.value.strip():
-            self.fail(f"{self.path} is empty", "Write a text, or take the key out.")
+            self.note(f"{self.path} is empty", "Write a text, or take the key out.")
+            return ""
         return str(self.node.value)
 
     def texts(self) -> tuple[str, ...]:
-        """One text, or a list of them."""
-        if not self.is_list:
-            return (self.text(),)
-        if not self.list():
-            self.fail(f"{self.path} is an empty list", "Write at least one text.")
-        return tuple(item.text() for item in self.list())
+        """A text, or a list of at least one."""
+        if self.is_list and not self.list():
+            self.note(f"{self.path} is an empty list", "Write at least one text.")
+        return tuple(text for item in self.each() if (text := item.text()))
+
+    def each(self) -> tuple[Item, ...]:
+        """The values of a list, or the value itself where it is none."""
+        return self.list() if self.is_list else (self,)
+
+    def one_of(self, what: str, known: Collection[str], more: str = "") -> str:
+        """A text that is among the known ones, else empty; `more` is added to the remedy."""
+        text = self.text()
+        if text and text not in known:
+            self.note(f"unknown {what} {text!r}", f"{nearest(text, known)}{more}")
+            return ""
+        return text
 
     def flag(self) -> bool:
         """A true or false."""
-        if self.text() not in {"true", "false"}:
-            self.fail(f"{self.path} must be true or false", f"Write '{self.path.split('.')[-1]}: true'.")
-        return self.text() == "true"
+        text = self.text()
+        if text and text not in {"true", "false"}:
+            self.note(f"{self.path} must be true or false", f"Write '{self.path.split('.')[-1]}: true'.")
+        return text == "true"
 
     def number(self, low: float, high: float) -> float:
-        """A number within limits."""
+        """A number within limits; `low` where it is none."""
+        text, remedy = self.text(), f"Write a number from {low:g} to {high:g}."
+        if not text:
+            return low
         try:
-            value = float(self.text())
+            value = float(text)
         except ValueError:
-            self.fail(f"{self.path} must be a number", f"Write a number from {low:g} to {high:g}.")
+            self.note(f"{self.path} must be a number", remedy)
+            return low
         if not low <= value <= high:
-            self.fail(f"{self.path} is {value:g}", f"Write a number from {low:g} to {high:g}.")
+            self.note(f"{self.path} is {value:g}", remedy)
+            return low
         return value
 
     def plain(self) -> object:
@@ -150,7 +157,17 @@ class Item:
             return {name: item.plain() for name, item in self.keys().items()}
         if self.is_list:
             return tuple(item.plain() for item in self.list())
-        return _scalar(self.node)
+        return _scalar(self.node) if self.node is not None else None
+
+
+def _last_line(node: yaml.Node) -> int:
+    """The last line of a value; a block ends, for YAML, only where the next one begins."""
+    for _ in range(_MAX_DEPTH):
+        if not isinstance(node, yaml.CollectionNode) or not node.value or node.flow_style:
+            break
+        last = node.value[-1]
+        node = last[1] if isinstance(last, tuple) else last
+    return int(node.end_mark.line + (node.end_mark.column > 0))
 
 
 def _scalar(node: yaml.Node) -> object:
@@ -174,13 +191,8 @@ def _compose(text: str) -> yaml.Node | None:
         return yaml.compose(text, Loader=yaml.SafeLoader)  # ten times slower; it says better what is wrong
 
 
-def read(text: str, file: str) -> Item:
-    """Parse YAML text.
-
-    Raises:
-        FlowFileError: It is no YAML, or empty.
-
-    """
+def read(text: str, file: str, mistakes: Mistakes) -> Item:
+    """Parse YAML text; what is none, or empty, is noted."""
     try:
         node = _compose(text)
     except yaml.YAMLError as error:
@@ -189,12 +201,12 @@ def read(text: str, file: str) -> Item:
         begun = getattr(error, "context_mark", None)
         if mark and begun and begun.line != mark.line:
             problem = f"{problem}, {error.context} that began in line {begun.line + 1}"  # type: ignore[attr-defined]
-        raise FlowFileError(
-            file,
-            mark.line + 1 if mark else 1,
+        mistakes.note(
+            Place(file, mark.line + 1 if mark else 1),
             f"this is not YAML: {problem}",
             "Check indentation and colons; put texts with ': ', '#', or '?' inside [ ], in quotes.",
-        ) from error
+        )
+        return Item(None, file, mistakes)
     if node is None:
-        raise FlowFileError(file, 1, "the file is empty", "Begin with 'domain: NAME'.")
-    return Item(node, file)
+        mistakes.note(Place(file, 1), "the file is empty", "Begin with 'domain: NAME'.")
+    return Item(node, file, mistakes)

@@ -13,7 +13,7 @@ from services.dialogue.flow.variables import EXAMPLES, from_text, to_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from services.dialogue.flow.reader import Place
+    from services.dialogue.flow.mistakes import Mistakes, Place
     from services.dialogue.flow.schema import Instruction, Script, SlotSpec, VariableSpec
 
 _SAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -54,44 +54,62 @@ class _Assignment:
     def key(self) -> str:
         return self.expression.key
 
-    def check(self, context: Mapping[str, Any]) -> None:
-        """The value must be of the variable's type."""
+    @property
+    def names(self) -> frozenset[str]:
+        return self.expression.names | {self.variable.name}
+
+    def check(self, context: Mapping[str, Any], mistakes: Mistakes) -> bool:
+        """Note that the value is of another type than the variable; return whether it is of that type."""
         value, kind = self.expression.value(context), self.variable.type
-        if to_text(kind, value) is None:
-            self.place.fail(
-                f"variable {self.variable.name!r} is a {kind}, and {self.expression.source!r} gives {value!r}",
-                f"Write an expression that gives a {kind}, for example {EXAMPLES[kind]}.",
-            )
+        if to_text(kind, value) is not None:
+            return True
+        mistakes.note(
+            self.place,
+            f"variable {self.variable.name!r} is a {kind}, and {self.expression.source!r} gives {value!r}",
+            f"Write an expression that gives a {kind}, for example {EXAMPLES[kind]}.",
+        )
+        return False
 
 
 _Part = Text | Condition | _Assignment | Due
 
 
-def rehearse(script: Script) -> None:
-    """Render every text, condition and expression as it may come to be said.
+@dataclass(frozen=True, slots=True)
+class _Rehearsal:
+    """What is rehearsed, and where its mistakes go."""
 
-    Raises:
-        FlowFileError: One of them fails, or gives a variable a value of another type.
+    script: Script
+    doubtful: frozenset[str]
+    mistakes: Mistakes
 
+
+def rehearse(script: Script, doubtful: frozenset[str], mistakes: Mistakes) -> None:
+    """Render every text, condition and expression as it may come to be said; note the first failure of each.
+
+    Args:
+        script: the script.
+        doubtful: names whose declaration is wrong; what uses them is left out.
+        mistakes: what is wrong.
     """
+    stage = _Rehearsal(script, doubtful, mistakes)
     nothing: tuple[str, ...] = ()
     everything = tuple(script.slots)
     for name, phrase in script.phrases.items():
-        for known in (nothing, everything):
-            extra = {"choices": ["one", "two"], "task": "a task"}
-            _try(script, phrase, known, extra, with_call=name not in _SILENT)
+        extra = {"choices": ["one", "two"], "task": "a task"}
+        _try(stage, phrase, (nothing, everything), extra, with_call=name not in _SILENT)
     for summary in script.summaries.values():
-        _try(script, summary, nothing, {}, with_call=False)
+        _try(stage, summary, (nothing,), {}, with_call=False)
     for spec in script.slots.values():
-        _check_slot(script, spec)
+        if spec.name not in doubtful:
+            _check_slot(stage, spec)
     for flow in script.flows.values():
         for needed, step in zip(flow.needs, flow.program, strict=False):
             for part in _parts(step, script):
-                _try(script, part, needed, {})
+                _try(stage, part, (needed,), {})
         if flow.summary is not None:
-            _try(script, flow.summary, flow.needs[-1], {})
+            _try(stage, flow.summary, (flow.needs[-1],), {})
         for part in promised(flow):
-            _try(script, part, flow.needs[-1], {})
+            _try(stage, part, (flow.needs[-1],), {})
 
 
 def _parts(step: Instruction, script: Script) -> Iterator[_Part]:
@@ -113,18 +131,16 @@ def _parts(step: Instruction, script: Script) -> Iterator[_Part]:
         yield step.unless
 
 
-def _check_slot(script: Script, spec: SlotSpec) -> None:
+def _check_slot(stage: _Rehearsal, spec: SlotSpec) -> None:
     # Asked again out of turn, a slot knows no other one.
     for text in (spec.prompt, spec.reprompt, spec.help):
         if text is not None:
-            _try(script, text, (), {})
-    for sample in _samples(spec):
-        value = {"value": _spoken(script, spec, sample)}
-        if spec.ack is not None:
-            _try(script, spec.ack, (spec.name,), value)
-        for entry in spec.checks:
-            for known in ((), tuple(script.slots)):
-                _try(script, entry, known, value)
+            _try(stage, text, ((),), {})
+    values = [{"value": _spoken(stage.script, spec, sample)} for sample in _samples(spec)]
+    if spec.ack is not None:
+        any(not _try(stage, spec.ack, ((spec.name,),), value) for value in values)
+    for entry in spec.checks:
+        any(not _try(stage, entry, ((), tuple(stage.script.slots)), value) for value in values)
 
 
 def _samples(spec: SlotSpec) -> tuple[str, ...]:
@@ -138,63 +154,73 @@ def _spoken(script: Script, spec: SlotSpec, value: str) -> SpokenValue:
 
 
 def _try(
-    script: Script,
+    stage: _Rehearsal,
     part: _Part | Check,
-    known: Iterable[str],
+    knowns: Iterable[Iterable[str]],
     extra: Mapping[str, Any],
     *,
     with_call: bool = True,
-) -> None:
-    surroundings: list[dict[str, Any]] = [{}]
+) -> bool:
+    """Render a part with each set of known slots until it fails; return whether it never does."""
+    names = part.reject.names | part.say.names if isinstance(part, Check) else part.names
+    if names & stage.doubtful:
+        return True
+    arounds: list[dict[str, Any]] = [{}]
     if with_call:
-        surroundings = [{**_CALL, **_KNOWN_CALLER}, {**_CALL, **_UNKNOWN_CALLER}]
-    for context in _contexts(script, known):
-        for around in surroundings:
-            _render(part, {"data": script.data, "changed": (), "text": "so", **context, **around, **extra})
+        arounds = [{**_CALL, **_KNOWN_CALLER}, {**_CALL, **_UNKNOWN_CALLER}]
+    fixed = {"data": stage.script.data, "changed": (), "text": "so"}
+    return all(
+        _render(part, {**fixed, **context, **around, **extra}, stage.mistakes)
+        for known in knowns
+        for context in _contexts(stage, known)
+        for around in arounds
+    )
 
 
-def _render(part: _Part | Check, context: Mapping[str, Any]) -> None:
-    if isinstance(part, Check):
-        if _render_one(part.reject, context):  # only then is it said
-            _render_one(part.say, context)
-    else:
-        _render_one(part, context)
-
-
-def _render_one(part: _Part, context: Mapping[str, Any]) -> bool:
-    """Render every wording; of a condition, return whether it holds."""
-    holds = True
+def _render(part: _Part | Check, context: Mapping[str, Any], mistakes: Mistakes) -> bool:
+    """Render every wording; note that one fails and return whether none does."""
+    piece: _Part = part.reject if isinstance(part, Check) else part
     try:
-        if isinstance(part, Condition):
-            holds = part.holds(context)
-        elif isinstance(part, _Assignment | Due):
-            part.check(context)
+        if isinstance(piece, Condition):
+            if piece.holds(context) and isinstance(part, Check):  # only then is it said
+                piece = part.say
+                _every_wording(piece, context)
+        elif isinstance(piece, _Assignment | Due):
+            return piece.check(context, mistakes)
         else:
-            for variant in range(len(part.sources)):
-                part.render(variant, context)
+            _every_wording(piece, context)
     except FlowRunError as error:
-        part.place.fail(
-            f"{part.key} fails: {str(error.__cause__).rstrip('.')}",
+        mistakes.note(
+            piece.place,
+            f"{piece.key} fails: {str(error.__cause__).rstrip('.')}",
             "Ask for the slot in an earlier step, guard it with '{% if SLOT is defined %}', or mend the data.",
         )
-    return holds
+        return False
+    return True
 
 
-def _contexts(script: Script, known: Iterable[str]) -> Iterator[dict[str, object]]:
+def _every_wording(text: Text, context: Mapping[str, Any]) -> None:
+    for variant in range(len(text.sources)):
+        text.render(variant, context)
+
+
+def _contexts(stage: _Rehearsal, known: Iterable[str]) -> Iterator[dict[str, object]]:
     """The first sample of everything known, then each other sample of each slot in turn."""
-    names = tuple(known)
+    script = stage.script
+    names = tuple(name for name in known if name not in stage.doubtful)
     specs = [script.slots[name] for name in names if name in script.slots]
-    first = _variables(script, names) | {spec.name: _spoken(script, spec, _samples(spec)[0]) for spec in specs}
+    first = _variables(stage, names) | {spec.name: _spoken(script, spec, _samples(spec)[0]) for spec in specs}
     yield first
     for spec in specs:
         for sample in _samples(spec)[1:]:
             yield first | {spec.name: _spoken(script, spec, sample)}
 
 
-def _variables(script: Script, known: Iterable[str]) -> dict[str, object]:
+def _variables(stage: _Rehearsal, known: Iterable[str]) -> dict[str, object]:
+    variables = {name: spec for name, spec in stage.script.variables.items() if name not in stage.doubtful}
     samples = {
         name: spec.initial if spec.initial is not None else EXAMPLES[spec.type].strip("'")
-        for name, spec in script.variables.items()
+        for name, spec in variables.items()
         if name in known or spec.initial is not None
     }
-    return {name: from_text(script.variables[name].type, text, script.spoken) for name, text in samples.items()}
+    return {name: from_text(variables[name].type, text, stage.script.spoken) for name, text in samples.items()}

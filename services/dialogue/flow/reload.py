@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mesh import logs
 from services.dialogue.flow.catalogue import domains_folder, flow_files
 from services.dialogue.flow.load import load
-from services.dialogue.flow.reader import FlowFileError
+from services.dialogue.flow.mistakes import FlowFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from services.dialogue.flow.reader import Place
+    from services.dialogue.flow.mistakes import Place
     from services.dialogue.flow.spoken.forms import SpokenForms
     from services.dialogue.flow.templates import Condition, Expression, Text
     from services.dialogue.policy import TurnTaking

@@ -20,26 +20,16 @@ _MOST_WORDS: Final = 20
 
 
 def check_slot_names(items: Mapping[str, Item]) -> None:
-    """Slots must be names that templates can use.
-
-    Raises:
-        FlowFileError: One is not.
-
-    """
+    """Note slots whose names templates cannot use."""
     for name, item in items.items():
         if not name.isidentifier():
-            item.fail(f"slot name {name!r} is no identifier", "Use letters, digits and '_' only.")
+            item.note(f"slot name {name!r} is no identifier", "Use letters, digits and '_' only.")
         if name in BUILT_IN:
-            item.fail(f"slot name {name!r} is built in", "Call the slot something else.")
+            item.note(f"slot name {name!r} is built in", "Call the slot something else.")
 
 
 def read_slot(name: str, item: Item, templates: Templates) -> SlotSpec:
-    """A slot.
-
-    Raises:
-        FlowFileError: It is wrong.
-
-    """
+    """A slot; what is wrong with it is noted and left out."""
     keys = item.mapping(
         ("type",),
         ("prompt", "reprompt", "help", "ack", "called", "values", "keep", "from_contact", "checks", *_MEASURES),
@@ -68,25 +58,36 @@ def read_slot(name: str, item: Item, templates: Templates) -> SlotSpec:
     )
 
 
-def _characters(item: Item) -> tuple[int, int]:
+def _characters(item: Item) -> tuple[int, int] | None:
     """One number, or "least..most"."""
     text = item.text()
     least, dots, most = text.partition("..")
     if not (least.isdigit() and (most.isdigit() if dots else not most)):
-        item.fail(f"{item.path} is {text!r}", "Write a number such as 5, or a range such as 4..10.")
+        if text:
+            item.note(f"{item.path} is {text!r}", "Write a number such as 5, or a range such as 4..10.")
+        return None
     found = int(least), int(most or least)
     if not 1 <= found[0] <= found[1] <= 64:
-        item.fail(f"{item.path} is {text!r}", "Write the smaller number first, from 1 to 64.")
+        item.note(f"{item.path} is {text!r}", "Write the smaller number first, from 1 to 64.")
+        return None
     return found
 
 
-def _words(item: Item) -> int:
+def _words(item: Item) -> int | None:
     text = item.text()
-    if not text.isdigit() or not 1 <= int(text) <= _MOST_WORDS:
-        item.fail(f"{item.path} is {text!r}", f"Write a number from 1 to {_MOST_WORDS}.")
-    return int(text)
+    if text.isdigit() and 1 <= int(text) <= _MOST_WORDS:
+        return int(text)
+    if text:
+        item.note(f"{item.path} is {text!r}", f"Write a number from 1 to {_MOST_WORDS}.")
+    return None
 
 
 def _check(item: Item, templates: Templates) -> Check:
     keys = item.mapping(("reject", "say"))
     return Check(templates.condition(keys["reject"]), templates.text(keys["say"]))
+
+
+def well_declared(item: Item) -> bool:
+    """Whether it is known what values a slot has; else what uses it cannot be tried out."""
+    keys = item.keys()
+    return "type" in keys and all(keys[name].sound for name in ("type", "values") if name in keys)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Final
 
+from services.dialogue.flow.mistakes import nearest
 from services.dialogue.flow.program import never_goes_on
-from services.dialogue.flow.reader import nearest
 from services.dialogue.flow.schema import (
     Act,
     Ask,
@@ -43,31 +43,31 @@ class Names:
 
 
 def read_steps(item: Item, templates: Templates, names: Names) -> tuple[Step, ...]:
-    """The steps of a list.
-
-    Raises:
-        FlowFileError: One of them is wrong.
-
-    """
+    """The steps of a list; what is wrong with one is noted, and one that cannot be told is left out."""
     entries = item.list()
-    if not entries:
-        item.fail(f"{item.path} has no steps", "Write at least one, for example '- say: ...'.")
+    if item.is_list and not entries:
+        item.note(f"{item.path} has no steps", "Write at least one, for example '- say: ...'.")
     steps: list[Step] = []
     for entry in entries:
+        step = _step(entry, templates, names)
         if steps and never_goes_on(steps[-1]):
-            entry.fail("this step is never reached: the one before it does not come back", "Take one of them out.")
-        steps.append(_step(entry, templates, names))
+            entry.note("this step is never reached: the one before it does not come back", "Take one of them out.")
+        elif step is not None:
+            steps.append(step)
     return tuple(steps)
 
 
-def _step(item: Item, templates: Templates, names: Names) -> Step:
+def _step(item: Item, templates: Templates, names: Names) -> Step | None:
     keys = item.keys()
     kinds = [name for name in keys if name in _KINDS and not (name == "say" and "hand_over" in keys)]
     if not kinds:
-        name = next(iter(keys), "")
-        item.fail(f"unknown step {name!r}", nearest(name, _KINDS))
+        if item.is_mapping:
+            name = next(iter(keys), "")
+            item.note(f"unknown step {name!r}", nearest(name, _KINDS))
+        return None
     if len(kinds) > 1:
-        item.fail(f"one step is both {kinds[0]!r} and {kinds[1]!r}", "Begin each step on a '- ' line of its own.")
+        item.note(f"one step is both {kinds[0]!r} and {kinds[1]!r}", "Begin each step on a '- ' line of its own.")
+        return None
     return _KINDS[kinds[0]](item, templates, names)
 
 
@@ -77,34 +77,41 @@ def _say(item: Item, templates: Templates, _names: Names) -> Say:
     return Say(templates.text(keys["say"]), firm)
 
 
-def _ask(item: Item, templates: Templates, names: Names) -> Ask:
+def _ask(item: Item, templates: Templates, names: Names) -> Ask | None:
     keys = item.mapping(("ask",), ("prompt", "reprompt", "optional", "turn_taking"))
-    name = _slot_name(keys["ask"], names)
-    spec = names.slots[name]
-    prompt = templates.text(keys["prompt"]) if "prompt" in keys else spec.prompt
-    if prompt is None:
-        item.fail(f"nothing is said to ask for slot {name!r}", "Give the slot or this step a 'prompt'.")
-    reprompt = templates.text(keys["reprompt"]) if "reprompt" in keys else spec.reprompt or spec.prompt
+    spec = names.slots.get(_slot_name(keys["ask"], names))
+    own, again = (templates.text(keys[key]) if key in keys else None for key in ("prompt", "reprompt"))
     optional = keys["optional"].flag() if "optional" in keys else False
-    return Ask(name, item.place, prompt, reprompt or prompt, optional, _taking(keys))
+    taking = _taking(keys)
+    if spec is None:
+        return None
+    prompt = own or spec.prompt
+    if prompt is None:
+        item.note(f"nothing is said to ask for slot {spec.name!r}", "Give the slot or this step a 'prompt'.")
+        return None
+    return Ask(spec.name, item.place, prompt, again or spec.reprompt or spec.prompt or prompt, optional, taking)
 
 
 def _confirm(item: Item, templates: Templates, names: Names) -> Confirm:
     keys = item.mapping(("confirm", "slots"), ("again", "also", "turn_taking"))
-    entries = keys["slots"].list()
-    if not entries:
-        keys["slots"].fail("a confirmation of no slots confirms nothing", "Name the slots the summary is about.")
-    slots = tuple(_slot_name(entry, names) for entry in entries)
-    also = tuple(_slot_name(entry, names) for entry in keys["also"].list()) if "also" in keys else ()
-    for name, entry in zip((*slots, *also), (*entries, *(keys["also"].list() if also else ())), strict=True):
-        if names.slots[name].prompt is None:
-            entry.fail(
-                f"slot {name!r} is confirmed but has no 'prompt' to ask for it again",
-                "Give the slot a 'prompt' under 'slots'.",
-            )
+    if keys["slots"].is_list and not keys["slots"].list():
+        keys["slots"].note("a confirmation of no slots confirms nothing", "Name the slots the summary is about.")
+    slots = _confirmed(keys["slots"], names)
+    also = _confirmed(keys["also"], names) if "also" in keys else ()
     text = templates.text(keys["confirm"])
     again = templates.text(keys["again"]) if "again" in keys else text
     return Confirm(text, again, slots, also, item.place, _taking(keys))
+
+
+def _confirmed(item: Item, names: Names) -> tuple[str, ...]:
+    found = [(entry, name) for entry in item.list() if (name := _slot_name(entry, names))]
+    for entry, name in found:
+        if names.slots[name].prompt is None:
+            entry.note(
+                f"slot {name!r} is confirmed but has no 'prompt' to ask for it again",
+                "Give the slot a 'prompt' under 'slots'.",
+            )
+    return tuple(name for _, name in found)
 
 
 def _taking(keys: Keys) -> TurnTaking | None:
@@ -112,12 +119,7 @@ def _taking(keys: Keys) -> TurnTaking | None:
 
 
 def read_turn_taking(item: Item) -> TurnTaking:
-    """How turns are taken, in seconds.
-
-    Raises:
-        FlowFileError: A time is none, or the shortest pause is longer than the longest.
-
-    """
+    """How turns are taken, in seconds; a time that is none is noted, and a shortest pause longer than the longest."""
     limits = {
         "shortest_pause": (0.05, 5.0),
         "longest_pause": (0.05, 5.0),
@@ -129,7 +131,7 @@ def read_turn_taking(item: Item) -> TurnTaking:
     )
     shortest, longest = taking.shortest_pause, taking.longest_pause
     if shortest is not None and longest is not None and shortest > longest:
-        item.fail("shortest_pause is longer than longest_pause", "Make shortest_pause the smaller one.")
+        item.note("shortest_pause is longer than longest_pause", "Make shortest_pause the smaller one.")
     return taking
 
 
@@ -141,13 +143,13 @@ def _branch(item: Item, templates: Templates, names: Names) -> Branch:
         if "else" in entry.keys():  # noqa: SIM118 - Item is no dict
             way = entry.mapping(("else",))
             if index != len(entries) - 1:
-                entry.fail("ways behind 'else' are never gone", "Move 'else' to the end of the branch.")
+                entry.note("ways behind 'else' are never gone", "Move 'else' to the end of the branch.")
             ways.append((None, read_steps(way["else"], templates, names)))
         else:
             way = entry.mapping(("if", "then"))
             ways.append((templates.condition(way["if"]), read_steps(way["then"], templates, names)))
-    if not ways:
-        item.fail("a branch without ways", "Write '- if: CONDITION' with 'then:' steps below it.")
+    if keys["branch"].is_list and not ways:
+        item.note("a branch without ways", "Write '- if: CONDITION' with 'then:' steps below it.")
     return Branch(tuple(ways), item.place)
 
 
@@ -170,14 +172,15 @@ def _end(item: Item, templates: Templates, _names: Names) -> End:
 
 
 def _set(item: Item, templates: Templates, names: Names) -> Set:
-    entries = item.mapping(("set",))["set"].keys()
-    if not entries:
-        item.fail("nothing is set", "Write 'VARIABLE: EXPRESSION' lines below 'set'.")
+    given = item.mapping(("set",))["set"]
+    entries = given.keys()
+    if given.is_mapping and not entries:
+        item.note("nothing is set", "Write 'VARIABLE: EXPRESSION' lines below 'set'.")
     for name, entry in entries.items():
         if name in names.slots:
-            entry.fail(f"{name!r} is a slot, which only the caller and actions fill", "Declare a variable for it.")
-        if name not in names.variables:
-            entry.fail(f"unknown variable {name!r}", nearest(name, names.variables))
+            entry.note(f"{name!r} is a slot, which only the caller and actions fill", "Declare a variable for it.")
+        elif name not in names.variables:
+            entry.note(f"unknown variable {name!r}", nearest(name, names.variables))
     return Set(tuple((name, templates.expression(entry)) for name, entry in entries.items()), item.place)
 
 
@@ -188,7 +191,7 @@ def _call(item: Item, templates: Templates, names: Names) -> Call:
     into = keys["into"].keys() if "into" in keys else {}
     for name, field in into.items():
         if name not in names.slots and name not in names.variables:
-            field.fail(f"unknown slot or variable {name!r}", nearest(name, [*names.slots, *names.variables]))
+            field.note(f"unknown slot or variable {name!r}", nearest(name, [*names.slots, *names.variables]))
     return Call(
         action=keys["call"].text(),
         arguments=tuple(texts.items()),
@@ -210,7 +213,7 @@ def _goto(item: Item, _templates: Templates, _names: Names) -> Goto:
     return Goto(item.mapping(("goto",))["goto"].text(), item.place)
 
 
-_KINDS: Final[Mapping[str, Callable[[Item, Templates, Names], Step]]] = {
+_KINDS: Final[Mapping[str, Callable[[Item, Templates, Names], Step | None]]] = {
     "say": _say,
     "ask": _ask,
     "confirm": _confirm,
@@ -226,7 +229,4 @@ _KINDS: Final[Mapping[str, Callable[[Item, Templates, Names], Step]]] = {
 
 
 def _slot_name(item: Item, names: Names) -> str:
-    name = item.text()
-    if name not in names.slots:
-        item.fail(f"unknown slot {name!r}", nearest(name, names.slots))
-    return name
+    return item.one_of("slot", names.slots)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from jinja2.environment import TemplateExpression
 
-    from services.dialogue.flow.reader import Item, Place
+    from services.dialogue.flow.mistakes import Place
+    from services.dialogue.flow.reader import Item
     from services.dialogue.flow.spoken.forms import SpokenForms
 
 BUILT_IN: Final = frozenset(
@@ -83,6 +84,8 @@ class Condition:
     template: jinja2.Template
     guards: frozenset[str]
     """Slots that are filled wherever this holds, because it asks "is defined"."""
+    names: frozenset[str]
+    """Slots, variables and built-in names that it uses."""
 
     def holds(self, context: Mapping[str, Any]) -> bool:
         """Whether it is true in this context.
@@ -105,6 +108,8 @@ class Expression:
     place: Place
     source: str
     compiled: TemplateExpression
+    names: frozenset[str]
+    """Slots, variables and built-in names that it uses."""
 
     def value(self, context: Mapping[str, Any]) -> object:
         """Its value in this context.
@@ -133,52 +138,44 @@ class Templates:
         self._names = BUILT_IN | names
 
     def text(self, item: Item) -> Text:
-        """A text from the file.
-
-        Raises:
-            FlowFileError: A wording is no template or uses an unknown name.
-
-        """
-        sources = item.texts()
-        templates = tuple(self._template(item, source) for source in sources)
-        names = frozenset(name for source in sources for name in self._used(source))
+        """A text from the file; a wording that is no template or uses an unknown name is noted and left out."""
+        made = [(source, self._template(item, source)) for source in item.texts()]
+        good = [(source, template) for source, template in made if template is not None]
+        names = frozenset(name for source, _ in good for name in self._used(source))
+        sources, templates = tuple(source for source, _ in good), tuple(template for _, template in good)
         return Text(item.path, item.place, sources, templates, names)
 
     def condition(self, item: Item) -> Condition:
-        """A condition from the file.
-
-        Raises:
-            FlowFileError: It is no expression or uses an unknown name.
-
-        """
+        """A condition from the file; that it is no expression or uses an unknown name is noted, and it never holds."""
         source = item.text()
-        template = self._template(item, "{% if (" + source + ") %}yes{% endif %}")
-        return Condition(item.path, item.place, source, template, self._guards(source))
+        template = self._template(item, "{% if (" + source + ") %}yes{% endif %}") if source else None
+        if template is None:
+            return Condition(item.path, item.place, source, self._environment.from_string(""), frozenset(), frozenset())
+        names = frozenset(self._used("{{ (" + source + ") }}"))
+        return Condition(item.path, item.place, source, template, self._guards(source), names)
 
     def expression(self, item: Item) -> Expression:
-        """An expression from the file.
-
-        Raises:
-            FlowFileError: It is none or uses an unknown name.
-
-        """
+        """An expression from the file; that it is none or uses an unknown name is noted, and it gives nothing."""
         source = item.text()
-        self._template(item, "{{ (" + source + ") }}")
-        compiled = self._environment.compile_expression(source, undefined_to_none=False)
-        return Expression(item.path, item.place, source, compiled)
+        good = bool(source) and self._template(item, "{{ (" + source + ") }}") is not None
+        compiled = self._environment.compile_expression(source if good else "none", undefined_to_none=False)
+        names = frozenset(self._used("{{ (" + source + ") }}")) if good else frozenset()
+        return Expression(item.path, item.place, source, compiled, names)
 
-    def _template(self, item: Item, source: str) -> jinja2.Template:
+    def _template(self, item: Item, source: str) -> jinja2.Template | None:
         try:
             names = self._used(source)
             template = self._environment.from_string(source)
         except jinja2.TemplateError as error:
-            item.fail(f"{item.path} is no valid template: {error.message}", "Check its brackets, names and filters.")
-        for name in sorted(names - self._names):
-            item.fail(
+            item.note(f"{item.path} is no valid template: {error.message}", "Check its brackets, names and filters.")
+            return None
+        unknown = sorted(names - self._names)
+        for name in unknown:
+            item.note(
                 f"{item.path} uses {name!r}, which is neither a slot, a variable nor built in",
                 f"Declare it under 'slots' or 'variables', or use one of: {', '.join(sorted(self._names))}.",
             )
-        return template
+        return None if unknown else template
 
     def _used(self, source: str) -> set[str]:
         return meta.find_undeclared_variables(self._environment.parse(source))

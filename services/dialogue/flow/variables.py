@@ -6,7 +6,6 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from services.dialogue.flow.reader import nearest
 from services.dialogue.flow.schema import VariableSpec
 from services.dialogue.flow.spoken import normal_value
 from services.dialogue.flow.templates import BUILT_IN, SpokenValue
@@ -32,17 +31,12 @@ _TRUTH: Final = {True: "true", False: "false"}
 
 
 def read_variables(item: Item, slots: Iterable[str]) -> dict[str, VariableSpec]:
-    """The variables of a flow file: a type each, or a type and an initial value.
-
-    Raises:
-        FlowFileError: One of them is wrong.
-
-    """
+    """The variables of a flow file: a type each, or a type and an initial value; what is wrong is noted."""
     taken = set(slots)
     found: dict[str, VariableSpec] = {}
     for name, entry in item.keys().items():
         if not name.isidentifier() or name in BUILT_IN or name in taken:
-            entry.fail(f"variable {name!r} is no name of its own", "Use letters, digits and '_', and no slot's name.")
+            entry.note(f"variable {name!r} is no name of its own", "Use letters, digits and '_', and no slot's name.")
         found[name] = _variable(name, entry)
     return found
 
@@ -53,10 +47,10 @@ def _variable(name: str, item: Item) -> VariableSpec:
     keys = item.mapping(("type",), ("initial",))
     kind = _type(keys["type"])
     initial = None
-    if "initial" in keys:
+    if "initial" in keys and kind:
         initial = to_text(kind, keys["initial"].plain())
         if initial is None:
-            keys["initial"].fail(
+            keys["initial"].note(
                 f"variable {name!r} is a {kind}, and its initial value is {keys['initial'].text()!r}",
                 f"Write a {kind}, for example {EXAMPLES[kind]}.",
             )
@@ -64,10 +58,7 @@ def _variable(name: str, item: Item) -> VariableSpec:
 
 
 def _type(item: Item) -> str:
-    kind = item.text()
-    if kind not in EXAMPLES:
-        item.fail(f"unknown type {kind!r} of a variable", nearest(kind, EXAMPLES))
-    return kind
+    return item.one_of("variable type", EXAMPLES)
 
 
 def to_text(kind: str, value: object) -> str | None:

@@ -78,14 +78,23 @@ def test_a_broken_flow_is_named_by_file_line_and_remedy() -> None:
     result = voicemesh("check", str(BROKEN / "slot_unknown.yaml"), "clinic", "--json")
     assert result.exit_code == 1
     bad, *good = json.loads(result.stdout)["files"]
-    assert bad["error"]["file"] == str(BROKEN / "slot_unknown.yaml")
-    assert bad["error"]["line"] == 57
-    assert "Did you mean 'remark'?" in bad["error"]["remedy"]
+    (error,) = bad["errors"]
+    assert error["file"] == str(BROKEN / "slot_unknown.yaml")
+    assert error["line"] == 57
+    assert "Did you mean 'remark'?" in error["remedy"]
     assert good
-    assert all("error" not in file for file in good)
+    assert all("errors" not in file for file in good)
     shown = voicemesh("check", str(BROKEN / "slot_unknown.yaml"))
     assert shown.exit_code == 1
     assert "slot_unknown.yaml:57: unknown slot 'remarks'" in shown.stdout.replace("\n", "")
+
+
+def test_every_mistake_of_a_flow_is_shown() -> None:
+    shown = voicemesh("check", str(BROKEN.parent / "several" / "meaning.yaml"))
+    assert shown.exit_code == 1
+    words = shown.stdout.replace("\n", "")
+    assert "meaning.yaml:31: slots.item.prompt fails: 'day' is undefined" in words
+    assert "meaning.yaml:66: unknown flow 'pay'" in words
 
 
 def test_a_broken_domain_is_named_by_file_and_line(tmp_path: Path) -> None:
@@ -98,7 +107,7 @@ def test_a_broken_domain_is_named_by_file_and_line(tmp_path: Path) -> None:
     result = voicemesh("check", str(folder), "--json")
     assert result.exit_code == 1
     document = json.loads(result.stdout)
-    assert all("error" not in file for file in document["files"])
+    assert all("errors" not in file for file in document["files"])
     assert document["domains"][0]["error"].startswith(f"{domain}:{line}: currency: ")
 
 

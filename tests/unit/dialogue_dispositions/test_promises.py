@@ -6,7 +6,7 @@ import pytest
 
 from services.dialogue.flow import installed_policy
 from services.dialogue.flow.load import load_text
-from services.dialogue.flow.reader import FlowFileError
+from services.dialogue.flow.mistakes import FlowFileError
 from services.dialogue.policy import CallInfo, Commitment, Entity, NextStep, State, Understanding
 
 POLICY = installed_policy()
@@ -72,8 +72,9 @@ flows:
 def test_a_mistake_is_named_with_its_line(lines: str, problem: str) -> None:
     with pytest.raises(FlowFileError) as raised:
         load_text(SCRIPT + lines + "\n", "flow.yaml")
-    assert problem in str(raised.value)
-    assert raised.value.line == SCRIPT.count("\n") + 1
+    (mistake,) = raised.value.mistakes
+    assert problem in str(mistake)
+    assert mistake.line == SCRIPT.count("\n") + 1
 
 
 def test_dates_and_moments_are_due() -> None:

@@ -204,7 +204,7 @@ def test_variables_stay_inside() -> None:
         ("tries: tries + 1", "tries: later + 1", r"uses 'later'", "Declare it under 'slots' or 'variables'"),
         ("when: today", "day: today", r"'day' is a slot", "Declare a variable"),
         ("{price: price}", "{prize: price}", r"unknown slot or variable 'prize'", "'price'"),
-        ("late: boolean", "late: bool", r"unknown type 'bool' of a variable", "'boolean'"),
+        ("late: boolean", "late: bool", r"unknown variable type 'bool'", "'boolean'"),
         ("initial: 0", "initial: none", r"is a number, and its initial value is 'none'", "for example 3"),
         ("  late: boolean", "  day: boolean", r"variable 'day' is no name of its own", "no slot's name"),
     ],

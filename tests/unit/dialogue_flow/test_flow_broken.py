@@ -1,13 +1,18 @@
 """Malformed flows and domains, a file or a folder each: the error names file, line and remedy."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
+from unit.dialogue_flow.flow_base import BASE
 
-from services.dialogue.flow import FlowFileError
+from services.dialogue.flow import FlowFileError, installed_policy, load, load_text
+from services.dialogue.flow.tools import __main__ as tools
 from services.dialogue.flow.tools.places import flow_folders
 
 FOLDER = Path(__file__).parent / "broken"
+SEVERAL = Path(__file__).parent / "several"
 
 # What is broken: the line that the error names, a part of the problem, a part of the remedy.
 BROKEN = {
@@ -45,7 +50,7 @@ BROKEN = {
     "template_open.yaml": (60, "no valid template", "Check its brackets"),
     "urgent_without_intent.yaml": (65, "an urgent flow without 'intents' is never started", "Add 'intents: [NAME]'"),
     "variable_mistyped.yaml": (53, "variable 'tries' is a number, and 'day' gives '2026-11-23'", "gives a number"),
-    "variable_type.yaml": (10, "unknown type 'integer' of a variable", "Known: boolean, date, money, number"),
+    "variable_type.yaml": (10, "unknown variable type 'integer'", "Known: boolean, date, money, number"),
     "variable_unknown.yaml": (53, "unknown variable 'trys'", "Did you mean 'tries'?"),
     "version_list.yaml": (3, "version must be a text", "Write it on one line"),
     "yaml_bracket.yaml": (50, "flow sequence that began in line 49", "Check indentation and colons"),
@@ -69,13 +74,83 @@ def test_the_error_names_file_line_and_remedy(file: str, line: int, problem: str
     (folder,) = flow_folders([str(FOLDER / file.partition("/")[0])])
     with pytest.raises(FlowFileError) as caught:
         folder.script()
-    error = caught.value
-    assert (Path(error.file), error.line) == (FOLDER / file, line)
-    assert problem in error.problem
-    assert remedy in error.remedy
-    assert str(error) == f"{FOLDER / file}:{line}: {error.problem}. {error.remedy}"
+    (mistake,) = caught.value.mistakes
+    assert (Path(mistake.file), mistake.line) == (FOLDER / file, line)
+    assert problem in mistake.problem
+    assert remedy in mistake.remedy
+    assert str(caught.value) == f"{FOLDER / file}:{line}: {mistake.problem}. {mistake.remedy}"
 
 
 def test_every_file_is_in_the_table() -> None:
     assert {path.name for path in FOLDER.iterdir()} == {file.partition("/")[0] for file in BROKEN}
     assert len(BROKEN) >= 30
+
+
+def marked(file: Path) -> list[tuple[int, str]]:
+    """The lines of a file that say of themselves what is wrong with them."""
+    lines = enumerate(file.read_text("utf-8").splitlines(), 1)
+    return [(number, part.strip(" &")) for number, line in lines for part in line.split("wrong: ")[1:]]
+
+
+@pytest.mark.parametrize("name", ["every_part", "steps", "meaning", "not_twice", "domain_and_flow"])
+def test_every_mistake_of_a_file_is_told_once_in_the_order_of_the_file(name: str) -> None:
+    file = SEVERAL / f"{name}.yaml" if name != "domain_and_flow" else SEVERAL / name / "en" / "flow.yaml"
+    with pytest.raises(FlowFileError) as caught:
+        load(file)
+    told = [(mistake.line, mistake.problem) for mistake in caught.value.mistakes]
+    wanted = marked(file)
+    assert len(wanted) >= 4
+    assert [line for line, _ in told] == [line for line, _ in wanted]
+    for line, part in wanted:
+        assert any(where == line and part in problem for where, problem in told), (line, part, told)
+    assert all(mistake.file == str(file) and mistake.remedy.endswith(".") for mistake in caught.value.mistakes)
+
+
+def test_mistakes_of_the_domain_the_flow_and_its_dialogues_are_told_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "domain_and_flow"
+    shutil.copytree(SEVERAL / "domain_and_flow", folder)
+    (folder / "en" / "intents.yaml").write_text("intents: [\n", "utf-8")
+    (folder / "domain.yaml").write_text("name: domain_and_flow\nlanguages: {en: 1}\n", "utf-8")
+    flow = folder / "en" / "flow.yaml"
+    flow.write_text(flow.read_text("utf-8").replace("title: order something", "titel: order something"), "utf-8")
+    assert tools.main(["check", str(folder)]) == 1
+    (document,) = json.loads(capsys.readouterr().out)["files"]
+    told = [(Path(error["file"]).name, error["line"], error["problem"]) for error in document["errors"]]
+    assert told == [
+        ("domain.yaml", 1, "the file lacks 'entity_types'"),
+        ("domain.yaml", 2, "languages must be a list"),
+        ("three.txt", 3, "'what is it' is no line of a dialogue"),
+        ("three.txt", 4, "'Sorry?' is no line of a dialogue"),
+        ("two.txt", 1, "'hello' begins no dialogue"),
+        ("flow.yaml", 48, "unknown key 'titel'"),
+        ("intents.yaml", 2, told[-1][2]),
+    ]
+    assert told[-1][2].startswith("this is not YAML")
+
+
+def test_all_files_are_told_when_all_flows_are_loaded(tmp_path: Path) -> None:
+    for name in ("steps", "meaning"):
+        (tmp_path / name / "en").mkdir(parents=True)
+        shutil.copy(SEVERAL / f"{name}.yaml", tmp_path / name / "en" / "flow.yaml")
+    with pytest.raises(FlowFileError) as caught:
+        installed_policy(tmp_path)
+    assert {Path(mistake.file).parts[-3] for mistake in caught.value.mistakes} == {"steps", "meaning"}
+
+
+@pytest.mark.parametrize("part", ["[]", "{}", "x", '""', "- {a: [b]}", None])
+def test_whatever_a_line_holds_the_rest_is_read(part: str | None) -> None:
+    """Each line of a good file spoilt in turn: mistakes are told, and nothing else is raised."""
+    lines = BASE.splitlines()
+    wrong: list[FlowFileError] = []
+    for number, line in enumerate(lines):
+        key, colon, _ = line.partition(":")
+        spoilt = [] if part is None else [f"{key}{colon} {part}"]
+        text = "\n".join([*lines[:number], *spoilt, *lines[number + 1 :]])
+        try:
+            load_text(text, "spoilt.yaml")
+        except FlowFileError as error:
+            wrong.append(error)
+    assert len(wrong) >= 15
+    assert all(mistake.problem and mistake.remedy for error in wrong for mistake in error.mistakes)

@@ -81,11 +81,11 @@ def test_a_broken_file_says_what_to_do(old: str, new: str, mark: str, problem: s
     text = changed(old, new)
     with pytest.raises(FlowFileError) as caught:
         load_text(text, "some/flow.yaml")
-    error = caught.value
-    assert problem in error.problem
-    assert remedy in error.remedy
-    assert error.line == line_of(text, mark)
-    assert str(error) == f"some/flow.yaml:{error.line}: {error.problem}. {error.remedy}"
+    (mistake,) = caught.value.mistakes
+    assert problem in mistake.problem
+    assert remedy in mistake.remedy
+    assert mistake.line == line_of(text, mark)
+    assert str(caught.value) == f"some/flow.yaml:{mistake.line}: {mistake.problem}. {mistake.remedy}"
 
 
 def test_the_whole_file_is_good() -> None:

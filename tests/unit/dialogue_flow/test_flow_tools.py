@@ -111,8 +111,9 @@ def play_all(text: str, folder: Path) -> None:
 def test_a_script_that_cannot_be_played_says_where(tmp_path: Path, text: str, line: int, problem: str) -> None:
     with pytest.raises(FlowFileError) as caught:
         play_all(text, tmp_path)
-    assert caught.value.line == line
-    assert problem in caught.value.problem
+    (mistake,) = caught.value.mistakes
+    assert mistake.line == line
+    assert problem in mistake.problem
 
 
 def test_what_names_stand_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +139,8 @@ def test_the_program_prints_one_document(capsys: pytest.CaptureFixture[str]) -> 
     assert program.main(["check", "clinic"]) == 0
     assert json.loads(capsys.readouterr().out)["files"][0]["flows"][0] == "book"
     assert program.main(["check", str(Path(__file__).parent / "broken")]) == 1
-    errors = [file["error"]["message"] for file in json.loads(capsys.readouterr().out)["files"] if "error" in file]
+    files = json.loads(capsys.readouterr().out)["files"]
+    errors = [error["message"] for file in files for error in file.get("errors", ())]
     assert any("intent_unknown/en/flow.yaml:72: unknown intent" in message for message in errors)
     assert program.main(["test", "nowhere"]) == 2
     assert "name a file" in json.loads(capsys.readouterr().out)["error"]

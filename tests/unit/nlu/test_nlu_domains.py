@@ -132,6 +132,22 @@ def test_wrong_files_are_named_with_key_and_remedy(tmp_path: Path, changes: dict
         assert part in str(refusal.value)
 
 
+def test_mistakes_of_several_files_are_named_together(tmp_path: Path) -> None:
+    domain = DOMAIN.replace("name: bakery", "name: baker").replace("[en]", "[en, es]").replace("bread]", "rye]")
+    folder = write(tmp_path, domain, "intents: [order]\n", "gazetteers: 5\n")
+    with pytest.raises(ConfigError) as refusal:
+        load_domain(folder)
+    lines = [line.removeprefix(f"{folder}/") for line in str(refusal.value).splitlines()]
+    assert [line.partition(": ")[0] for line in lines] == [
+        "domain.yaml:2",
+        "en/intents.yaml:1",
+        "en/entities.yaml:1",
+        "es/intents.yaml",
+        "domain.yaml:5",
+    ]
+    assert "'rye' is neither built in" in lines[-1]
+
+
 def test_a_missing_intents_file_is_named(tmp_path: Path) -> None:
     folder = write(tmp_path)
     (folder / "en" / "intents.yaml").unlink()

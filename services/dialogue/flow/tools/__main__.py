@@ -10,13 +10,14 @@ import argparse
 import contextlib
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
 from mesh.config import ConfigError
-from services.dialogue.flow.reader import FlowFileError
+from services.dialogue.flow.mistakes import FlowFileError, every
 from services.dialogue.flow.templates import FlowRunError
 from services.dialogue.flow.tools.chat import chat
 from services.dialogue.flow.tools.graph import draw
@@ -25,6 +26,8 @@ from services.dialogue.flow.tools.play import play, rewritten
 from services.dialogue.flow.tools.understand import understanding_service
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from services.dialogue.flow.tools.places import FlowFolder
     from services.dialogue.flow.tools.play import Played, Understand
 
@@ -76,16 +79,16 @@ def _check(given: argparse.Namespace) -> int:
         for folder in flow_folders(given.paths)
     ]
     _print({"files": files})
-    return _WRONG if any("error" in file for file in files) else _GOOD
+    return _WRONG if any("errors" in file for file in files) else _GOOD
 
 
 def _checked(folder: FlowFolder) -> dict[str, Any]:
+    """What a flow holds, or all that is wrong with it, its domain and its dialogues, by file and line."""
+    readers: tuple[Callable[[], Any], ...] = (folder.script, folder.dialogues)
     try:
-        script = folder.script()
-        dialogues = folder.dialogues()
+        script, dialogues = every(readers)
     except FlowFileError as error:
-        where = {"file": error.file, "line": error.line, "problem": error.problem, "remedy": error.remedy}
-        return {"error": where | {"message": str(error)}}
+        return {"errors": [asdict(mistake) | {"message": str(mistake)} for mistake in error.mistakes]}
     return {"version": script.version, "flows": list(script.flows), "dialogues": len(dialogues)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from services.dialogue.domains import time_zones
 from services.dialogue.flow.catalogue import domains_folder, flow_files
 from services.dialogue.flow.engine import FlowPolicy
 from services.dialogue.flow.load import load
+from services.dialogue.flow.mistakes import every
 from services.dialogue.flow.tools.scripts import read_dialogues
 
 if TYPE_CHECKING:
@@ -77,10 +79,11 @@ class FlowFolder:
         """All dialogues of its scripts.
 
         Raises:
-            FlowFileError: A script is wrong.
+            FlowFileError: Scripts are wrong; it holds every mistake of each.
 
         """
-        return [each for script in self.scripts for each in read_dialogues(script, self.domain, self.language)]
+        read = every(partial(read_dialogues, script, self.domain, self.language) for script in self.scripts)
+        return [dialogue for script in read for dialogue in script]
 
 
 def installed_folder() -> Path:

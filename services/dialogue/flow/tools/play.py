@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from services.dialogue.flow.reader import FlowFileError
+from services.dialogue.flow.mistakes import FlowFileError, Mistake
 from services.dialogue.flow.tools.scripts import (
     CALLER,
     KEYS,
@@ -172,9 +172,8 @@ def play(policy: Policy, dialogue: Dialogue, *, time_zone: str, understand: Unde
 
 
 def _unplayable(dialogue: Dialogue, number: int, error: Exception) -> FlowFileError:
-    return FlowFileError(
-        dialogue.file, number, str(error).rstrip("."), "See docs/flows.md for the lines of a dialogue."
-    )
+    remedy = "See docs/flows.md for the lines of a dialogue."
+    return FlowFileError(Mistake(dialogue.file, number, str(error).rstrip("."), remedy))
 
 
 def _noted(line: str, player: Player) -> str:

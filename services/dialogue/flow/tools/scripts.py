@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from services.dialogue.flow.reader import FlowFileError
+from services.dialogue.flow.mistakes import Mistakes, Place
 from services.dialogue.policy import CallInfo, Entity, FurtherIntent, OpenItem, Understanding
 
 if TYPE_CHECKING:
@@ -59,31 +59,32 @@ def read_dialogues(path: Path, domain: str, language: str) -> list[Dialogue]:
     """The dialogues of a script.
 
     Raises:
-        FlowFileError: A line is none of those a script has.
+        FlowFileError: Lines are none of those a script has; it holds each of them.
         OSError: The file cannot be read.
 
     """
     found: list[Dialogue] = []
+    mistakes = Mistakes()
     paragraph: list[tuple[int, str]] = []
     for number, raw in enumerate([*path.read_text(encoding="utf-8").splitlines(), ""], 1):
         line = raw.rstrip()
         if line:
             paragraph.append((number, line))
         elif paragraph:
-            found.append(_dialogue(paragraph, path, domain, language))
+            found.append(_dialogue(paragraph, path, domain, language, mistakes))
             paragraph = []
+    mistakes.settle()
     return found
 
 
-def _dialogue(paragraph: list[tuple[int, str]], path: Path, domain: str, language: str) -> Dialogue:
+def _dialogue(paragraph: list[tuple[int, str]], path: Path, domain: str, language: str, mistakes: Mistakes) -> Dialogue:
     (first, title), *rest = paragraph
     if not title.startswith("# "):
-        raise FlowFileError(str(path), first, f"{title!r} begins no dialogue", "Write '# ' and a name above it.")
+        mistakes.note(Place(str(path), first), f"{title!r} begins no dialogue", "Write '# ' and a name above it.")
     for number, line in rest:
         if not line.startswith(_MARKS):
-            raise FlowFileError(
-                str(path), number, f"{line!r} is no line of a dialogue", f"Begin it with one of: {' '.join(_MARKS)}"
-            )
+            remedy = f"Begin it with one of: {' '.join(_MARKS)}"
+            mistakes.note(Place(str(path), number), f"{line!r} is no line of a dialogue", remedy)
     return Dialogue(title[2:], domain, language, tuple(line for _, line in rest), str(path), first)
 
 
