@@ -94,7 +94,7 @@ def test_every_mistake_of_a_flow_is_shown() -> None:
     assert shown.exit_code == 1
     words = shown.stdout.replace("\n", "")
     assert "meaning.yaml:31: slots.item.prompt fails: 'day' is undefined" in words
-    assert "meaning.yaml:66: unknown flow 'pay'" in words
+    assert "meaning.yaml:65: unknown flow 'pay'" in words
 
 
 def test_a_broken_domain_is_named_by_file_and_line(tmp_path: Path) -> None:
