@@ -20,11 +20,6 @@ def record_written(
     event_id: str,
 ) -> RecordWritten:
     """Say that a record was written. `event_id` must be the same each time this is said of the same writing."""
-    customer = CustomerReference()
-    if contact is not None:
-        customer.contact_id = contact.contact_id
-        customer.customer_id = contact.customer_id
-        customer.phone = contact.phones[0] if contact.phones else ""
     return RecordWritten(
         context=EventContext(
             event_id=event_id,
@@ -34,12 +29,23 @@ def record_written(
             correlation_id=scope.correlation_id,
             language=scope.language,
             session_id=scope.session_id,
-            customer=customer,
+            customer=reference(contact),
         ),
         vendor=vendor,
         kind=kind,
         record_id=record_id,
         source_event_id=source_event_id,
+    )
+
+
+def reference(contact: Contact | None) -> CustomerReference:
+    """Return how an event names a contact; without one it names nobody."""
+    if contact is None:
+        return CustomerReference()
+    return CustomerReference(
+        contact_id=contact.contact_id,
+        customer_id=contact.customer_id,
+        phone=contact.phones[0] if contact.phones else "",
     )
 
 

@@ -90,6 +90,16 @@ def new_conflicts(before: Outcome, after: Outcome) -> tuple[Overruled, ...]:
     return tuple(other for other in after.overruled if (other.statement.source, _meaning(other.statement)) not in known)
 
 
+def same_question(first: Outcome, second: Outcome) -> bool:
+    """Say whether a person who is asked about both is asked the same: who says what, and whose word counts."""
+
+    def question(outcome: Outcome) -> object:
+        kept = outcome.kept and (outcome.kept.source, _meaning(outcome.kept))
+        return kept, {(other.statement.source, _meaning(other.statement), other.because) for other in outcome.overruled}
+
+    return question(first) == question(second)
+
+
 def _heard(rule: FieldRule, retained: Iterable[Statement]) -> tuple[list[Statement], list[Overruled]]:
     """Part those whose word may count from those whose does not; what was seen and changed is neither."""
     newest: dict[str, Statement] = {}

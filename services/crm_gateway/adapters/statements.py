@@ -1,0 +1,200 @@
+"""Statements as rows: what each source says of a contact is kept, and the contact is what the rules make of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mesh.bus import new_event_id
+from mesh.outbox import Outbox
+from services.crm_gateway.adapters import contact_rows
+from services.crm_gateway.adapters.conflict_log import About, ConflictLog
+from services.crm_gateway.adapters.conflict_tables import statements as table
+from services.crm_gateway.adapters.tables import contacts
+from services.crm_gateway.conflicts.merging import Outcome, merge, retain
+from services.crm_gateway.conflicts.model import KNOWN, Overruled, Statement, Value
+from services.crm_gateway.conflicts.rules import Rules
+from services.crm_gateway.model import Contact, ContactKey, ContactNotFoundError, Scope
+
+FIELDS = frozenset(field.name for field in fields(Contact)) - {"contact_id", "version", "updated_at"}
+"""The fields a contact has itself; other fields' statements are kept and merged, see `Statements.values`."""
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_values: TypeAdapter[Value] = TypeAdapter(Value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What is kept of one field's statements, by row, and what comes in."""
+
+    name: str
+    held: Mapping[Statement, int]
+    new: frozenset[Statement]
+
+
+class Statements:
+    """Takes statements in, by rules, and writes down where they disagree."""
+
+    def __init__(self, rules: Rules, outbox: Outbox) -> None:
+        self.rules = rules
+        self._log = ConflictLog(outbox, rules.label)
+
+    async def create(
+        self, connection: AsyncConnection, scope: Scope, statements: Iterable[Statement], contact_id: str = ""
+    ) -> Contact:
+        """Make a contact of what is said of it; an empty id: a new one."""
+        by_field = _by_field(statements)
+        contact = Contact(contact_id or new_event_id())
+        outcomes = {name: merge(self.rules, new) for name, new in by_field.items()}
+        contact = await contact_rows.insert(connection, scope, _with(contact, outcomes))
+        for name, new in by_field.items():
+            about = About(scope, contact, name)
+            await self._keep(connection, about, {}, retain(self.rules, new))
+            await self._log.note(connection, about, Outcome(), outcomes[name])
+        return contact
+
+    async def take(
+        self, connection: AsyncConnection, scope: Scope, contact: Contact, statements: Iterable[Statement]
+    ) -> Contact:
+        """Keep what is new of statements, change the contact where its values do, and write conflicts down.
+
+        The same contact follows from the same statements in any order, any grouping, however often they come. What a
+        contact had before the first statement of a field counts as the source "known".
+
+        Returns:
+            The contact as it is now.
+
+        Raises:
+            ContactNotFoundError: the tenant does not have the contact (any more).
+        """
+        by_field = _by_field(statements)
+        if not by_field:
+            return contact
+        present = await self.lock(connection, scope.tenant_id, contact.contact_id)
+        before: dict[str, Outcome] = {}
+        after: dict[str, Outcome] = {}
+        for field in await self._fields(connection, scope.tenant_id, present, by_field):
+            retained = retain(self.rules, field.held.keys() | field.new)
+            before[field.name] = merge(self.rules, field.held)
+            after[field.name] = await self._checked(connection, scope, present, merge(self.rules, retained))
+            await self._keep(connection, About(scope, present, field.name), field.held, retained)
+        changed = _with(present, after)
+        if changed != present:
+            changed = await contact_rows.update(connection, scope, changed)
+        for name, outcome in after.items():
+            await self._log.note(connection, About(scope, changed, name), before[name], outcome)
+        return changed
+
+    async def values(self, connection: AsyncConnection, tenant_id: str, contact_id: str) -> dict[str, Value]:
+        """Return what all statements of a contact amount to, by field."""
+        rows = await _rows(connection, tenant_id, contact_id, None)
+        by_field = _by_field(_statement(row) for row in rows)
+        return {name: merge(self.rules, said).value for name, said in by_field.items()}
+
+    async def newest(self, connection: AsyncConnection, tenant_id: str, contact_id: str, field: str) -> datetime:
+        """Return when the newest statement of a field was made; long ago where there is none."""
+        rows = await _rows(connection, tenant_id, contact_id, [field])
+        return max((row.changed_at for row in rows), default=_LONG_AGO)
+
+    async def lock(self, connection: AsyncConnection, tenant_id: str, contact_id: str) -> Contact:
+        """Let nobody else change the contact until the transaction ends; return it as it is.
+
+        Raises:
+            ContactNotFoundError: the tenant does not have it.
+        """
+        mine = sa.and_(contacts.c.tenant_id == tenant_id, contacts.c.contact_id == contact_id)
+        await connection.execute(sa.select(contacts.c.contact_id).where(mine).with_for_update())
+        contact = await contact_rows.find(connection, tenant_id, ContactKey("contact_id", contact_id))
+        if contact is None:
+            raise ContactNotFoundError(contact_id)
+        return contact
+
+    async def _fields(
+        self, connection: AsyncConnection, tenant_id: str, contact: Contact, by_field: Mapping[str, list[Statement]]
+    ) -> list[_Field]:
+        held: dict[str, dict[Statement, int]] = {name: {} for name in by_field}
+        for row in await _rows(connection, tenant_id, contact.contact_id, sorted(by_field)):
+            held[row.field][_statement(row)] = row.sequence
+        return [
+            _Field(name, held[name], frozenset(new if held[name] else [*new, *_known(contact, name)]))
+            for name, new in sorted(by_field.items())
+        ]
+
+    async def _keep(
+        self, connection: AsyncConnection, about: About, held: Mapping[Statement, int], retained: frozenset[Statement]
+    ) -> None:
+        gone = [row for statement, row in held.items() if statement not in retained]
+        if gone:
+            await connection.execute(table.delete().where(table.c.sequence.in_(gone)))
+        new = [_columns(about.scope, about.contact.contact_id, one) for one in retained if one not in held]
+        if new:
+            await connection.execute(table.insert(), new)
+
+    async def _checked(self, connection: AsyncConnection, scope: Scope, contact: Contact, outcome: Outcome) -> Outcome:
+        """Leave a customer id with the contact that has it: a person has to decide who is who."""
+        kept = outcome.kept
+        if kept is None or kept.field != "customer_id" or outcome.value == contact.customer_id:
+            return outcome
+        other = await contact_rows.find(connection, scope.tenant_id, ContactKey("customer_id", str(outcome.value)))
+        if other is None or other.contact_id == contact.contact_id:
+            return outcome
+        return Outcome(contact.customer_id, None, (Overruled(kept, "taken"), *outcome.overruled))
+
+
+def _by_field(statements: Iterable[Statement]) -> dict[str, list[Statement]]:
+    by_field: dict[str, list[Statement]] = {}
+    for statement in statements:
+        by_field.setdefault(statement.field, []).append(statement)
+    return by_field
+
+
+def _with(contact: Contact, outcomes: Mapping[str, Outcome]) -> Contact:
+    """Return the contact with the values that are said; a field that waits without one stays as it is."""
+    values: dict[str, Any] = {}
+    for name in FIELDS & outcomes.keys():
+        outcome = outcomes[name]
+        if outcome.kept is None and outcome.waits:
+            continue
+        given = outcome.value if isinstance(outcome.value, tuple) else (outcome.value,) if outcome.value else ()
+        values[name] = given if isinstance(getattr(contact, name), tuple) else ", ".join(given)
+    return replace(contact, **values)
+
+
+def _known(contact: Contact, name: str) -> list[Statement]:
+    # The language and the region of a contact nobody said any of are those of whoever wrote it first.
+    value = getattr(contact, name) if name in FIELDS - {"language", "region"} else ""
+    return [Statement(name, KNOWN, value, _LONG_AGO, f"known.{contact.contact_id}")] if value else []
+
+
+async def _rows(
+    connection: AsyncConnection, tenant_id: str, contact_id: str, names: Sequence[str] | None
+) -> Sequence[sa.Row[Any]]:
+    mine = [table.c.tenant_id == tenant_id, table.c.contact_id == contact_id]
+    if names is not None:
+        mine.append(table.c.field.in_(names))
+    return (await connection.execute(sa.select(table).where(*mine))).all()
+
+
+def _statement(row: sa.Row[Any]) -> Statement:
+    value = tuple(row.value) if isinstance(row.value, list) else row.value
+    return Statement(row.field, row.source, value, row.changed_at, row.statement_id, row.confidence)
+
+
+def _columns(scope: Scope, contact_id: str, statement: Statement) -> dict[str, object]:
+    return {
+        "tenant_id": scope.tenant_id,
+        "region": scope.region,
+        "correlation_id": scope.correlation_id,
+        "language": scope.language,
+        "contact_id": contact_id,
+        "field": statement.field,
+        "source": statement.source,
+        "statement_id": statement.statement_id,
+        "value": list(statement.value) if isinstance(statement.value, tuple) else statement.value,
+        "changed_at": statement.changed_at,
+        "confidence": statement.confidence,
+        "taken_at": datetime.now(UTC),
+    }
