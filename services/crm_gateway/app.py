@@ -3,6 +3,8 @@
 from voicemesh.crm.v1 import (
     crm_service_pb2,
     crm_service_pb2_grpc,
+    review_service_pb2,
+    review_service_pb2_grpc,
     write_back_service_pb2,
     write_back_service_pb2_grpc,
 )
@@ -19,10 +21,15 @@ from services.crm_gateway.config import DATABASE_VARIABLE, CrmSettings
 from services.crm_gateway.handlers import Gateway
 from services.crm_gateway.hub import Hub
 from services.crm_gateway.listening import Listening
+from services.crm_gateway.review.adapters.store import ReviewStore
+from services.crm_gateway.review.handlers import Review
+from services.crm_gateway.review.servicer import ReviewServicer
 from services.crm_gateway.servicer import CrmServicer
 from services.crm_gateway.write_back.handlers import WriteBack
 from services.crm_gateway.write_back.servicer import WriteBackServicer
 
+_COUNT_DRAFTS_S = 15.0
+_LOOK_FOR_DRAFTS_S = 1.0
 _log = logs.get_logger(__name__)
 
 
@@ -59,4 +66,11 @@ async def build(settings: CrmSettings, runtime: Runtime) -> None:
         write_back_service_pb2_grpc.add_WriteBackServiceServicer_to_server,
         WriteBackServicer(WriteBack(DeadLetters(engine))),
         write_back_service_pb2.DESCRIPTOR.services_by_name["WriteBackService"],
+    )
+    review = Review(ReviewStore(engine, outbox))
+    runtime.tasks.create_task(review.count(_COUNT_DRAFTS_S), name="crm.drafts")
+    runtime.add_servicer(
+        review_service_pb2_grpc.add_ReviewServiceServicer_to_server,
+        ReviewServicer(review, _LOOK_FOR_DRAFTS_S),
+        review_service_pb2.DESCRIPTOR.services_by_name["ReviewService"],
     )

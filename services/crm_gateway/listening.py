@@ -4,6 +4,7 @@ import asyncio
 
 from google.protobuf.message import Message
 from voicemesh.events.v1.business_events_pb2 import RecordWritten
+from voicemesh.events.v1.review_events_pb2 import DraftMade, DraftRejected
 
 from mesh import logs
 from mesh.bus import BusUnavailableError, Delivery, connect
@@ -13,6 +14,8 @@ from services.crm_gateway.events import keys_of
 from services.crm_gateway.handlers import Gateway
 
 _SOURCE = "/voicemesh/crm"
+# Drafts are shown to calls as what they are; one that is applied is a record that was written.
+_HEARD = (RecordWritten, DraftMade, DraftRejected)
 _log = logs.get_logger(__name__)
 
 
@@ -29,7 +32,7 @@ class Listening:
         while True:
             try:
                 async with connect(nats_url, source=_SOURCE) as bus, asyncio.TaskGroup() as tasks:
-                    consumer = await bus.consumer([RecordWritten], durable=None)
+                    consumer = await bus.consumer(_HEARD, durable=None)
                     metrics.BUS_CONNECTED.set(1)
                     tasks.create_task(consumer.run(self.on_written))
                     await self._outbox.run(bus)
@@ -40,5 +43,5 @@ class Listening:
 
     async def on_written(self, event: Message, _: Delivery) -> None:
         """Have the calls of the contact look again."""
-        assert isinstance(event, RecordWritten)
+        assert isinstance(event, _HEARD)
         self._gateway.changed(event.context.tenant_id, keys_of(event.context.customer))

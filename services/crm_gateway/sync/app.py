@@ -22,6 +22,7 @@ from services.crm_gateway.config import DATABASE_VARIABLE, CrmSyncSettings
 from services.crm_gateway.deliveries import Allowance
 from services.crm_gateway.mapping import Mapper, load_mapping
 from services.crm_gateway.model import RemoteVendor
+from services.crm_gateway.review.adapters.drafts import Drafts
 from services.crm_gateway.sync.breaker import BreakerOptions
 from services.crm_gateway.sync.dispatcher import Dispatcher, DispatchOptions
 from services.crm_gateway.sync.handlers import Sync
@@ -68,7 +69,7 @@ class _Embedded:
     def __init__(self, settings: CrmSyncSettings, mapper: Mapper, outbox: Outbox) -> None:
         self._settings = settings
         self._mapper = mapper
-        self._sync = Sync(mapper, Ledger(outbox), LocalCrm())
+        self._sync = Sync(mapper, Ledger(outbox), LocalCrm(), Drafts(outbox))
 
     async def run(self, bus: Bus) -> None:
         durable = _durable(self._settings)

@@ -1,16 +1,19 @@
 """The embedded business system's use case: an event becomes one record, whatever happens on the way."""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Generic, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
+from mesh import telemetry
 from mesh.bus import Delivery, UnprocessableError
 from services.crm_gateway import metrics
 from services.crm_gateway.mapping import Mapper
-from services.crm_gateway.model import Contact, EmbeddedVendor, NewRecord, RejectedError, Unit
+from services.crm_gateway.model import Contact, EmbeddedVendor, NewRecord, RecordState, RejectedError, Unit
 
 UnitT = TypeVar("UnitT", bound=Unit)
+UnitT_contra = TypeVar("UnitT_contra", bound=Unit, contravariant=True)
 
 
 class LedgerPort(Protocol[UnitT]):
@@ -28,13 +31,25 @@ class LedgerPort(Protocol[UnitT]):
         """Say that a record was written; False when that was said before."""
 
 
+class DraftsPort(Protocol[UnitT_contra]):
+    """What is needed of the review queue; `review/adapters/drafts.py` says more."""
+
+    async def make(
+        self, unit: UnitT_contra, record: NewRecord, contact: Contact | None, *, vendor: str, trace: Mapping[str, str]
+    ) -> bool:
+        """Have a record wait for a person; False when it waited before."""
+
+
 class Sync(Generic[UnitT]):
     """Writes records to the embedded business system."""
 
-    def __init__(self, mapper: Mapper, ledger: LedgerPort[UnitT], vendor: EmbeddedVendor) -> None:
+    def __init__(
+        self, mapper: Mapper, ledger: LedgerPort[UnitT], vendor: EmbeddedVendor, drafts: DraftsPort[UnitT]
+    ) -> None:
         self._mapper = mapper
         self._ledger = ledger
         self._vendor = vendor
+        self._drafts = drafts
 
     async def on_event(self, event: Message, _: Delivery) -> None:
         """Write what an event becomes.
@@ -50,11 +65,15 @@ class Sync(Generic[UnitT]):
         except RejectedError as error:
             metrics.RECORDS.labels(self._vendor.name, record.kind, "rejected").inc()
             raise UnprocessableError(f"{self._vendor.name} refuses the record: {error}") from error
-        metrics.RECORDS.labels(self._vendor.name, record.kind, "written" if new else "repeated").inc()
+        done = "draft" if record.state is RecordState.DRAFT else "written"
+        metrics.RECORDS.labels(self._vendor.name, record.kind, done if new else "repeated").inc()
 
     async def _write(self, record: NewRecord) -> bool:
-        """Contact, record and announcement in one transaction."""
+        """Contact, record and announcement in one transaction; of a draft, that it waits for a person."""
         async with self._ledger.unit(record) as unit:
             contact = await self._ledger.contact_of(unit, record)
             record_id = await self._vendor.write(record, contact, unit)
+            if record.state is RecordState.DRAFT:
+                vendor, trace = self._vendor.name, telemetry.inject()
+                return await self._drafts.make(unit, record, contact, vendor=vendor, trace=trace)
             return await self._ledger.announce(unit, record, contact, vendor=self._vendor.name, record_id=record_id)

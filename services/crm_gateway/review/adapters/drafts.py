@@ -1,0 +1,118 @@
+"""Drafts as they are made and moved, each within the caller's transaction: row, history and event together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mesh import telemetry
+from mesh.database import insert_once
+from mesh.outbox import Outbox
+from services.crm_gateway.adapters import contact_rows
+from services.crm_gateway.adapters.review_tables import draft_steps, drafts
+from services.crm_gateway.model import Contact, ContactKey, NewRecord, RecordState
+from services.crm_gateway.review.adapters.rows import changed_columns, draft_of, new_row, step_of, step_row
+from services.crm_gateway.review.events import event_of
+from services.crm_gateway.review.model import Change, Decision, Draft, DraftNotFoundError, Moved, Step, moved
+
+
+class Drafts:
+    """What puts writes into the review queue, and moves them."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    async def make(
+        self,
+        connection: AsyncConnection,
+        record: NewRecord,
+        contact: Contact | None,
+        *,
+        vendor: str,
+        trace: Mapping[str, str],
+    ) -> bool:
+        """Have a record wait for a person; False when it waited before.
+
+        Raises:
+            ValueError: the record is no draft.
+        """
+        if record.state is not RecordState.DRAFT or record.escrow is None:
+            raise ValueError("only what is doubtful waits for a person")
+        now = datetime.now(UTC)
+        draft = Draft(
+            sequence=0,
+            vendor=vendor,
+            record=record,
+            version=1,
+            contact_id=contact.contact_id if contact else "",
+            made_at=now,
+            due_at=now + timedelta(seconds=record.escrow.within_s),
+            changed_at=now,
+            trace=trace,
+        )
+        if not await insert_once(connection, drafts, new_row(draft), unique=["tenant_id", "vendor", "event_id"]):
+            return False
+        found = await self._row(connection, record.scope.tenant_id, vendor, record.event_id)
+        assert found is not None, "it was written just now"
+        step = Step(1, None, RecordState.DRAFT, by=vendor, at=now)
+        with telemetry.continuing(trace):
+            await self._tell(connection, [(replace(draft, sequence=found.sequence), step)], contact)
+        return True
+
+    async def locked(self, connection: AsyncConnection, tenant_id: str, sequence: int) -> Draft:
+        """Read a draft that nobody else moves until the transaction ends.
+
+        Raises:
+            DraftNotFoundError: the tenant has no such draft.
+        """
+        statement = sa.select(drafts).where(drafts.c.tenant_id == tenant_id, drafts.c.sequence == sequence)
+        row = (await connection.execute(statement.with_for_update())).first()
+        if row is None:
+            raise DraftNotFoundError(sequence)
+        return draft_of(row)
+
+    async def move(self, connection: AsyncConnection, steps: Sequence[Moved]) -> None:
+        """Write down how a draft that is locked moved, and say so."""
+        last, _ = steps[-1]
+        statement = drafts.update().where(drafts.c.sequence == last.sequence).values(**changed_columns(last))
+        await connection.execute(statement)
+        await self._tell(connection, steps, await self.contact_of(connection, last))
+
+    async def written(self, connection: AsyncConnection, tenant_id: str, vendor: str, event_id: str) -> None:
+        """Take note that the business system has what a person said yes to."""
+        draft = await self._row(connection, tenant_id, vendor, event_id)
+        if draft is None or draft.state is not RecordState.REVIEWED:
+            return
+        await self.move(connection, [moved(draft, RecordState.APPLIED, Decision(vendor, datetime.now(UTC)))])
+
+    async def contact_of(self, connection: AsyncConnection, draft: Draft) -> Contact | None:
+        """Return whose draft it is; None: nobody the business knows."""
+        if not draft.contact_id:
+            return None
+        key = ContactKey("contact_id", draft.contact_id)
+        return await contact_rows.find(connection, draft.record.scope.tenant_id, key)
+
+    async def _row(self, connection: AsyncConnection, tenant_id: str, vendor: str, event_id: str) -> Draft | None:
+        statement = sa.select(drafts).where(
+            drafts.c.tenant_id == tenant_id, drafts.c.vendor == vendor, drafts.c.event_id == event_id
+        )
+        row = (await connection.execute(statement.with_for_update())).first()
+        return draft_of(row) if row is not None else None
+
+    async def _tell(self, connection: AsyncConnection, steps: Sequence[Moved], contact: Contact | None) -> None:
+        await connection.execute(draft_steps.insert(), [step_row(draft, step) for draft, step in steps])
+        for draft, step in steps:
+            told = step
+            if step.new_state is RecordState.APPLIED:
+                told = replace(step, changes=await self._changes(connection, draft.sequence))
+            await self._outbox.add(connection, event_of(draft, told, contact))
+
+    async def _changes(self, connection: AsyncConnection, sequence: int) -> tuple[Change, ...]:
+        """Return what was changed of a draft by who said yes to it."""
+        statement = sa.select(draft_steps).where(
+            draft_steps.c.draft == sequence, draft_steps.c.new_state == RecordState.REVIEWED
+        )
+        row = (await connection.execute(statement)).first()
+        return step_of(row).changes if row is not None else ()
