@@ -60,6 +60,8 @@ class Postponed:
     due_at: datetime
     counts: bool = True
     """Whether it was an attempt: not where the business system only asked to wait."""
+    made: bool = True
+    """Whether the business system was asked at all: if not, nothing can be there of it, and it is no attempt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Deliveries as rows: a queue that every worker of a business system shares, ordered per contact."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -150,7 +150,7 @@ class Deliveries:
         """Take at most `size` deliveries that are due; nobody else gets them before the lease ends."""
         async with self._outbox.transaction() as connection:
             now = datetime.now(UTC)
-            rows = await self._allowed(connection, await self._due(connection, now, size), permits, now)
+            rows = await self._permitted(connection, now, size, permits)
             if not rows:
                 return []
             statement = (
@@ -167,16 +167,40 @@ class Deliveries:
             contacts = await contact_rows.find_many(connection, {row.contact_id for row in rows if row.contact_id})
         return [_delivery(row, contacts.get(row.contact_id)) for row in rows]
 
-    async def _due(self, connection: AsyncConnection, now: datetime, size: int) -> Sequence[sa.Row[Any]]:
-        earlier = table.alias("earlier")
+    async def _permitted(
+        self, connection: AsyncConnection, now: datetime, size: int, permits: Permits
+    ) -> list[sa.Row[Any]]:
+        """Read rows that are due and may be made, the oldest first. A tenant that must wait holds up no other."""
+        chosen: list[sa.Row[Any]] = []
+        full: set[str] = set()
+        last = 0
+        while len(chosen) < size:
+            rows = await self._due(connection, now, size - len(chosen), last, full)
+            by_tenant: dict[str, list[sa.Row[Any]]] = defaultdict(list)
+            for row in rows:
+                by_tenant[row.tenant_id].append(row)
+            for tenant_id, wanted in sorted(by_tenant.items()):
+                count = await self._take(connection, now, tenant_id, len(wanted), permits)
+                chosen += wanted[:count]
+                if count < len(wanted):
+                    full.add(tenant_id)
+            if not full or not rows:
+                break
+            last = rows[-1].sequence
+        return chosen
+
+    async def _due(
+        self, connection: AsyncConnection, now: datetime, size: int, after: int, without: Collection[str]
+    ) -> Sequence[sa.Row[Any]]:
+        other = table.alias("other")
         waits = sa.exists().where(
-            earlier.c.vendor == table.c.vendor,
-            earlier.c.order_key == table.c.order_key,
-            earlier.c.state == DeliveryState.WAITING,
+            other.c.vendor == table.c.vendor,
+            other.c.order_key == table.c.order_key,
+            other.c.state == DeliveryState.WAITING,
             sa.or_(
-                earlier.c.sequence < table.c.sequence,
+                other.c.sequence < table.c.sequence,
                 # What was released or replayed comes before one that is being made: it waits for that one all the same.
-                sa.and_(earlier.c.sequence > table.c.sequence, earlier.c.leased_until >= now),
+                sa.and_(other.c.sequence > table.c.sequence, other.c.leased_until >= now),
             ),
         )
         statement = (
@@ -184,6 +208,7 @@ class Deliveries:
             .where(
                 table.c.vendor == self._vendor,
                 table.c.state == DeliveryState.WAITING,
+                table.c.sequence > after,
                 table.c.due_at <= now,
                 sa.or_(table.c.leased_until.is_(None), table.c.leased_until < now),
                 ~waits,
@@ -192,29 +217,20 @@ class Deliveries:
             .limit(size)
             .with_for_update(skip_locked=True)
         )
+        if without:
+            statement = statement.where(table.c.tenant_id.not_in(without))
         return (await connection.execute(statement)).all()
 
-    async def _allowed(
-        self, connection: AsyncConnection, rows: Sequence[sa.Row[Any]], permits: Permits, now: datetime
-    ) -> list[sa.Row[Any]]:
-        by_tenant: dict[str, list[sa.Row[Any]]] = defaultdict(list)
-        for row in rows:
-            by_tenant[row.tenant_id].append(row)
-        allowed: list[sa.Row[Any]] = []
-        for tenant_id, wanted in sorted(by_tenant.items()):
-            permitted = permits(tenant_id)
-            most = len(wanted) if permitted is None else min(permitted, len(wanted))
-            if most:
-                count = await take(
-                    connection,
-                    vendor=self._vendor,
-                    tenant_id=tenant_id,
-                    wanted=most,
-                    allowance=self._allowance,
-                    now=now,
-                )
-                allowed += wanted[:count]
-        return allowed
+    async def _take(
+        self, connection: AsyncConnection, now: datetime, tenant_id: str, wanted: int, permits: Permits
+    ) -> int:
+        permitted = permits(tenant_id)
+        most = wanted if permitted is None else min(permitted, wanted)
+        if not most:
+            return 0
+        return await take(
+            connection, vendor=self._vendor, tenant_id=tenant_id, wanted=most, allowance=self._allowance, now=now
+        )
 
     async def settle(self, worker: str, results: Sequence[Result]) -> None:
         """Write down what became of attempts, in one transaction, and announce what was written.
@@ -238,6 +254,7 @@ class Deliveries:
                 last_error=sa.bindparam("new_error"),
                 due_at=sa.bindparam("new_due"),
                 settled_at=sa.bindparam("new_settled"),
+                begun_at=sa.case((sa.bindparam("untouched", type_=sa.Boolean), None), else_=table.c.begun_at),
                 leased_until=None,
             )
         )
@@ -281,12 +298,14 @@ def _settled(result: Result, now: datetime) -> dict[str, Any]:
         "new_error": "",
         "new_due": now,
         "new_settled": now,
+        "untouched": False,
     }
     match result:
         case Written(record_id=record_id):
             row |= {"new_state": DeliveryState.WRITTEN, "new_record_id": record_id}
-        case Postponed(error=error, due_at=due_at, counts=counts):
-            attempts = delivery.attempt if counts else delivery.attempt - 1
+        case Postponed(error=error, due_at=due_at, counts=counts, made=made):
+            attempts = delivery.attempt if counts and made else delivery.attempt - 1
+            row["untouched"] = not made and not delivery.begun_before
             row |= {"new_error": error[:_ERROR_LIMIT], "new_due": due_at, "new_attempts": attempts, "new_settled": None}
         case GivenUp(error=error):
             row |= {"new_state": DeliveryState.DEAD, "new_error": error[:_ERROR_LIMIT]}

@@ -55,6 +55,12 @@ class Breaker:
             return 0
         return None if self.circuit is Circuit.CLOSED else max(0, 1 - in_flight)
 
+    @property
+    def waits_s(self) -> float:
+        """How long nothing is to be asked, in seconds; 0: something may be."""
+        until = max(self._paused_until, self._until if self.circuit is Circuit.OPEN else 0.0)
+        return max(0.0, until - self._now())
+
     def pause(self, seconds: float) -> None:
         """Nothing is wrong, but nothing is to be asked for a while."""
         self._paused_until = max(self._paused_until, self._now() + seconds)

@@ -18,8 +18,13 @@ from services.crm_gateway.model import BusyError, CorrectableVendor, RejectedErr
 from services.crm_gateway.sync.breaker import Breaker, BreakerOptions, Circuit
 
 _log = logs.get_logger(__name__)
-_GATHER_S = 0.005
+_AHEAD = 4
+"""How many times what is made at once is claimed: transactions with many are cheap, attempts never wait for them."""
+_GATHER_S = 0.05
 """How long results are gathered before they are written down together."""
+_LOOK_S = 0.005
+_PROBE_S = 0.2
+"""How long others wait while one of them finds out whether a business system is well again."""
 _tracer = telemetry.tracer("services.crm_gateway.sync")
 
 
@@ -40,7 +45,7 @@ class DispatchOptions:
     """How deliveries are made."""
 
     concurrency: int = 32
-    """Attempts at once in this process."""
+    """Attempts at once in this process. Four times as many are claimed at once: those that wait are its own already."""
     attempt_s: float = 15.0
     """An attempt that takes longer has failed."""
     lease_s: float = 60.0
@@ -57,7 +62,7 @@ class DispatchOptions:
 class Dispatcher:
     """Makes the deliveries of one business system in one process; others may do the same beside it.
 
-    What is in flight is bounded by `concurrency`; everything else waits in the queue.
+    What is claimed is bounded by `concurrency`; everything else waits in the queue.
     """
 
     def __init__(self, vendor: RemoteVendor, queue: Queue, worker: str, options: DispatchOptions) -> None:
@@ -67,9 +72,12 @@ class Dispatcher:
         self._options = options
         self._woken = asyncio.Event()
         self._breakers: dict[str, Breaker] = {}
-        self._in_flight: Counter[str] = Counter()
-        # At most `concurrency` results wait: each stands for a delivery in flight.
-        self._results: asyncio.Queue[Result] = asyncio.Queue(options.concurrency)
+        self._most = _AHEAD * options.concurrency
+        self._claimed: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()
+        self._places = asyncio.Semaphore(options.concurrency)
+        # As many results as deliveries are claimed: none waits for a place.
+        self._results: asyncio.Queue[Result] = asyncio.Queue(self._most)
 
     def wake(self) -> None:
         """There is more to do."""
@@ -82,8 +90,10 @@ class Dispatcher:
             failures = 0
             while True:
                 self._woken.clear()
+                until = time.monotonic() + self._options.lease_s
+                wanted = self._wanted()
                 try:
-                    claimed = await self._claim()
+                    claimed = await self._claim(wanted) if wanted else []
                     failures = 0
                 except (SQLAlchemyError, OSError) as error:
                     failures += 1
@@ -91,19 +101,19 @@ class Dispatcher:
                     await asyncio.sleep(backoff_s(failures, first_s=0.1, limit_s=5.0))
                     continue
                 for delivery in claimed:
-                    self._in_flight[delivery.record.scope.tenant_id] += 1
-                    tasks.create_task(self._deliver(delivery))
-                if not claimed:
+                    self._claimed[delivery.record.scope.tenant_id] += 1
+                    tasks.create_task(self._deliver(delivery, until))
+                if len(claimed) <= wanted / 2:
                     await self._wait()
 
-    async def _claim(self) -> list[Delivery]:
-        in_flight = self._in_flight.total()
-        free = self._options.concurrency - in_flight
-        # Many at a time: a transaction for each delivery would cost more than the deliveries.
-        if in_flight and free < self._options.concurrency / 2:
-            return []
+    def _wanted(self) -> int:
+        """How many to claim. Many at a time: a transaction for each delivery would cost more than the deliveries."""
+        claimed = self._claimed.total()
+        return 0 if claimed > self._most / 2 else self._most - claimed
+
+    async def _claim(self, size: int) -> list[Delivery]:
         lease = timedelta(seconds=self._options.lease_s)
-        return await self._queue.claim(self._worker, free, lease, self._permits)
+        return await self._queue.claim(self._worker, size, lease, self._permits)
 
     async def _wait(self) -> None:
         try:
@@ -113,7 +123,7 @@ class Dispatcher:
             return
 
     def _permits(self, tenant_id: str) -> int | None:
-        return self._breaker(tenant_id).permits(self._in_flight[tenant_id])
+        return self._breaker(tenant_id).permits(self._claimed[tenant_id])
 
     def _breaker(self, tenant_id: str) -> Breaker:
         if tenant_id not in self._breakers:
@@ -126,7 +136,31 @@ class Dispatcher:
             self._breakers[tenant_id] = Breaker(self._options.breaker, time.monotonic, changed)
         return self._breakers[tenant_id]
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: Delivery, until: float) -> None:
+        """Make a delivery whose lease ends at `until` (monotonic seconds), unless there is a reason not to."""
+        tenant_id = delivery.record.scope.tenant_id
+        async with self._places:
+            result: Result | None = self._put_back(delivery, until)
+            if result is None:
+                self._running[tenant_id] += 1
+                try:
+                    result = await self._observed(delivery)
+                finally:
+                    self._running[tenant_id] -= 1
+        await self._results.put(result)
+
+    def _put_back(self, delivery: Delivery, until: float) -> Postponed | None:
+        """Put off what was claimed and must not be made now: another's before it may have changed that."""
+        tenant_id = delivery.record.scope.tenant_id
+        breaker = self._breaker(tenant_id)
+        if breaker.permits(self._running[tenant_id]) == 0:
+            return Postponed(delivery, "it is left alone for a while", _in(breaker.waits_s or _PROBE_S), made=False)
+        if time.monotonic() + self._options.attempt_s > until:
+            # Another process could take it over in the middle of the attempt, and both would write it.
+            return Postponed(delivery, "its turn came too late", datetime.now(UTC), made=False)
+        return None
+
+    async def _observed(self, delivery: Delivery) -> Result:
         record = delivery.record
         attributes: dict[str, str | int] = {
             "voicemesh.vendor": self._vendor.name,
@@ -145,7 +179,7 @@ class Dispatcher:
             _log.error(
                 "crm_sync.given_up", vendor=self._vendor.name, event_id=record.event_id, attempts=delivery.attempt
             )
-        await self._results.put(result)
+        return result
 
     async def _attempt(self, delivery: Delivery) -> Result:
         breaker = self._breaker(delivery.record.scope.tenant_id)
@@ -190,10 +224,7 @@ class Dispatcher:
     async def _settle(self) -> None:
         """Write results down, as many at once as there are; what cannot be written down is tried until it can."""
         while True:
-            results = [await self._results.get()]
-            await asyncio.sleep(_GATHER_S)
-            while not self._results.empty():
-                results.append(self._results.get_nowait())
+            results = await self._gather()
             failures = 0
             while True:
                 try:
@@ -204,8 +235,19 @@ class Dispatcher:
                     _log.warning("crm_sync.not_settled", results=len(results), error=repr(error))
                     await asyncio.sleep(backoff_s(failures, first_s=0.1, limit_s=5.0))
             for result in results:
-                self._in_flight[result.delivery.record.scope.tenant_id] -= 1
+                self._claimed[result.delivery.record.scope.tenant_id] -= 1
             self.wake()
+
+    async def _gather(self) -> list[Result]:
+        """Wait for results: for the first, then a little for others, unless nothing else is claimed."""
+        results = [await self._results.get()]
+        end = time.monotonic() + _GATHER_S
+        while True:
+            while not self._results.empty():
+                results.append(self._results.get_nowait())
+            if len(results) >= min(self._most / 2, self._claimed.total()) or time.monotonic() >= end:
+                return results
+            await asyncio.sleep(_LOOK_S)
 
 
 def _in(seconds: float) -> datetime:

@@ -176,3 +176,24 @@ async def test_a_draft_is_released_with_its_own_record_only(engine: AsyncEngine)
         for wrong in (draft, a_record(2)):
             with pytest.raises(ValueError, match="own event's record"):
                 await queue.release(connection, "clinic", "e1", wrong)
+
+
+async def test_a_tenant_that_must_wait_holds_up_no_other(engine: AsyncEngine) -> None:
+    records = [a_record(n, f"s{n}", "shop") for n in range(5)] + [a_record(n, f"s{n}") for n in range(5, 8)]
+    queue = await filled(engine, *records)
+    claimed = await queue.claim("one", 3, LEASE, lambda tenant: 0 if tenant == "shop" else None)
+    assert ids(claimed) == ["e5", "e6", "e7"]
+
+
+async def test_what_was_not_asked_for_cannot_be_there(engine: AsyncEngine) -> None:
+    queue = await filled(engine, a_record(1))
+    now = datetime.now(UTC)
+    first = (await claim(queue))[0]
+    await queue.settle("one", [Postponed(first, "it is left alone", now, made=False)])
+    second = (await claim(queue))[0]
+    assert (second.attempt, second.begun_before) == (1, False)
+    await queue.settle("one", [Postponed(second, "no answer", now)])
+    third = (await claim(queue))[0]
+    await queue.settle("one", [Postponed(third, "it is left alone", now, made=False)])
+    fourth = (await claim(queue))[0]
+    assert (fourth.attempt, fourth.begun_before) == (2, True), "an earlier attempt may have written it all the same"

@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from services.crm_gateway.deliveries import Delivery, GivenUp, Result, Written
+from services.crm_gateway.deliveries import Delivery, GivenUp, Postponed, Result, Written
 from services.crm_gateway.model import Contact, Customer, NewRecord, RecordState, Scope
+from services.crm_gateway.sync.breaker import BreakerOptions
 from services.crm_gateway.sync.dispatcher import Dispatcher, DispatchOptions
+
+DEFAULT_OPTIONS = DispatchOptions()
 
 
 class FakeQueue:
@@ -74,10 +77,10 @@ def a_delivery(event_id: str, *, corrects: str = "", begun_before: bool = False)
     return Delivery(sequence=1, record=record, contact=None, attempt=1, begun_before=begun_before)
 
 
-async def results_of(vendor: Plain, *deliveries: Delivery) -> list[Result]:
+async def results_of(vendor: Plain, *deliveries: Delivery, options: DispatchOptions = DEFAULT_OPTIONS) -> list[Result]:
     queue = FakeQueue(*deliveries)
     async with asyncio.TaskGroup() as tasks:
-        working = tasks.create_task(Dispatcher(vendor, queue, "one", DispatchOptions()).run())
+        working = tasks.create_task(Dispatcher(vendor, queue, "one", options).run())
         async with asyncio.timeout(30):
             await queue.done.wait()
         working.cancel()
@@ -104,3 +107,27 @@ async def test_what_an_earlier_attempt_may_have_written_is_looked_for_first() ->
     vendor = Plain()
     await results_of(vendor, a_delivery("e1", begun_before=True))
     assert vendor.asked == ["find e1", "write e1"]
+
+
+async def test_nothing_is_begun_that_may_outlast_its_lease() -> None:
+    vendor = Plain()
+    (result,) = await results_of(vendor, a_delivery("e1"), options=DispatchOptions(lease_s=5, attempt_s=10))
+    assert isinstance(result, Postponed)
+    assert not result.made
+    assert vendor.asked == []
+
+
+class Away(Plain):
+    """One that does not answer."""
+
+    async def write(self, record: NewRecord, contact: Contact | None) -> str:
+        await super().write(record, contact)
+        raise OSError("nobody is there")
+
+
+async def test_what_was_claimed_is_put_back_when_the_circuit_opens() -> None:
+    vendor = Away()
+    options = DispatchOptions(concurrency=1, breaker=BreakerOptions(failures=2, first_s=1000, limit_s=1000))
+    results = await results_of(vendor, *(a_delivery(f"e{number}") for number in range(4)), options=options)
+    assert vendor.asked == ["write e0", "write e1"]
+    assert [isinstance(result, Postponed) and result.made for result in results] == [True, True, False, False]
