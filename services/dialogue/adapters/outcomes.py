@@ -1,7 +1,8 @@
 """A call's outcome in the database and in the contracts. What is personal is masked before it gets here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from voicemesh.common.v1 import outcome_pb2, speech_pb2
 from mesh import logs
 from mesh.durations import to_duration
 from services.dialogue import model
-from services.dialogue.adapters.redaction import PERSONAL, redacted, without_personal
+from services.dialogue.adapters.redaction import redacted, without_personal, without_values
 from services.dialogue.adapters.store import SESSIONS, TURNS
 from services.dialogue.dispositions.assembly import assemble
 from services.dialogue.dispositions.commitments import caller_commitments
@@ -30,25 +31,19 @@ _OUTCOME = TypeAdapter(CallOutcome)
 
 
 def turn_columns(
-    turn_id: str, heard: model.Heard, understanding: model.Understanding, language: str
+    turn_id: str, heard: model.Heard, understanding: model.Understanding, language: str, names: Sequence[str] = ()
 ) -> dict[str, object]:
-    """What a caller's turn adds to the outcome, as columns of its row."""
+    """What a caller's turn adds to the outcome, as columns of its row; `names`: what the caller is called."""
+    redact = partial(redacted, language=language, names=names)
     found = caller_commitments(
-        heard.text, understanding.entities, language, redact=redacted, turn_id=turn_id, at=heard.start
+        heard.text, understanding.entities, language, redact=redact, turn_id=turn_id, at=heard.start
     )
     sure = [entity for entity in understanding.entities if entity.confidence is None or entity.confidence >= _SURE]
     return {
         "sentiment": understanding.sentiment,
-        "entities": [asdict(_masked(entity)) for entity in sure],
+        "entities": [asdict(entity) for entity in without_values(heard.text, sure, language, names)],
         "commitments": [asdict(one) for one in found],
     }
-
-
-def _masked(entity: Entity) -> Entity:
-    """Of a personal entity its kind and place."""
-    if entity.type not in PERSONAL:
-        return entity
-    return replace(entity, value="", raw=f"[{entity.type}]", alternatives=())
 
 
 def appointment_of(outcomes: Iterable[Outcome], before: Appointment | None) -> Appointment | None:

@@ -84,13 +84,14 @@ class StoredCall:
     async def turn(self, turn_id: str, heard: model.Heard, understanding: model.Understanding) -> None:
         """A caller's turn is over; its meaning is empty where it was not answered."""
         at = datetime.now(UTC)
+        language, names = self._info.language, (self._contact_name, self._events.caller_name)
         row = {
-            **self._turn_row(turn_id, "caller", redacted(heard.text, understanding.entities), at),
+            **self._turn_row(turn_id, "caller", redacted(heard.text, understanding.entities, language, names), at),
             "intent": understanding.intent,
             "start_s": heard.start,
             "end_s": heard.end,
             "confidence": heard.confidence,
-            **turn_columns(turn_id, heard, understanding, self._info.language),
+            **turn_columns(turn_id, heard, understanding, language, names),
         }
         events = [
             self._events.transcribed(turn_id, heard, at),

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
+from services.dialogue.adapters.personal import Part, find_personal
 from services.dialogue.policy import Entity, State
 
 PERSONAL = frozenset({"phone", "email", "person_name", "order_number", "address", "spelling"})
@@ -13,16 +15,49 @@ _BETWEEN = rf"[\W_]*(?:(?:{_SIGNS})[\W_]+)?"
 _SHORTEST = 2
 
 
-def redacted(text: str, entities: Iterable[Entity]) -> str:
-    """Return a caller's transcript without the personal entities found in it."""
-    personal = [e for e in entities if e.type in PERSONAL and e.end_char > e.start_char]
+def redacted(text: str, entities: Iterable[Entity], language: str = "", names: Iterable[str] = ()) -> str:
+    """Return a caller's transcript without what identifies a person: personal entities, and what is found beside them.
+
+    Args:
+        language: BCP 47 tag of the conversation.
+        names: what the caller is known to be called.
+    """
+    return _without(text, _personal(text, entities, language, names))
+
+
+def without_values(
+    text: str, entities: Iterable[Entity], language: str = "", names: Iterable[str] = ()
+) -> list[Entity]:
+    """Return entities as they may be stored: of one that is personal, or stands in what is, its kind and place."""
+    entities = list(entities)
+    parts = _personal(text, entities, language, names)
+
+    def personal(entity: Entity) -> bool:
+        stands = any(begin < entity.end_char and entity.start_char < end for begin, end, _ in parts)
+        return entity.type in PERSONAL or stands
+
+    return [
+        replace(entity, value="", raw=f"[{entity.type}]", alternatives=()) if personal(entity) else entity
+        for entity in entities
+    ]
+
+
+def _personal(text: str, entities: Iterable[Entity], language: str, names: Iterable[str]) -> list[Part]:
+    found = [(e.start_char, e.end_char, e.type) for e in entities if e.type in PERSONAL and e.end_char > e.start_char]
+    found += find_personal(text, language)
+    for pattern in {p for name in names for p in _patterns("person_name", name)}:
+        found += [(m.start(), m.end(), "person_name") for m in re.finditer(pattern, text, re.IGNORECASE)]
+    return found
+
+
+def _without(text: str, found: Iterable[Part]) -> str:
     parts: list[str] = []
     done = 0
-    for entity in sorted(personal, key=lambda e: (e.start_char, -e.end_char)):
-        if entity.start_char >= done:
-            parts += [text[done : entity.start_char], f"[{entity.type}]"]
-        # Of entities that overlap the first gives the name, and all of their characters go.
-        done = max(done, entity.end_char)
+    for begin, end, kind in sorted(found, key=lambda part: (part[0], -part[1])):
+        if begin >= done:
+            parts += [text[done:begin], f"[{kind}]"]
+        # Of what overlaps the first gives the name, and all of its characters go.
+        done = max(done, end)
     return "".join(parts) + text[done:]
 
 
@@ -34,7 +69,7 @@ def without_personal(text: str, state: State, contact_name: str = "") -> str:
     patterns = {(kind, p) for kind, form in known if kind in PERSONAL for p in _patterns(kind, form)}
     for kind, pattern in sorted(patterns, key=lambda found: -len(found[1])):
         text = re.sub(pattern, f"[{kind}]", text, flags=re.IGNORECASE)
-    return text
+    return _without(text, find_personal(text, state.language, agent=True))
 
 
 def _patterns(kind: str, form: str) -> list[str]:

@@ -1,0 +1,117 @@
+"""Which rows of digits are somebody's own: payment cards, numbers of a state, telephone numbers."""
+
+import re
+from collections.abc import Iterator
+
+from stdnum import luhn
+from stdnum.ca import sin
+from stdnum.ch import ssn as ahv
+from stdnum.cl import rut
+from stdnum.de import idnr
+from stdnum.es import dni, nie
+from stdnum.fr import nir
+from stdnum.gb import nhs
+from stdnum.it import codicefiscale
+from stdnum.mx import curp
+from stdnum.nl import bsn
+from stdnum.us import ssn
+
+from services.dialogue.adapters.personal.digits import Row, rows
+from services.dialogue.adapters.personal.words import BUSINESS, CARD, IDENTITY
+
+Part = tuple[int, int, str]
+"""Where something personal begins and ends, and its kind."""
+
+_CARD_DIGITS = range(13, 20)
+_CARD_BEGINS = "23456"
+"""The industries of banking, travel and merchandising (ISO/IEC 7812)."""
+_PHONE_DIGITS = range(7, 16)
+_CUE = 5
+"""Words between what announces a number and the number."""
+_LAST_FOUR = 3
+_BY_REGION = {
+    "US": (ssn,),
+    "GB": (nhs,),
+    "ES": (dni, nie),
+    "FR": (nir,),
+    "DE": (idnr,),
+    "NL": (bsn,),
+    "CA": (sin,),
+    "CH": (ahv,),
+    "CL": (rut,),
+}
+_MODULES = (dni, nie)
+# Written as one word; digits alone do not make them.
+_WRITTEN = (
+    (re.compile(r"\b[XYZ][ -]?\d{7}[ -]?[A-Z]\b|\b\d{8}[ -]?[A-Z]\b", re.IGNORECASE), (dni, nie)),
+    (re.compile(r"\b[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b", re.IGNORECASE), (codicefiscale,)),
+    (re.compile(r"\b[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z\d]\d\b", re.IGNORECASE), (curp,)),
+)
+# National Insurance, United Kingdom: gov.uk, "NI numbers: format"; two letters, six digits, one letter of four.
+_NINO = re.compile(
+    r"\b(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][ ]?[A-CEGHJ-NPR-TW-Z](?:[ ,-]?\d){6}[ ,-]?[A-D]\b", re.IGNORECASE
+)
+_ALPHANUMERIC = re.compile(
+    rf"\b(?:{IDENTITY})\b(?:\W+(?:number|is|it'?s|es|el|my|mi|número|de)\b)*\W+"
+    r"((?!(?:is|es|el|mi|my|de|no)\b)[A-Z]{1,3}[ -]?\d[\dA-Z -]{3,12}[\dA-Z])\b",
+    re.IGNORECASE,
+)
+
+
+def _cue(words: str) -> re.Pattern[str]:
+    """Find words that stand shortly before a place in a text, in its sentence."""
+    return re.compile(rf"\b(?:{words})\b(?:[^\w.?!]+[\w'\u2019#]+){{0,{_CUE}}}[^\w.?!]*$", re.IGNORECASE)
+
+
+_BUSINESS, _IDENTITY, _CARD = (_cue(words) for words in (BUSINESS, IDENTITY, CARD))
+
+
+def find_numbers(text: str, region: str) -> Iterator[Part]:
+    """Yield the personal numbers of a text; `region` is that of its language's tag, such as "US"."""
+    yield from _written(text)
+    for row in rows(text):
+        kind = _kind(text[: row.start], row, region)
+        if kind:
+            begin = row.before_start if row.before and _has_letters(row) else row.start
+            end = row.after_end if row.after and (_has_letters(row) or kind == "national_id") else row.end
+            yield begin, end, kind
+
+
+def _written(text: str) -> Iterator[Part]:
+    for pattern, modules in _WRITTEN:
+        for match in pattern.finditer(text):
+            if any(module.is_valid(match.group()) for module in modules):
+                yield match.start(), match.end(), "national_id"
+    for match in _NINO.finditer(text):
+        yield match.start(), match.end(), "national_id"
+    for match in _ALPHANUMERIC.finditer(text):
+        yield match.start(1), match.end(1), "national_id"
+
+
+def _kind(before: str, row: Row, region: str) -> str:
+    """Return what a row of digits is; empty: nobody's own."""
+    if len(row.digits) in _CARD_DIGITS and row.digits[0] in _CARD_BEGINS and luhn.is_valid(row.digits):
+        return "card"
+    if _has_letters(row) or _is_national(row, region):
+        return "national_id"
+    for cue, kind, shortest in ((_IDENTITY, "national_id", 4), (_CARD, "card", _LAST_FOUR)):
+        if len(row.digits) >= shortest and cue.search(before):
+            return kind
+    if len(row.digits) not in _PHONE_DIGITS or _BUSINESS.search(before):
+        return "card" if len(row.digits) in _CARD_DIGITS and not _BUSINESS.search(before) else ""
+    return "phone"
+
+
+def _has_letters(row: Row) -> bool:
+    """Whether the letters around make it a Spanish identity number."""
+    whole = row.before + row.digits + row.after
+    return any(module.is_valid(form) for module in _MODULES for form in (whole, row.digits + row.after))
+
+
+def _is_national(row: Row, region: str) -> bool:
+    """Whether it is a number of the region's state. Of a US one the grouping tells, for most nine digits are valid."""
+    if row.groups == [9] or len(row.digits) != 9:
+        grouped = True
+    else:
+        grouped = region != "US" or row.groups in ([3, 2, 4], [1] * 9, [5, 4])
+    return grouped and any(module.is_valid(row.digits) for module in _BY_REGION.get(region, ()))

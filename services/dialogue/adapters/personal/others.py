@@ -1,0 +1,116 @@
+"""What tells of a person without being a number: e-mail addresses, dates of birth, addresses, names."""
+
+import re
+from collections.abc import Iterator
+
+from services.dialogue.adapters.personal.numbers import Part
+from services.dialogue.adapters.personal.words import (
+    BIRTH,
+    MONTHS,
+    NAME_LIKELY,
+    NAME_SURE,
+    NO_NAME,
+    ORDINALS,
+    PARTS,
+    STREETS_EN,
+    STREETS_ES,
+    TENS,
+    TITLES,
+    UNITS,
+    WHOLE,
+)
+
+_NUMBER_WORDS = "|".join(sorted({*TENS, *UNITS, *WHOLE, "hundred", "thousand", "mil"}, key=len, reverse=True))
+_N = rf"(?:\d+(?:st|nd|rd|th|º|ª)?|(?:{_NUMBER_WORDS})|(?:{ORDINALS}))"
+_GAP = r"[\s,.-]+"
+
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_DOMAIN = r"(?:com|net|org|edu|es|co|uk|us|eu|io|de|fr|mx|info|gmail|hotmail|outlook|yahoo)"
+_SPOKEN_EMAIL = re.compile(
+    rf"(?:[\w-]+{_GAP}(?:dot|underscore|dash|hyphen|plus|punto|gui[oó]n bajo|gui[oó]n|barra baja){_GAP}){{0,4}}"
+    rf"[\w.-]+(?P<letters>(?:{_GAP}\w\b)*){_GAP}(?:at|arroba){_GAP}\w+(?:{_GAP}\w+){{0,2}}?"
+    rf"(?:(?:{_GAP}(?:dot|punto){_GAP}|\.){_DOMAIN}\b)+",
+    re.IGNORECASE,
+)
+_SPELLED_BEFORE = re.compile(r"(?:(?<!\w)\w[\s,-]+)+$")
+
+_MONTH_DATE = rf"(?:{_N}{_GAP}(?:of{_GAP}|de{_GAP})?(?:{MONTHS})|(?:{MONTHS}){_GAP}(?:the{_GAP})?{_N}(?:{_GAP}{_N})?)"
+_BIRTH = re.compile(
+    rf"\b(?:{BIRTH})\b(?:\W+(?:is|was|it'?s|on|in|es|fue|el|en|the|day|día|of|my|mi|año|year)\b)*\W+"
+    rf"(?P<date>(?:the\s+|el\s+)?(?:{_N}|{MONTHS})(?:(?:{_GAP}|/|(?:\s+(?:of|de|del|the|y)\s+))(?:{_N}|{MONTHS}))*)",
+    re.IGNORECASE,
+)
+_YEAR = (
+    rf"(?:19[0-9]{{2}}|200[0-9]|201[0-5]|nineteen(?:{_GAP}(?:{_NUMBER_WORDS})){{1,2}}|"
+    rf"mil{_GAP}novecientos(?:{_GAP}(?:y{_GAP})?(?:{_NUMBER_WORDS})){{0,3}})"
+)
+_OLD_DATE = re.compile(
+    rf"\b{_MONTH_DATE}{_GAP}(?:of{_GAP}|de{_GAP}|del{_GAP})?{_YEAR}\b|\b\d{{1,2}}[-/.]\d{{1,2}}[-/.](?:19\d\d|200\d|201[0-5])\b|"
+    r"\b(?:19\d\d|200\d|201[0-5])-\d{2}-\d{2}\b",
+    re.IGNORECASE,
+)
+
+_STREET_NAME = r"[^\W\d_][\w'\u2019.-]*"
+_NOT_STREET = (
+    r"(?!(?:to|at|in|on|the|of|for|by|is|a|an|and|from|o'?clock|am|pm|days?|weeks?|hours?|minutes?|people|%)\b)"
+)
+_ADDRESS_EN = re.compile(
+    rf"\b(?:(?:{PARTS})\s+\w+{_GAP})?{_N}(?:[\s-]+{_N}){{0,4}}[a-d]?\s+"
+    rf"(?:{_NOT_STREET}(?:{_STREET_NAME}|\d+(?:st|nd|rd|th))\s+){{1,3}}(?:{STREETS_EN})\b\.?(?P<tail>(?:{_GAP}(?:{PARTS})\s+(?:number\s+)?\w+)*)",
+    re.IGNORECASE,
+)
+_ADDRESS_ES = re.compile(
+    rf"\b(?:{STREETS_ES})\s+(?:(?:{_STREET_NAME})\s*){{1,5}}?[,\s]*(?:(?:número|num|n[º°.])\s*)?{_N}(?:[\s]+(?:y\s+)?{_N})*"
+    rf"(?:{_GAP}(?:{PARTS})\s+\w+|{_GAP}{_N}{_GAP}(?:{PARTS})|{_GAP}\d+\s*[º°ª]\s*\w?)*",
+    re.IGNORECASE,
+)
+_POSTCODE_GB = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b")
+_POSTCODE = re.compile(
+    rf"\b(?:zip(?: code)?|postal code|post ?code|código postal)\b(?:\W+(?:is|it'?s|es|el)\b)*\W+"
+    rf"(?P<code>{_N}(?:{_GAP}{_N}){{0,5}})",
+    re.IGNORECASE,
+)
+_STATE_ZIP = re.compile(r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b")
+_BOX = re.compile(r"\bp\.?\s?o\.? box \d+\b|\bapartado(?: de correos)? \d+\b", re.IGNORECASE)
+
+_WORD = r"[^\W\d_][^\W\d_]*(?:['\u2019-][^\W\d_]+)*"
+_NAME_SURE = re.compile(rf"\b(?:{NAME_SURE})[\s,:]+(?P<name>{_WORD}(?:\s+{_WORD}){{0,3}})", re.IGNORECASE)
+_CAPITAL = r"[A-ZÁÉÍÓÚÑ][^\W\d_]*(?:['\u2019-][^\W\d_]+)*"
+_WRITTEN_NAME = rf"(?P<name>{_CAPITAL}(?:\s+{_CAPITAL}){{0,3}})"
+_NAME_LIKELY = re.compile(rf"\b(?i:{NAME_LIKELY})\s+{_WRITTEN_NAME}")
+_TITLED = re.compile(rf"\b(?i:{TITLES})\b\.?\s+{_WRITTEN_NAME}")
+
+
+def find_others(text: str) -> Iterator[Part]:
+    """Yield where e-mail addresses, dates of birth, addresses and names stand."""
+    yield from _emails(text)
+    for match in _BIRTH.finditer(text):
+        yield match.start("date"), match.end("date"), "date_of_birth"
+    for match in _OLD_DATE.finditer(text):
+        yield match.start(), match.end(), "date_of_birth"
+    for pattern in (_ADDRESS_EN, _ADDRESS_ES, _POSTCODE_GB, _STATE_ZIP, _BOX):
+        for match in pattern.finditer(text):
+            yield match.start(), match.end(), "address"
+    for match in _POSTCODE.finditer(text):
+        yield match.start("code"), match.end("code"), "address"
+    yield from _names(text)
+
+
+def _emails(text: str) -> Iterator[Part]:
+    for match in _EMAIL.finditer(text):
+        yield match.start(), match.end(), "email"
+    for match in _SPOKEN_EMAIL.finditer(text):
+        spelled = _SPELLED_BEFORE.search(text[: match.start()])
+        yield (spelled.start() if spelled else match.start()), match.end(), "email"
+
+
+def _names(text: str) -> Iterator[Part]:
+    for pattern in (_NAME_SURE, _NAME_LIKELY, _TITLED):
+        for match in pattern.finditer(text):
+            words = list(re.finditer(_WORD, match.group("name")))
+            kept = 0
+            while kept < len(words) and words[kept].group().lower() not in NO_NAME:
+                kept += 1
+            if kept:
+                begin = match.start("name")
+                yield begin, begin + words[kept - 1].end(), "person_name"
