@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mesh import telemetry
 from mesh.database import upsert
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import contact_rows
@@ -27,6 +28,7 @@ from services.crm_gateway.deliveries import (
 )
 from services.crm_gateway.events import record_written
 from services.crm_gateway.model import Contact, NewRecord, RecordState
+from services.crm_gateway.review.adapters.drafts import Drafts
 
 _ERROR_LIMIT = 500
 _records = TypeAdapter(NewRecord)
@@ -262,6 +264,15 @@ class Deliveries:
             await connection.execute(statement, rows)
             events = [(self._event(result), result.trace) for result in results if isinstance(result, Written)]
             await self._outbox.add_many(connection, events)
+            for result in results:
+                if isinstance(result, Written) and result.delivery.record.reviewed:
+                    await self._note_applied(connection, result)
+
+    async def _note_applied(self, connection: AsyncConnection, result: Written) -> None:
+        """What a person said yes to is applied now."""
+        record = result.delivery.record
+        with telemetry.continuing(result.trace):
+            await Drafts(self._outbox).written(connection, record.scope.tenant_id, self._vendor, record.event_id)
 
     def _event(self, result: Written) -> Message:
         record = result.delivery.record

@@ -13,7 +13,8 @@ from services.crm_gateway.adapters import contact_rows
 from services.crm_gateway.adapters.contact_batches import contacts_of
 from services.crm_gateway.adapters.ledger import Ledger, lock_names
 from services.crm_gateway.mapping import Mapper
-from services.crm_gateway.model import Contact, NewRecord
+from services.crm_gateway.model import Contact, NewRecord, RecordState
+from services.crm_gateway.review.adapters.drafts import Drafts
 
 
 class Queue(Protocol):
@@ -36,6 +37,7 @@ class Intake:
         self._mapper = mapper
         self._outbox = outbox
         self._ledger = Ledger(outbox)
+        self._drafts = Drafts(outbox)
         self._queue = queue
         self._vendor = vendor
         self._wake = wake
@@ -55,6 +57,10 @@ class Intake:
             contacts = await contacts_of(connection, self._ledger, [record for record, _ in records])
             entries = [(record, contact, trace) for (record, trace), contact in zip(records, contacts, strict=True)]
             new = await self._queue.add_many(connection, entries)
+            for record, contact, trace in entries:
+                if record.state is RecordState.DRAFT and record in new:
+                    await self._drafts.make(connection, record, contact, vendor=self._vendor, trace=trace)
         for record in new:
-            metrics.RECORDS.labels(self._vendor, record.kind, "queued").inc()
+            done = "draft" if record.state is RecordState.DRAFT else "queued"
+            metrics.RECORDS.labels(self._vendor, record.kind, done).inc()
         self._wake()
