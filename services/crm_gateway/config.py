@@ -45,6 +45,14 @@ class CrmSyncSettings(CrmSettings):
     crm_rate_per_s: float = Field(500.0, gt=0, description="records a second and tenant, over all processes")
     crm_burst: float = Field(500.0, ge=1, description="records at once after a rest")
     crm_breaker_failures: int = Field(8, ge=1, description="failures in a row after which it is left alone for a while")
+    crm_sync_tenant: str = Field(
+        "", max_length=64, description="whose account there it is; empty: what has changed there is not taken in"
+    )
+    crm_sync_every_s: float = Field(30.0, gt=0, description="seconds between looks at what has changed there")
+    crm_webhook_listen: str = Field("", description="host:port that takes its webhooks; empty: none are taken")
+    crm_webhook_keys: SecretStr = Field(
+        SecretStr(""), description="keys of the webhooks' signatures, base64, apart by commas: any may have signed"
+    )
     crm_review_below: float = Field(
         0.5, ge=0, le=1, description="an action with a lower confidence is a draft that waits for a person"
     )

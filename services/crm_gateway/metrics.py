@@ -21,3 +21,23 @@ CIRCUIT = Gauge(
     ["vendor", "tenant_id"],
 )
 BUS_CONNECTED = Gauge("voicemesh_crm_bus_connected", "Whether the process hears the bus.")
+CHANGES = Counter(
+    "voicemesh_crm_changes",
+    "Changes that business systems told of: applied, ignored or refused.",
+    ["vendor", "kind", "result"],
+)
+CHANGE_LAG = Histogram(
+    "voicemesh_crm_change_lag_seconds",
+    "From a change in a business system until it was taken in; `way` is webhook or page.",
+    ["vendor", "way"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3600.0),
+)
+SYNC_READ_AT = Gauge(
+    "voicemesh_crm_sync_read_timestamp_seconds", "When a business system's changes were last read.", ["vendor"]
+)
+SYNC_CIRCUIT = Gauge(
+    "voicemesh_crm_sync_circuit",
+    "Whether a business system's changes are read: 0 yes, 1 it is being tried, 2 it is left alone.",
+    ["vendor"],
+)
+WEBHOOKS = Counter("voicemesh_crm_webhooks", "Webhooks by the status of the answer.", ["vendor", "status"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from services.crm_gateway.canonical import NO_INTERACTIONS, Consent, IntentStage, PriorInteractions, VendorLink
 from services.crm_gateway.review.escrow import Escrow
 
 _NAMESPACE = uuid.UUID("6f1f1c2c-3a55-5f0e-9c0b-7d4f8a2e9b11")
@@ -61,12 +62,19 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class OpenItem:
-    """An open record in a line."""
+    """An open record of ours, or a business system's open deal, ticket or the like, in a line."""
 
     record_id: str
+    """Of another business system the id there."""
     kind: str
     title: str
     state: str
+    vendor: str = ""
+    """The business system that says so; empty: our own records."""
+    amount: str = ""
+    """A decimal number; empty: not known."""
+    currency: str = ""
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,11 @@ class CallerContext:
     open_items: tuple[OpenItem, ...] = ()
     suppressed: bool = False
     stale: bool = False
+    prior: PriorInteractions = NO_INTERACTIONS
+    intent_stage: IntentStage = IntentStage.UNKNOWN
+    consents: tuple[Consent, ...] = ()
+    links: tuple[VendorLink, ...] = ()
+    """Who they are in the business systems that know them."""
 
 
 @dataclass(frozen=True, slots=True)

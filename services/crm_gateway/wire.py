@@ -5,16 +5,25 @@ from collections.abc import Iterable
 from google.protobuf.message import Message
 from voicemesh.common.v1.context_pb2 import RequestContext
 from voicemesh.common.v1.speech_pb2 import IntentCandidate, Sentiment
+from voicemesh.crm.v1 import caller_pb2
 from voicemesh.crm.v1 import crm_pb2 as pb
 
 from mesh.durations import to_duration, to_timestamp
 from services.crm_gateway import model
+from services.crm_gateway.canonical import SCHEMA_VERSION, Consent, IntentStage, PriorInteractions, VendorLink
 
 _STATES = {
     model.RecordState.DRAFT: pb.RECORD_STATE_DRAFT,
     model.RecordState.REVIEWED: pb.RECORD_STATE_REVIEWED,
     model.RecordState.APPLIED: pb.RECORD_STATE_APPLIED,
     model.RecordState.REJECTED: pb.RECORD_STATE_REJECTED,
+}
+_STAGES = {
+    IntentStage.UNKNOWN: caller_pb2.INTENT_STAGE_UNSPECIFIED,
+    IntentStage.CONTACTED: caller_pb2.INTENT_STAGE_CONTACTED,
+    IntentStage.INQUIRING: caller_pb2.INTENT_STAGE_INQUIRING,
+    IntentStage.PENDING: caller_pb2.INTENT_STAGE_PENDING,
+    IntentStage.DONE: caller_pb2.INTENT_STAGE_DONE,
 }
 
 
@@ -77,14 +86,60 @@ def caller_context_pb(context: model.CallerContext, calls: Iterable[model.LiveCa
         contact=contact_pb(context.contact) if context.contact else None,
         last_interaction=context.last_interaction,
         last_interaction_at=to_timestamp(last) if last else None,
-        open_items=[
-            pb.OpenItem(record_id=item.record_id, kind=item.kind, title=item.title, state=item.state)
-            for item in context.open_items
-        ],
+        open_items=map(_open_item_pb, context.open_items),
         suppressed=context.suppressed,
         as_of=to_timestamp(context.as_of),
         stale=context.stale,
         live_calls=[_live_call_pb(call) for call in calls],
+        schema_version=SCHEMA_VERSION,
+        consents=map(_consent_pb, context.consents),
+        prior=_prior_pb(context.prior),
+        intent_stage=_STAGES[context.intent_stage],
+        links=map(_link_pb, context.links),
+    )
+
+
+def _open_item_pb(item: model.OpenItem) -> pb.OpenItem:
+    return pb.OpenItem(
+        record_id=item.record_id,
+        kind=item.kind,
+        title=item.title,
+        state=item.state,
+        vendor=item.vendor,
+        amount=item.amount,
+        currency=item.currency,
+        changed_at=to_timestamp(item.changed_at) if item.changed_at else None,
+    )
+
+
+def _consent_pb(consent: Consent) -> caller_pb2.ConsentState:
+    return caller_pb2.ConsentState(
+        channel=consent.channel,
+        purpose=consent.purpose,
+        state=consent.state,
+        changed_at=to_timestamp(consent.changed_at),
+    )
+
+
+def _prior_pb(prior: PriorInteractions) -> caller_pb2.PriorInteractions:
+    return caller_pb2.PriorInteractions(
+        count=prior.count,
+        first_at=to_timestamp(prior.first_at) if prior.first_at else None,
+        last_at=to_timestamp(prior.last_at) if prior.last_at else None,
+        summary=prior.summary,
+        disposition=prior.disposition,
+        intents=prior.intents,
+        sentiment=prior.sentiment,
+    )
+
+
+def _link_pb(link: VendorLink) -> caller_pb2.VendorLink:
+    return caller_pb2.VendorLink(
+        vendor=link.vendor,
+        vendor_contact_id=link.vendor_contact_id,
+        stage=link.stage,
+        suppressed=link.suppressed,
+        changed_at=to_timestamp(link.changed_at),
     )
 
 

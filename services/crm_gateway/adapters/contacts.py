@@ -10,26 +10,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mesh.bus import new_event_id
 from mesh.outbox import Outbox
-from services.crm_gateway.adapters import contact_rows
+from services.crm_gateway.adapters import contact_rows, context_rows
 from services.crm_gateway.adapters.tables import contacts, records
 from services.crm_gateway.adapters.tokens import make_token, read_token
+from services.crm_gateway.canonical import is_suppressed, stage_of
 from services.crm_gateway.events import record_written
 from services.crm_gateway.model import (
-    INTERACTION,
-    OPT_OUT,
     CallerContext,
     Contact,
     ContactConflictError,
     ContactKey,
     ContactNotFoundError,
-    OpenItem,
     Record,
     RecordState,
     Scope,
 )
-
-_OPEN_ITEMS = 10
-_STATES = {RecordState.DRAFT: "draft", RecordState.REVIEWED: "reviewed", RecordState.APPLIED: "open"}
 
 
 class ContactStore:
@@ -46,17 +41,30 @@ class ContactStore:
             contact = await contact_rows.find(connection, tenant_id, key)
             if contact is None:
                 return CallerContext(as_of)
-            of_contact = (records.c.tenant_id == tenant_id, records.c.contact_id == contact.contact_id)
-            last = await _last_interaction(connection, of_contact)
-            opted_out = sa.select(records.c.sequence).where(*of_contact, records.c.kind == OPT_OUT).limit(1)
-            return CallerContext(
-                as_of,
-                contact,
-                last_interaction=last.title if last else "",
-                last_interaction_at=last.occurred_at if last else None,
-                open_items=await _open_items(connection, of_contact),
-                suppressed=(await connection.execute(opted_out)).first() is not None,
-            )
+            contact_id = contact.contact_id
+            history = await context_rows.history(connection, tenant_id, contact_id)
+            ours = await context_rows.open_records(connection, tenant_id, contact_id)
+            links = await context_rows.vendor_links(connection, tenant_id, contact_id)
+            theirs, closed = await context_rows.vendor_items(connection, tenant_id, links)
+            consents = await context_rows.consents_of(connection, tenant_id, contact.keys)
+        prior = context_rows.prior(history)
+        return CallerContext(
+            as_of,
+            contact,
+            last_interaction=prior.summary,
+            last_interaction_at=prior.last_at,
+            open_items=theirs + ours,
+            suppressed=history.opted_out or is_suppressed(consents, links),
+            prior=prior,
+            intent_stage=stage_of(
+                open_items=len(theirs) + len(ours),
+                done=closed or history.done,
+                inquired=history.inquired,
+                interactions=prior.count,
+            ),
+            consents=consents,
+            links=links,
+        )
 
     async def upsert(self, scope: Scope, given: Contact) -> tuple[Contact, bool]:
         """Make or change a contact; return it and whether it is new.
@@ -158,31 +166,6 @@ def _merge(known: Contact, given: Contact) -> Contact:
         language=given.language or known.language,
         region=given.region or known.region,
     )
-
-
-async def _last_interaction(
-    connection: AsyncConnection, of_contact: Sequence[sa.ColumnElement[bool]]
-) -> sa.Row[Any, Any] | None:
-    statement = (
-        sa.select(records.c.title, records.c.occurred_at)
-        .where(*of_contact, records.c.kind == INTERACTION)
-        .order_by(records.c.sequence.desc())
-        .limit(1)
-    )
-    return (await connection.execute(statement)).first()
-
-
-async def _open_items(
-    connection: AsyncConnection, of_contact: Sequence[sa.ColumnElement[bool]]
-) -> tuple[OpenItem, ...]:
-    statement = (
-        sa.select(records.c.record_id, records.c.kind, records.c.title, records.c.state)
-        .where(*of_contact, records.c.is_open.is_(True), records.c.state != RecordState.REJECTED)
-        .order_by(records.c.sequence.desc())
-        .limit(_OPEN_ITEMS)
-    )
-    rows = await connection.execute(statement)
-    return tuple(OpenItem(row.record_id, row.kind, row.title, _STATES[RecordState(row.state)]) for row in rows)
 
 
 def _record(row: sa.Row[Any]) -> Record:

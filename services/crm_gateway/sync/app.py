@@ -18,7 +18,9 @@ from services.crm_gateway.adapters import tables
 from services.crm_gateway.adapters.deliveries import Deliveries
 from services.crm_gateway.adapters.leases import Lease
 from services.crm_gateway.adapters.ledger import Ledger
+from services.crm_gateway.adapters.statements import Statements
 from services.crm_gateway.config import DATABASE_VARIABLE, CrmSyncSettings
+from services.crm_gateway.conflicts.rules import load_rules
 from services.crm_gateway.deliveries import Allowance
 from services.crm_gateway.mapping import Mapper, load_mapping
 from services.crm_gateway.model import RemoteVendor
@@ -27,6 +29,7 @@ from services.crm_gateway.sync.breaker import BreakerOptions
 from services.crm_gateway.sync.dispatcher import Dispatcher, DispatchOptions
 from services.crm_gateway.sync.handlers import Sync
 from services.crm_gateway.sync.intake import Intake
+from services.crm_gateway.sync_in import app as sync_in
 from services.crm_gateway.vendors.local import LocalCrm
 
 GROUP = "voicemesh.crm.vendors"
@@ -60,6 +63,8 @@ async def build(settings: CrmSyncSettings, runtime: Runtime) -> None:
         lease = Lease(engine, f"intake:{name}:{settings.region}", runtime.instance, _LEASE)
         work = _Remote(settings, mapper, outbox, vendor, lease)
         runtime.tasks.create_task(work.dispatcher.run(), name="crm-dispatch")
+    statements = Statements(load_rules(None), outbox)
+    sync_in.start(settings, runtime, vendor, engine=engine, outbox=outbox, statements=statements)
     runtime.tasks.create_task(_consume(settings, work, outbox), name="crm-sync")
 
 

@@ -5,22 +5,24 @@ the doing of this adapter and of the sync process.
 """
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from cachetools import LRUCache
 
 from mesh.config import ConfigError
 from services.crm_gateway.config import CrmSyncSettings
-from services.crm_gateway.model import Contact, NewRecord
+from services.crm_gateway.model import Contact, NewRecord, RejectedError
+from services.crm_gateway.sync_in.model import CursorError, Page, VendorChange
 from services.crm_gateway.vendors.http import Answer, Asking, asking, check
+from services.crm_gateway.vendors.simulator_changes import change_in, page_of
 
 _CONTACTS = 100_000
 """Contacts whose id there is remembered."""
 
 
 class Simulator:
-    """A `RemoteVendor`.
+    """A `RemoteVendor`, and a `ChangeSource`.
 
     Args:
         system: what is asked, without authentication.
@@ -45,11 +47,24 @@ class Simulator:
             "contact_id": await self._contact(contact) if contact else None,
             "kind": record.kind,
             "state": record.state,
+            "open": record.open,
             "title": record.title,
             "fields": dict(record.fields),
             "occurred_at": record.occurred_at.isoformat(),
         }
         return str((await self._ask("POST", "/tickets", json=ticket)).json()["id"])
+
+    def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[VendorChange]:  # noqa: ARG002
+        """Return what a webhook says: one change. Raises ``UnreadableChangeError``."""
+        return [change_in(body)]
+
+    async def changes(self, cursor: str) -> Page:
+        """Return what changed behind a cursor. Raises ``CursorError``, and what `check` raises."""
+        try:
+            answer = await self._ask("GET", "/changes", params={"cursor": cursor})
+        except RejectedError as error:
+            raise CursorError(str(error)) from error
+        return page_of(answer.json())
 
     async def _contact(self, contact: Contact) -> str:
         known = self._contacts.get(contact.contact_id)

@@ -1,0 +1,160 @@
+"""What a business system says has changed, and what is asked of one that says so. Pure."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+DEAL = "deal"
+
+
+@dataclass(frozen=True, slots=True)
+class VendorContact:
+    """A contact as a business system has it now. None: it does not say; empty: it says that there is none."""
+
+    contact_id: str
+    """Its id there."""
+    changed_at: datetime
+    """When it changed there, with a time zone."""
+    revision: int = 0
+    """Counts its changes there, where that is known: tells changes of one moment apart."""
+    external_id: str = ""
+    """The mesh's contact id, where the business system keeps it."""
+    customer_id: str | None = None
+    display_name: str | None = None
+    phones: tuple[str, ...] | None = None
+    """E.164, the preferred one first."""
+    emails: tuple[str, ...] | None = None
+    language: str | None = None
+    """BCP 47 tag."""
+    stage: str = ""
+    """How far the business has come with them, in its own words."""
+    suppressed: bool = False
+    """Whether they are not to be contacted."""
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VendorItem:
+    """A deal, ticket or the like as a business system has it now."""
+
+    item_id: str
+    kind: str
+    """"deal", "ticket", or more exactly, such as "complaint"."""
+    changed_at: datetime
+    revision: int = 0
+    contact_id: str = ""
+    """The business system's id of its contact, which may come later; empty: none."""
+    record_id: str = ""
+    """The mesh's record that was written there; empty: it is none."""
+    title: str = ""
+    state: str = ""
+    open: bool = True
+    amount: str = ""
+    """A decimal number; empty: not known."""
+    currency: str = ""
+    """ISO 4217 code."""
+    gone: bool = False
+
+
+VendorChange: TypeAlias = VendorContact | VendorItem
+
+
+def kind_of(change: VendorChange) -> str:
+    """Return what changed, for metrics: "contact", or an item's kind."""
+    return "contact" if isinstance(change, VendorContact) else change.kind
+
+
+def place_of(change: VendorChange) -> tuple[datetime, str]:
+    """Return a change's place among all of its contact or item: of two changes the greater one counts.
+
+    Changes of one moment without a revision have an arbitrary order, but the same one everywhere.
+    """
+    digest = hashlib.sha256(repr(sorted(asdict(change).items())).encode()).hexdigest()
+    return change.changed_at, f"{change.revision:020d}.{digest[:32]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Changes behind a cursor, in any order."""
+
+    changes: tuple[VendorChange, ...]
+    cursor: str
+    """Asks for what comes behind."""
+    more: bool
+    """Whether there is more already."""
+    refused: tuple[str, ...] = ()
+    """Of each change that cannot be read, why; without personal data."""
+
+
+class ChangeSource(Protocol):
+    """A business system that says what has changed. A `RemoteVendor` may be one too."""
+
+    name: str
+
+    def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[VendorChange]:
+        """Return what a webhook says has changed; nothing, where it says what the mesh does not keep.
+
+        Args:
+            headers: found in any case. The signature has been checked.
+
+        Raises:
+            UnreadableChangeError: it is not what this business system sends.
+        """
+
+    async def changes(self, cursor: str) -> Page:
+        """Return what changed behind a cursor; an empty one: everything there is.
+
+        Raises:
+            BusyError: it asks to wait.
+            CursorError: it does not know the cursor (any more). Any other exception is a failure, and tried again.
+        """
+
+
+class UnreadableChangeError(ValueError):
+    """A change is not as this business system sends them; the text says why, without personal data."""
+
+
+class CursorError(Exception):
+    """A business system does not know a cursor: its changes have to be read from the beginning."""
+
+
+class LostCursorError(Exception):
+    """Somebody else has read on, or begun again: what was read is not taken in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a business system's changes were read. `complete`: all there was has been read once."""
+
+    cursor: str = ""
+    complete: bool = False
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of changes."""
+
+    applied: int = 0
+    ignored: int = 0
+    """They say nothing new: repeated, or older than what is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """How far the changes of one business system have been taken in; None: never."""
+
+    vendor: str
+    cursor: str = ""
+    complete_at: datetime | None = None
+    read_at: datetime | None = None
+    webhook_at: datetime | None = None
+    changed_at: datetime | None = None
+    applied: int = 0
+    ignored: int = 0
+    refused: int = 0
+    last_refusal: str = ""
+    failures: int = 0
+    last_error: str = ""
+    failed_at: datetime | None = None

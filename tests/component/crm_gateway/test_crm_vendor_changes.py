@@ -1,0 +1,220 @@
+"""What business systems say, taken into a real database: once, in any order."""
+
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from mesh.database import database, migrate
+from mesh.outbox import Outbox
+from services.crm_gateway.adapters import tables
+from services.crm_gateway.adapters.change_intake import ChangeIntake
+from services.crm_gateway.adapters.contacts import ContactStore
+from services.crm_gateway.adapters.cursors import Cursor, SyncStates
+from services.crm_gateway.adapters.statements import Statements
+from services.crm_gateway.adapters.sync_tables import items, links
+from services.crm_gateway.adapters.vendor_changes import VendorChanges
+from services.crm_gateway.conflicts.rules import load_rules
+from services.crm_gateway.model import CallerContext, Contact, ContactKey, Scope
+from services.crm_gateway.sync_in.model import (
+    LostCursorError,
+    Page,
+    Position,
+    Taken,
+    VendorChange,
+    VendorContact,
+    VendorItem,
+)
+
+SCOPE = Scope("clinic", "local", "corr-1", "en-US")
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+PHONE = "+15550000001"
+SARAH = VendorContact("C1", NOON, customer_id="c-1", display_name="Sarah", phones=(PHONE,), emails=(), language="en-US")
+DEAL = VendorItem("D1", "deal", NOON, contact_id="C1", title="A new roof", state="offer", amount="900", currency="EUR")
+
+
+@dataclass
+class Sync:
+    """A database, and what takes changes into it."""
+
+    engine: AsyncEngine
+    intake: ChangeIntake
+    cursor: Cursor
+    store: ContactStore
+    count: "itertools.count[int]"
+
+    async def webhook(self, *changes: VendorChange, webhook_id: str = "") -> bool:
+        return await self.intake.take_webhook(webhook_id or f"msg_{next(self.count)}", changes)
+
+    async def context(self) -> CallerContext:
+        return await self.store.context("clinic", ContactKey("phone", PHONE))
+
+    async def events(self) -> list[str]:
+        statement = sa.select(tables.outbox.c.type).order_by(tables.outbox.c.id)
+        async with self.engine.connect() as connection:
+            return [str(name).rpartition(".")[2] for name in (await connection.execute(statement)).scalars()]
+
+    async def rows(self, table: sa.Table) -> list[dict[str, Any]]:
+        async with self.engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(sa.select(table))).mappings()]
+
+
+@pytest.fixture
+async def sync(database_url: str) -> AsyncIterator[Sync]:
+    await migrate(database_url, "services.crm_gateway")
+    async with database(database_url) as engine:
+        outbox = Outbox(engine, tables.outbox)
+        cursor = Cursor(engine, SCOPE, "simulator")
+        changes = VendorChanges("simulator", outbox, Statements(load_rules(None), outbox))
+        intake = ChangeIntake(changes, cursor, SCOPE)
+        yield Sync(engine, intake, cursor, ContactStore(engine, outbox), itertools.count())
+
+
+def later(change: VendorChange, seconds: float = 1, **values: Any) -> VendorChange:
+    return replace(change, changed_at=change.changed_at + timedelta(seconds=seconds), **values)
+
+
+async def test_a_contact_and_a_deal_of_another_system_are_in_the_callers_context(sync: Sync) -> None:
+    assert await sync.webhook(SARAH, DEAL)
+    context = await sync.context()
+    assert context.contact is not None
+    assert (context.contact.customer_id, context.contact.display_name) == ("c-1", "Sarah")
+    assert [
+        (item.vendor, item.record_id, item.kind, item.title, item.state, item.amount) for item in context.open_items
+    ] == [("simulator", "D1", "deal", "A new roof", "offer", "900")]
+    assert [(link.vendor, link.vendor_contact_id) for link in context.links] == [("simulator", "C1")]
+    assert await sync.events() == ["ContactChanged", "ItemChanged"]
+
+
+async def test_a_deal_that_is_closed_there_is_open_no_more(sync: Sync) -> None:
+    await sync.webhook(SARAH, DEAL)
+    await sync.webhook(later(DEAL, state="won", open=False))
+    assert (await sync.context()).open_items == ()
+    assert (await sync.events())[2:] == ["ItemChanged", "DealClosed"]
+
+
+async def test_a_webhook_that_comes_again_changes_nothing(sync: Sync) -> None:
+    assert await sync.webhook(SARAH, DEAL, webhook_id="msg")
+    assert not await sync.webhook(later(DEAL, state="won", open=False), webhook_id="msg")
+    assert len((await sync.context()).open_items) == 1
+    assert (await sync.cursor.read()) == Position()
+
+
+CHANGES: Sequence[VendorChange] = (
+    SARAH,
+    later(SARAH, display_name="Sarah Miller", stage="customer"),
+    DEAL,
+    later(DEAL, 1, state="signed"),
+    later(DEAL, 2, state="won", open=False),
+)
+
+
+@pytest.mark.parametrize("order", [(4, 3, 2, 1, 0), (2, 0, 4, 1, 3), (1, 4, 0, 0, 2, 3, 4, 1)])
+async def test_changes_in_any_order_end_in_the_same_state(sync: Sync, order: Sequence[int]) -> None:
+    for place in order:
+        await sync.webhook(CHANGES[place])
+    (item,), (link,) = await sync.rows(items), await sync.rows(links)
+    assert (item["state"], item["is_open"], link["stage"]) == ("won", False, "customer")
+    context = await sync.context()
+    assert context.contact is not None
+    assert (context.contact.display_name, context.open_items) == ("Sarah Miller", ())
+    assert (await sync.events()).count("DealClosed") == 1
+
+
+async def test_changes_of_one_moment_end_in_the_same_state(sync: Sync) -> None:
+    first, second = later(DEAL, 0, state="a"), later(DEAL, 0, state="b")
+    outbox = Outbox(sync.engine, tables.outbox)
+    other = VendorChanges("other", outbox, Statements(load_rules(None), outbox))
+    backwards = ChangeIntake(other, Cursor(sync.engine, SCOPE, "other"), SCOPE)
+    for change, opposite in ((first, second), (second, first)):
+        await sync.webhook(change)
+        await backwards.take_webhook(f"msg_{opposite}", [opposite])
+    assert len({row["state"] for row in await sync.rows(items)}) == 1
+
+
+async def test_a_contact_that_the_mesh_knows_is_linked_by_its_ids_or_its_number(sync: Sync) -> None:
+    by_id, _ = await sync.store.upsert(SCOPE, Contact("", display_name="By id"))
+    by_customer, _ = await sync.store.upsert(SCOPE, Contact("", customer_id="c-2"))
+    by_phone, _ = await sync.store.upsert(SCOPE, Contact("", phones=("+15550000003",)))
+    said = (
+        VendorContact("V1", NOON, external_id=by_id.contact_id),
+        VendorContact("V2", NOON, customer_id="c-2"),
+        VendorContact("V3", NOON, phones=("+15550000003",)),
+        # Shares the number of V3, and is somebody else there.
+        VendorContact("V4", NOON, phones=("+15550000003",)),
+    )
+    await sync.webhook(*said)
+    linked = {row["vendor_contact_id"]: row["contact_id"] for row in await sync.rows(links)}
+    assert [linked[name] for name in ("V1", "V2", "V3")] == [c.contact_id for c in (by_id, by_customer, by_phone)]
+    assert linked["V4"] not in {linked["V1"], linked["V2"], linked["V3"]}
+
+
+async def test_who_is_deleted_there_stays_so_whatever_comes_late(sync: Sync) -> None:
+    await sync.webhook(later(SARAH, 5, gone=True))
+    await sync.webhook(SARAH)
+    assert await sync.rows(tables.contacts) == []
+    assert [row["gone"] for row in await sync.rows(links)] == [True]
+
+
+async def test_the_items_of_who_is_deleted_there_are_shown_no_more(sync: Sync) -> None:
+    await sync.webhook(SARAH, DEAL)
+    await sync.webhook(later(SARAH, gone=True))
+    context = await sync.context()
+    assert (context.open_items, context.links) == ((), ())
+    assert context.contact is not None, "the mesh has its own reasons to know them"
+
+
+async def test_a_record_of_ours_is_shown_once_and_as_it_is_there(sync: Sync) -> None:
+    await sync.webhook(SARAH)
+    contact = (await sync.context()).contact
+    assert contact is not None
+    scope = {"tenant_id": "clinic", "region": "local", "correlation_id": "c", "language": "en", "session_id": "s"}
+    what = {"kind": "complaint", "state": "applied", "is_open": True, "title": "late", "fields": {}, "turn_id": ""}
+    which = {"record_id": "r1", "event_id": "e1", "contact_id": contact.contact_id}
+    record = scope | what | which | {"occurred_at": NOON, "created_at": NOON}
+    async with sync.engine.begin() as connection:
+        await connection.execute(tables.records.insert().values(record))
+    ticket = VendorItem("T1", "complaint", NOON, contact_id="C1", record_id="r1", title="late", state="applied")
+    await sync.webhook(ticket)
+    assert [(item.vendor, item.record_id) for item in (await sync.context()).open_items] == [("simulator", "T1")]
+    await sync.webhook(later(ticket, open=False))
+    assert (await sync.context()).open_items == ()
+
+
+async def test_a_page_and_its_cursor_are_one(sync: Sync) -> None:
+    start = await sync.cursor.read()
+    assert start == Position("", complete=False)
+    page = Page((SARAH, DEAL, later(DEAL, state="won", open=False)), "3", more=True, refused=("a deal without `data`",))
+    assert await sync.intake.take_page(start, page) == Taken(applied=3)
+    with pytest.raises(LostCursorError):
+        await sync.intake.take_page(start, Page((later(SARAH, display_name="Lost"),), "9", more=False))
+    assert (await sync.cursor.read()) == Position("3", complete=False)
+    assert await sync.intake.take_page(Position("3"), Page((SARAH,), "4", more=False)) == Taken(ignored=1)
+    assert (await sync.cursor.read()) == Position("4", complete=True)
+    (state,) = await SyncStates(sync.engine).states("clinic")
+    assert (state.applied, state.ignored, state.refused, state.last_refusal) == (3, 1, 1, "a deal without `data`")
+    assert state.changed_at == NOON + timedelta(seconds=1)
+    context = await sync.context()
+    assert context.contact is not None
+    assert context.contact.display_name == "Sarah"
+
+
+async def test_deals_that_were_closed_before_the_mesh_looked_are_no_news(sync: Sync) -> None:
+    await sync.intake.take_page(await sync.cursor.read(), Page((later(DEAL, open=False),), "1", more=False))
+    assert await sync.events() == ["ItemChanged"]
+
+
+async def test_beginning_again_reads_all_and_changes_nothing(sync: Sync) -> None:
+    await sync.intake.take_page(await sync.cursor.read(), Page((SARAH, DEAL), "2", more=False))
+    before = await SyncStates(sync.engine).restart("clinic", "simulator")
+    assert before is not None
+    assert before.cursor == "2"
+    assert await sync.intake.take_page(await sync.cursor.read(), Page((SARAH, DEAL), "2", more=False)) == Taken(
+        ignored=2
+    )
+    assert await SyncStates(sync.engine).restart("clinic", "nobody") is None
