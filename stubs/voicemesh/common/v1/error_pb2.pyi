@@ -160,6 +160,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """What is asked for cannot follow on the present state, for example to reject what is applied already."""
     ERROR_REASON_VERSION_CONFLICT: _ErrorReason.ValueType  # 25
     """Somebody else changed it since the version that the request names: read it again."""
+    ERROR_REASON_CONTENT_UNREADABLE: _ErrorReason.ValueType  # 26
+    """Stored content is not what was written, or its key is not there."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of its google.rpc.ErrorInfo (domain "voicemesh"), without the prefix."""
@@ -216,6 +218,8 @@ ERROR_REASON_WRONG_STATE: ErrorReason.ValueType  # 24
 """What is asked for cannot follow on the present state, for example to reject what is applied already."""
 ERROR_REASON_VERSION_CONFLICT: ErrorReason.ValueType  # 25
 """Somebody else changed it since the version that the request names: read it again."""
+ERROR_REASON_CONTENT_UNREADABLE: ErrorReason.ValueType  # 26
+"""Stored content is not what was written, or its key is not there."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final
