@@ -106,6 +106,8 @@ class VendorStatus(_message.Message):
     DEAD_FIELD_NUMBER: _builtins.int
     DROPPED_FIELD_NUMBER: _builtins.int
     WAITING_SINCE_FIELD_NUMBER: _builtins.int
+    DRAFTS_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
     vendor: _builtins.str
     """The business system."""
     waiting: _builtins.int
@@ -116,6 +118,10 @@ class VendorStatus(_message.Message):
     """Records that were given up and wait for a person."""
     dropped: _builtins.int
     """Records that a person gave up."""
+    drafts: _builtins.int
+    """Records that a person must look at before they are written."""
+    rejected: _builtins.int
+    """Drafts that a person turned down."""
     @_builtins.property
     def waiting_since(self) -> _timestamp_pb2.Timestamp:
         """When the oldest that waits was queued; unset: none waits."""
@@ -129,10 +135,12 @@ class VendorStatus(_message.Message):
         dead: _builtins.int = ...,
         dropped: _builtins.int = ...,
         waiting_since: _timestamp_pb2.Timestamp | None = ...,
+        drafts: _builtins.int = ...,
+        rejected: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["waiting_since", b"waiting_since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead", b"dead", "dropped", b"dropped", "vendor", b"vendor", "waiting", b"waiting", "waiting_since", b"waiting_since", "written", b"written"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead", b"dead", "drafts", b"drafts", "dropped", b"dropped", "rejected", b"rejected", "vendor", b"vendor", "waiting", b"waiting", "waiting_since", b"waiting_since", "written", b"written"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
