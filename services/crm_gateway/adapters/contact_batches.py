@@ -1,15 +1,19 @@
 """Whose records they are, for a batch of them: the same contacts as one by one, with a few statements for all."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.bus import new_event_id
 from services.crm_gateway.adapters import contact_rows
-from services.crm_gateway.adapters.ledger import Ledger, differ, filled, keys
+from services.crm_gateway.adapters.ledger import Ledger, differ, filled, keys, said
 from services.crm_gateway.adapters.tables import records as table
 from services.crm_gateway.model import Contact, ContactKey, NewRecord, Scope
+
+if TYPE_CHECKING:
+    from services.crm_gateway.conflicts.model import Statement
 
 
 async def contacts_of(
@@ -36,7 +40,7 @@ class _Batch:
         self._tenant_id = tenant_id
         self._by_key: dict[ContactKey, Contact] = {}
         self._by_session: dict[str, Contact] = {}
-        self._new: list[tuple[Scope, Contact]] = []
+        self._new: list[tuple[Scope, Contact, list[Statement]]] = []
 
     async def read(self, records: Sequence[NewRecord]) -> None:
         """Read whom the records may belong to."""
@@ -74,9 +78,9 @@ class _Batch:
         known = self._find(record)
         if known is None:
             return self._begin(record) if record.customer.known else None
-        if filled(known, record.customer) == known:
+        if not said(record, known):
             return known
-        # What is filled in is for the ledger to decide; it must find those that are new.
+        # What counts of it is for the ledger to decide; it must find those that are new.
         await self.write()
         changed = await self._ledger.contact_of(self._connection, record)
         if changed is not None:
@@ -86,7 +90,8 @@ class _Batch:
     async def write(self) -> None:
         """Write the new ones."""
         new, self._new = self._new, []
-        await contact_rows.insert_many(self._connection, new)
+        await contact_rows.insert_many(self._connection, [(scope, contact) for scope, contact, _ in new])
+        await self._ledger.statements.begin(self._connection, new)
 
     def _find(self, record: NewRecord) -> Contact | None:
         for key in keys(record.customer):
@@ -98,7 +103,7 @@ class _Batch:
 
     def _begin(self, record: NewRecord) -> Contact:
         new = contact_rows.begun(record.scope, filled(Contact(new_event_id()), record.customer))
-        self._new.append((record.scope, new))
+        self._new.append((record.scope, new, said(record, None)))
         self._note(new, phones=True)
         return new
 

@@ -7,19 +7,27 @@ from dataclasses import replace
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mesh.bus import new_event_id
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import contact_rows
+from services.crm_gateway.adapters.statements import Statements
 from services.crm_gateway.adapters.tables import records
+from services.crm_gateway.conflicts.merging import plain
+from services.crm_gateway.conflicts.model import CALL, Statement, Value
+from services.crm_gateway.conflicts.rules import Rules, load_rules
 from services.crm_gateway.events import record_written
 from services.crm_gateway.model import Contact, ContactKey, Customer, NewRecord
 
 
 class Ledger:
-    """Finds or makes the contact of a record, and announces what was written."""
+    """Finds or makes the contact of a record, and announces what was written.
 
-    def __init__(self, outbox: Outbox) -> None:
+    Args:
+        rules: whose word counts of a contact; None: the bundled ones.
+    """
+
+    def __init__(self, outbox: Outbox, rules: Rules | None = None) -> None:
         self._outbox = outbox
+        self.statements = Statements(rules or load_rules(None), outbox)
 
     @contextlib.asynccontextmanager
     async def unit(self, record: NewRecord) -> AsyncIterator[AsyncConnection]:
@@ -32,16 +40,14 @@ class Ledger:
         """Return the contact a record belongs to, made where it is new; None when nothing is known of the customer.
 
         Found by its id, its customer id, its telephone number, else by an earlier record of the same session. What
-        is missing of a known contact is filled in; nothing it has is changed.
+        the call says of a known contact, and is not known already, is a statement: the rules say whether it counts.
         """
         known = await self._find(unit, record)
         if known is not None:
-            better = filled(known, record.customer)
-            return known if better == known else await contact_rows.update(unit, record.scope, better)
+            return await self.statements.take(unit, record.scope, known, said(record, known))
         if not record.customer.known:
             return None
-        new = filled(Contact(new_event_id()), record.customer)
-        return await contact_rows.insert(unit, record.scope, new)
+        return await self.statements.create(unit, record.scope, said(record, None))
 
     async def announce(
         self, unit: AsyncConnection, record: NewRecord, contact: Contact | None, *, vendor: str, record_id: str
@@ -106,11 +112,26 @@ def keys(customer: Customer) -> list[ContactKey]:
     return [key for key in named if key.value]
 
 
+def said(record: NewRecord, contact: Contact | None) -> list[Statement]:
+    """Return what a call says of its contact that is not known of it already; of a new contact all it says."""
+    customer, known = record.customer, contact or Contact("")
+    values: dict[str, tuple[Value, bool]] = {
+        "customer_id": (customer.customer_id, customer.customer_id == known.customer_id),
+        "display_name": (customer.name, plain(customer.name) == plain(known.display_name)),
+        "phones": ((customer.phone,) if customer.phone else (), customer.phone in known.phones),
+    }
+    return [
+        Statement(name, CALL, value, record.occurred_at, record.event_id)
+        for name, (value, is_known) in values.items()
+        if value and not is_known
+    ]
+
+
 def filled(contact: Contact, customer: Customer) -> Contact:
-    """Return a contact with what it lacks and is known of the customer."""
+    """Return a new contact with what is known of the customer."""
     return replace(
         contact,
-        customer_id=contact.customer_id or customer.customer_id,
-        display_name=contact.display_name or customer.name,
-        phones=contact.phones or ((customer.phone,) if customer.phone else ()),
+        customer_id=customer.customer_id,
+        display_name=customer.name,
+        phones=(customer.phone,) if customer.phone else (),
     )

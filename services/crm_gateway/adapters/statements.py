@@ -56,6 +56,14 @@ class Statements:
             await self._log.note(connection, about, Outcome(), outcomes[name])
         return contact
 
+    async def begin(
+        self, connection: AsyncConnection, entries: Sequence[tuple[Scope, Contact, Sequence[Statement]]]
+    ) -> None:
+        """Keep what is said of contacts that were just made of it, each of one source."""
+        rows = [_columns(scope, contact.contact_id, one) for scope, contact, said in entries for one in said]
+        if rows:
+            await connection.execute(table.insert(), rows)
+
     async def take(
         self, connection: AsyncConnection, scope: Scope, contact: Contact, statements: Iterable[Statement]
     ) -> Contact:

@@ -1,9 +1,9 @@
 """The merge: a pure function of the set of statements, the same whatever order, grouping or repetition they come in.
 
-What is retained of a set is each source's newest statement and the newest it made before of another meaning, or of
-"append" the newest few of all. Both are joins: ``retain(a | b) == retain(retain(a) | retain(b))``. So it is a
-state-based CRDT in the sense of Shapiro, Preguica, Baquero and Zawirski (2011), section 2.2; the value is computed
-from the state.
+What is retained of a set is each source's newest statement and the newest it made before of another meaning; of a
+source that only fills in, its first; of "append" the newest few of all. These are joins:
+``retain(a | b) == retain(retain(a) | retain(b))``. So it is a state-based CRDT in the sense of Shapiro, Preguica,
+Baquero and Zawirski (2011), section 2.2; the value is computed from the state.
 
 The statement before tells a change on both sides from a change on one: a source that said the same as another, and then
 something else, has *seen* the other's word. That word is then history, whatever its priority, until it is said again.
@@ -45,7 +45,11 @@ def retain(rules: Rules, statements: Iterable[Statement]) -> frozenset[Statement
     kept: dict[str, list[Statement]] = {}
     for statement in every:
         of_source = kept.setdefault(statement.source, [])
-        if not of_source or (len(of_source) == 1 and not agree(of_source[0], statement)):
+        if statement.source in rule.fills_in:
+            # The newest comes first, so that the oldest of the surest is left.
+            if statement.values and (not of_source or _sure(rule, statement) >= _sure(rule, of_source[0])):
+                of_source[:] = [statement]
+        elif not of_source or (len(of_source) == 1 and not agree(of_source[0], statement)):
             of_source.append(statement)
     return frozenset(statement for of_source in kept.values() for statement in of_source)
 
@@ -72,7 +76,7 @@ def merge(rules: Rules, statements: Iterable[Statement]) -> Outcome:
     else:
         value = kept.value if isinstance(kept.value, str) else kept.values
         others = unheard + [Overruled(statement, rule.strategy) for statement in heard]
-    counts = {_plain(one) for one in ((value,) if isinstance(value, str) else value)}
+    counts = {plain(one) for one in ((value,) if isinstance(value, str) else value)}
     return Outcome(value, kept, _ordered(other for other in others if not _says(other.statement, counts, rule)))
 
 
@@ -140,8 +144,12 @@ def _seen(rule: FieldRule, statement: Statement, newest: dict[str, Statement], e
     )
 
 
+def _sure(rule: FieldRule, statement: Statement) -> bool:
+    return statement.confidence is None or statement.confidence >= rule.review_below
+
+
 def _group(rule: FieldRule, statement: Statement) -> str:
-    if statement.confidence is not None and statement.confidence < rule.review_below:
+    if not _sure(rule, statement):
         return "doubtful"
     return "filling" if statement.source in rule.fills_in else ""
 
@@ -177,7 +185,7 @@ def _listed(said: Iterable[Statement]) -> tuple[str, ...]:
     listed: dict[str, str] = {}
     for statement in said:
         for value in statement.values:
-            listed.setdefault(_plain(value), value)
+            listed.setdefault(plain(value), value)
     return tuple(listed.values())
 
 
@@ -196,8 +204,9 @@ def _age(statement: Statement) -> tuple[object, ...]:
 
 
 def _meaning(statement: Statement) -> frozenset[str]:
-    return frozenset(_plain(value) for value in statement.values)
+    return frozenset(plain(value) for value in statement.values)
 
 
-def _plain(value: str) -> str:
+def plain(value: str) -> str:
+    """Return a value as it is compared: case and the number of spaces do not matter."""
     return " ".join(value.split()).casefold()

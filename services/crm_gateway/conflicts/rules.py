@@ -27,7 +27,7 @@ class FieldRule(BaseModel):
     settled_by: tuple[str, ...] = ("review",)
     """Sources whose word ends what others said before it."""
     fills_in: tuple[str, ...] = ()
-    """Sources that count only where no other says anything."""
+    """Sources that count only where no other says anything; of what such a source says the first counts."""
     review_below: float = Field(0.0, ge=0, le=1)
     """A statement with a lower confidence counts only where nobody is surer; if it differs, a person decides."""
     scale: tuple[str, ...] = ()

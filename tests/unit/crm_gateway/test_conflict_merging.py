@@ -15,7 +15,7 @@ from services.crm_gateway.conflicts.rules import Rules, load_rules
 START = datetime(2026, 11, 1, tzinfo=UTC)
 RULES = load_rules(None)
 SOURCES = ("call", "console", "review", "hubspot", "salesforce", "known")
-STRATEGIES = [
+STRATEGIES: list[dict[str, object]] = [
     {"strategy": "priority", "review_below": 0.5, "fills_in": ["call"]},
     {"strategy": "manual"},
     {"strategy": "latest", "fills_in": ["call", "known"]},
@@ -106,6 +106,8 @@ def test_what_a_call_says_only_fills_in() -> None:
     outcome = merge(RULES, [call, said("display_name", "hubspot", "Sarah", 1)])
     assert (outcome.value, outcome.waits) == ("Sarah", False)
     assert [other.because for other in outcome.overruled] == ["filling"]
+    assert merge(RULES, [call, said("display_name", "call", "Someone", 10)]).value == "Sara", "the first fills in"
+    assert merge(RULES, [call, said("display_name", "call", "Some", 1, 0.2)]).value == "Sara", "unless it was unsure"
 
 
 def test_a_doubtful_statement_that_differs_waits_for_a_person() -> None:
