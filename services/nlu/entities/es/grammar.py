@@ -1,5 +1,6 @@
 """All that is read in Spanish."""
 
+from services.nlu.entities.es.address import read_addresses
 from services.nlu.entities.es.date_ranges import read_date_ranges
 from services.nlu.entities.es.dates import read_dates
 from services.nlu.entities.es.durations import read_durations
@@ -34,6 +35,7 @@ GRAMMAR = Grammar(
         read_dates,
         read_times,
         read_person_names,
+        read_addresses,
         read_date_ranges,
         read_durations,
         read_ordinals,

@@ -2,4 +2,4 @@
 
 from services.nlu.entities.number import NumberReader
 
-read_numbers = NumberReader(pronouns=frozenset({"un", "una", "uno"}))
+read_numbers = NumberReader(pronouns=frozenset({"unos", "unas", "un", "una", "uno"}))
