@@ -1,13 +1,6 @@
 """The gateway's two processes as they are started in production, and ended as crashes do."""
 
-import asyncio
-import contextlib
-import json
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -16,6 +9,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from fakes.background import eventually
+from fakes.crm_process import Process, started
 from fakes.crm_world import a_request, an_event_context
 from fakes.nats_server import NatsServer
 from voicemesh.crm.v1 import crm_service_pb2 as pb
@@ -26,59 +20,6 @@ from mesh import bus as mesh_bus
 from mesh.bus import Bus
 from mesh.database import database, migrate
 from services.crm_gateway.adapters import conflict_tables, review_tables, sync_tables, tables
-
-
-class Process:
-    """`python -m MODULE`."""
-
-    def __init__(self, module: str, folder: Path, nats_url: str, **environment: str) -> None:
-        self._module = module
-        self._folder = folder
-        self._ready = folder / f"{module}.json"
-        self._environment = {
-            **os.environ,
-            "VOICEMESH_NATS_URL": nats_url,
-            "VOICEMESH_STATE_DIR": str(folder),
-            "VOICEMESH_READY_FILE": str(self._ready),
-            **environment,
-        }
-        self._process: subprocess.Popen[bytes] | None = None
-
-    async def start(self) -> str:
-        """Start it and give its address once it serves."""
-        self._ready.unlink(missing_ok=True)
-        self._process = await asyncio.to_thread(self._launch)
-
-        async def serves() -> bool:
-            assert self._process is not None
-            assert self._process.poll() is None, (self._folder / "log").read_text()
-            return self._ready.exists()
-
-        await eventually(serves, within_s=60)
-        return str(json.loads(self._ready.read_text())["address"])
-
-    def _launch(self) -> "subprocess.Popen[bytes]":
-        with (self._folder / "log").open("ab") as log:
-            return subprocess.Popen([sys.executable, "-m", self._module], env=self._environment, stdout=log, stderr=log)
-
-    async def end(self, number: signal.Signals) -> int:
-        """Send it a signal and give its exit status."""
-        assert self._process is not None
-        self._process.send_signal(number)
-        try:
-            return await asyncio.to_thread(self._process.wait, 30)
-        finally:
-            self._process.kill()
-            self._process.wait()
-
-
-@contextlib.asynccontextmanager
-async def started(process: Process) -> AsyncIterator[str]:
-    address = await process.start()
-    try:
-        yield address
-    finally:
-        await process.end(signal.SIGKILL)
 
 
 async def sources_of_written(bus: Bus) -> list[str]:

@@ -1,0 +1,121 @@
+"""What is not sure enough for somebody else's business system waits for a person, and is then written there once."""
+
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.background import eventually
+from fakes.crm_process import Process, started
+from fakes.crm_world import World, an_event_context, sync_settings, world
+from fakes.nats_server import NatsServer
+from fakes.review_desk import Desk, desk, doubtful
+from fakes.simulator import Simulated, simulator
+from voicemesh.crm.v1.crm_pb2 import RECORD_STATE_APPLIED, RECORD_STATE_REJECTED, RECORD_STATE_REVIEWED
+from voicemesh.events.v1.business_events_pb2 import ComplaintLogged
+
+from mesh import bus as mesh_bus
+from mesh.testing import serve
+from services.crm_gateway.sync.app import build as build_sync
+
+PHONE = "+15550000001"
+
+
+@pytest.fixture
+async def there() -> AsyncIterator[Simulated]:
+    async with simulator() as there:
+        yield there
+
+
+@contextlib.asynccontextmanager
+async def with_simulator(
+    folder: Path, nats: NatsServer, there: Simulated, database_url: str = "", **options: Any
+) -> AsyncIterator[tuple[World, Desk]]:
+    """Run the gateway, and a sync process of the simulator beside that of the gateway's own CRM."""
+    settings = sync_settings(
+        folder, nats_url=nats.url, database_url=database_url, crm_vendor="simulator", crm_url=there.url, **options
+    )
+    async with (
+        world(folder, nats.url, database_url) as crm,
+        serve(build_sync, settings, service="crm-remote"),
+        desk(crm.address) as ana,
+    ):
+        yield crm, ana
+
+
+async def until_state(ana: Desk, number: int, state: int) -> None:
+    async def so() -> bool:
+        return (await ana.show(number)).draft.record.state == state
+
+    await eventually(so)
+
+
+async def test_a_draft_holds_up_nothing_and_is_written_once_when_confirmed(
+    tmp_path: Path, nats: NatsServer, there: Simulated, database_url: str
+) -> None:
+    async with with_simulator(tmp_path, nats, there, database_url) as (crm, ana):
+        await crm.publish(
+            doubtful("e1", phone=PHONE),
+            ComplaintLogged(context=an_event_context("e2", phone=PHONE), category="late"),
+            doubtful("e3", phone=PHONE),
+        )
+        first, second = await ana.until_waiting(2, vendor="simulator")
+
+        async def complaint_is_there() -> bool:
+            return [ticket["kind"] for ticket in there.system.tickets] == ["complaint"]
+
+        await eventually(complaint_is_there)
+        confirmed = await ana.override(first.id, {"date": "2026-11-27"})
+        assert confirmed.record.state in {RECORD_STATE_REVIEWED, RECORD_STATE_APPLIED}
+        await ana.reject(second.id)
+        await until_state(ana, first.id, RECORD_STATE_APPLIED)
+        await until_state(ana, second.id, RECORD_STATE_REJECTED)
+        [step] = (await ana.show(first.id)).steps[2:]
+        assert (step.old_state, step.by) == (RECORD_STATE_REVIEWED, "simulator")
+        # The gateway's own CRM has drafts of its own, which nobody has decided on.
+        assert len(await ana.until_waiting(2, vendor="local")) == 2
+    [_, appointment] = there.system.tickets
+    assert (appointment["state"], appointment["title"]) == ("applied", "cleaning on 2026-11-27 at 10:00")
+    assert appointment["fields"] == {
+        "day": "2026-11-27", "date": "2026-11-27", "time": "10:00", "service": "cleaning"
+    }  # fmt: skip
+    assert there.system.counts()["tickets_twice"] == []
+
+
+async def test_each_business_system_has_its_own_threshold(tmp_path: Path, nats: NatsServer, there: Simulated) -> None:
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(
+        "version = 1\n[vendors.simulator]\nreview_fields = { day = 0.9 }\n"
+        '[events."voicemesh.events.v1.AppointmentRequested"]\n'
+        'kind = "appointment"\ntitles = ["{service}"]\nslots = true\naction = true\n'
+    )
+    async with with_simulator(tmp_path, nats, there, crm_mapping=mapping) as (crm, ana):
+        await crm.publish(doubtful("e1", day=0.7, phone=PHONE))
+        [draft] = await ana.until_waiting(1)
+        assert (draft.vendor, [doubt.threshold for doubt in draft.doubts]) == ("simulator", [0.9])
+        [record] = await crm.until_records(1)
+        assert record.state == RECORD_STATE_APPLIED
+
+
+async def test_killed_between_draft_decision_and_writing_it_is_written_once(
+    tmp_path: Path, nats: NatsServer, there: Simulated
+) -> None:
+    hot = Process("services.crm_gateway", tmp_path, nats.url)
+    remote = {"VOICEMESH_CRM_VENDOR": "simulator", "VOICEMESH_CRM_URL": there.url}
+    sync = Process("services.crm_gateway.sync", tmp_path, nats.url, **remote)
+    async with started(hot) as address, mesh_bus.connect(nats.url, source="/voicemesh/test") as bus:
+        await sync.start()
+        await bus.publish(doubtful("e1", phone=PHONE))
+        async with desk(address) as ana:
+            [draft] = await ana.until_waiting(1)
+            await sync.end(signal.SIGKILL)
+            assert (await ana.confirm(draft.id)).record.state == RECORD_STATE_REVIEWED
+        await hot.end(signal.SIGKILL)
+    assert there.system.tickets == [], "nobody was there to write it"
+    async with started(hot) as address, desk(address) as ana, started(sync):
+        await until_state(ana, draft.id, RECORD_STATE_APPLIED)
+        assert [step.version for step in (await ana.show(draft.id)).steps] == [1, 2, 3]
+    assert [ticket["title"] for ticket in there.system.tickets] == ["cleaning on 2026-11-26 at 10:00"]
+    assert there.system.counts()["tickets_twice"] == []
