@@ -5,6 +5,8 @@ from voicemesh.crm.v1 import (
     crm_service_pb2_grpc,
     review_service_pb2,
     review_service_pb2_grpc,
+    sync_service_pb2,
+    sync_service_pb2_grpc,
     write_back_service_pb2,
     write_back_service_pb2_grpc,
 )
@@ -15,6 +17,7 @@ from mesh.outbox import Outbox
 from mesh.serving import Runtime
 from services.crm_gateway.adapters import tables
 from services.crm_gateway.adapters.contacts import ContactStore
+from services.crm_gateway.adapters.cursors import SyncStates
 from services.crm_gateway.adapters.dead_letters import DeadLetters
 from services.crm_gateway.cache import ContextCache
 from services.crm_gateway.config import DATABASE_VARIABLE, CrmSettings
@@ -25,6 +28,7 @@ from services.crm_gateway.review.adapters.store import ReviewStore
 from services.crm_gateway.review.handlers import Review
 from services.crm_gateway.review.servicer import ReviewServicer
 from services.crm_gateway.servicer import CrmServicer
+from services.crm_gateway.sync_in.servicer import SyncServicer
 from services.crm_gateway.write_back.handlers import WriteBack
 from services.crm_gateway.write_back.servicer import WriteBackServicer
 
@@ -66,6 +70,11 @@ async def build(settings: CrmSettings, runtime: Runtime) -> None:
         write_back_service_pb2_grpc.add_WriteBackServiceServicer_to_server,
         WriteBackServicer(WriteBack(DeadLetters(engine))),
         write_back_service_pb2.DESCRIPTOR.services_by_name["WriteBackService"],
+    )
+    runtime.add_servicer(
+        sync_service_pb2_grpc.add_SyncServiceServicer_to_server,
+        SyncServicer(SyncStates(engine)),
+        sync_service_pb2.DESCRIPTOR.services_by_name["SyncService"],
     )
     review = Review(ReviewStore(engine, outbox))
     runtime.tasks.create_task(review.count(_COUNT_DRAFTS_S), name="crm.drafts")

@@ -30,6 +30,7 @@ from services.crm_gateway.sync.dispatcher import Dispatcher, DispatchOptions
 from services.crm_gateway.sync.handlers import Sync
 from services.crm_gateway.sync.intake import Intake
 from services.crm_gateway.sync_in import app as sync_in
+from services.crm_gateway.sync_in.consents import Consents
 from services.crm_gateway.vendors.local import LocalCrm
 
 GROUP = "voicemesh.crm.vendors"
@@ -154,6 +155,7 @@ async def _consume(settings: CrmSyncSettings, work: _Embedded | _Remote, outbox:
         try:
             async with connect(settings.nats_url, source=_SOURCE) as bus, asyncio.TaskGroup() as tasks:
                 tasks.create_task(work.run(bus))
+                tasks.create_task(Consents(outbox).run(bus, settings.region))
                 await outbox.run(bus)
         except* BusUnavailableError as group:
             _log.warning("crm_sync.bus_unavailable", error=str(group.exceptions[0]))
