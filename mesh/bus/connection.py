@@ -3,31 +3,26 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
 
 from google.protobuf.message import Message
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
-from nats.js.api import StorageType, StreamConfig
-from nats.js.errors import NotFoundError
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
 from mesh import logs, telemetry
 from mesh.bus.cancelling import cancellable
-from mesh.bus.consumer import DEFAULT_OPTIONS, Consumer, ConsumerOptions
-from mesh.bus.envelope import (
-    PREFIX_DEAD,
-    PREFIX_EVENTS,
-    STREAM_DEAD,
-    STREAM_EVENTS,
-    Envelope,
-    seal,
-)
+from mesh.bus.consumer import Consumer, ConsumerOptions
+from mesh.bus.envelope import Envelope, seal
+from mesh.bus.streams import set_up
+from mesh.bus.topology import Topology, load_topology
 from mesh.bus.upcasting import Reading
 from mesh.config import ConfigError
 
-_DUPLICATE_WINDOW_S = 120.0
+if TYPE_CHECKING:
+    from nats.js import JetStreamContext
+
 _PUBLISH_TIMEOUT_S = 5.0
 _CLOSE_TIMEOUT_S = 2
 
@@ -42,15 +37,23 @@ class BusUnavailableError(ConnectionError):
 class Bus:
     """A connection to the event bus; made by :func:`connect`."""
 
-    def __init__(self, client: Client, source: str) -> None:
+    def __init__(self, client: Client, source: str, topology: Topology) -> None:
         self._client = client
         self._source = source
+        self._topology = topology
         self.jetstream: JetStreamContext = client.jetstream(timeout=_PUBLISH_TIMEOUT_S)
 
     @property
     def connected(self) -> bool:
         """Whether the server is reached at this moment."""
         return self._client.is_connected
+
+    async def set_up_streams(self) -> None:
+        """Make the streams that are missing, as a server that started anew lacks those it kept in memory.
+
+        Raises what :func:`mesh.bus.streams.set_up` raises.
+        """
+        await set_up(self.jetstream, self._topology.streams.values())
 
     async def publish(self, event: Message, *, parent: Context | None = None) -> None:
         """Publish an event and wait until the stream has it on disk.
@@ -87,17 +90,20 @@ class Bus:
         *,
         durable: str | None,
         region: str = "*",
-        options: ConsumerOptions = DEFAULT_OPTIONS,
+        options: ConsumerOptions | None = None,
     ) -> Consumer:
         """Make a consumer of these events.
 
         ``durable`` names a place in the stream that all processes of that name share: each event goes to one of
         them, at least once, and nothing is missed while none runs. None: every process gets every event from now on
         (to drop cached values, to push news), and none from before. Of an event that has several versions it gets the
-        one that is asked for, whichever was published (:mod:`mesh.bus.upcasting`). Raises
+        one that is asked for, whichever was published (:mod:`mesh.bus.upcasting`). ``options`` None: the policy that
+        ``streams.toml`` has for it. Raises
         :class:`BusUnavailableError`, and ``EventError`` for events of both profiles or two versions of one event.
         """
-        consumer = Consumer(self._client, self.jetstream, durable, Reading(event_types, region), options)
+        reading = Reading(event_types, region)
+        chosen = options or self._topology.consumer_options(durable)
+        consumer = Consumer(self._client, self.jetstream, durable, reading, chosen, set_up=self.set_up_streams)
         try:
             await consumer.ensure()
         except (NatsError, TimeoutError, OSError) as error:
@@ -110,26 +116,29 @@ async def connect(
     nats_url: str,
     *,
     source: str,
-    replicas: int = 1,
-    max_age_s: float = 7 * 86400,
+    topology: Topology | None = None,
+    set_up_streams: bool = True,
     connect_timeout_s: float = 15.0,
 ) -> AsyncIterator[Bus]:
     """Connect, set the streams up where they are missing, and drain at the end of the context.
 
     ``source`` is the CloudEvents source of all that is published, for example ``/voicemesh/dialogue``. A lost
-    connection is taken up again for ever. A stream that exists is left as it is: an operator may have tuned it.
-    Raises ``ConfigError`` for an empty URL and :class:`BusUnavailableError` when no server answers within
-    ``connect_timeout_s``.
+    connection is taken up again for ever. ``topology`` says what streams there are to be; None: the bundled file and
+    the environment say it. A stream that exists is left as it is: an operator may have tuned it. Raises
+    ``ConfigError`` for an empty URL and for streams that cannot be, and :class:`BusUnavailableError` when no server
+    answers within ``connect_timeout_s``.
     """
     if not nats_url:
         raise ConfigError("VOICEMESH_NATS_URL is empty: give the broker's URL, such as nats://127.0.0.1:4222")
+    topology = topology or load_topology()
     client = Client()
     try:
         try:
             async with asyncio.timeout(connect_timeout_s):
                 await cancellable(_connect(client, nats_url, source))
-                bus = Bus(client, source)
-                await _set_up_streams(bus.jetstream, replicas, max_age_s)
+                bus = Bus(client, source, topology)
+                if set_up_streams:
+                    await bus.set_up_streams()
         except (NatsError, TimeoutError, OSError) as error:
             raise BusUnavailableError(
                 f"no JetStream answers at VOICEMESH_NATS_URL within {connect_timeout_s:g} s ({error!r}): "
@@ -152,23 +161,6 @@ async def _connect(client: Client, nats_url: str, source: str) -> None:
         disconnected_cb=_log_disconnected,
         reconnected_cb=_log_reconnected,
     )
-
-
-async def _set_up_streams(jetstream: JetStreamContext, replicas: int, max_age_s: float) -> None:
-    for name, prefix in ((STREAM_EVENTS, PREFIX_EVENTS), (STREAM_DEAD, PREFIX_DEAD)):
-        config = StreamConfig(
-            name=name,
-            subjects=[f"{prefix}.>"],
-            storage=StorageType.FILE,
-            duplicate_window=_DUPLICATE_WINDOW_S,
-            # Dead letters wait for a person: they stay four times as long.
-            max_age=max_age_s if name == STREAM_EVENTS else 4 * max_age_s,
-            num_replicas=replicas,
-        )
-        try:
-            await cancellable(jetstream.stream_info(name))
-        except NotFoundError:
-            await cancellable(jetstream.add_stream(config))
 
 
 async def _close(client: Client) -> None:

@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from prometheus_client import Counter, Gauge
 
@@ -110,9 +111,12 @@ class Consumer:
         durable: str | None,
         reading: Reading,
         options: ConsumerOptions,
+        *,
+        set_up: Callable[[], Awaitable[None]],
     ) -> None:
         self._jetstream = jetstream
         self._reading = reading
+        self._set_up = set_up
         self._options = options
         self._durable = durable
         # The server's own limit stays off: an event it gives up on would be lost without a trace.
@@ -131,8 +135,12 @@ class Consumer:
         self._in_flight: list[Msg] = []
 
     async def ensure(self) -> None:
-        """Make the consumer on the server, or bring the one that is there up to date."""
-        await cancellable(self._jetstream.add_consumer(self._reading.stream, config=self._config))
+        """Make the consumer on the server, or bring the one that is there up to date; its stream too if it is gone."""
+        try:
+            await cancellable(self._jetstream.add_consumer(self._reading.stream, config=self._config))
+        except NotFoundError:
+            await self._set_up()
+            await cancellable(self._jetstream.add_consumer(self._reading.stream, config=self._config))
 
     async def run(self, handler: Handler) -> None:
         """Hand events to ``handler``, for ever; outages of the bus are waited out. Ends only by cancellation."""
