@@ -21,6 +21,9 @@ class CrmSettings(ServiceSettings):
     crm_cache_size: int = Field(10_000, ge=1, description="caller contexts kept")
     crm_read_timeout_s: float = Field(1.0, gt=0, description="longest a call waits for the store")
     crm_bus_retry_s: float = Field(2.0, gt=0, description="seconds between tries to reach the broker")
+    crm_conflict_rules: Path | None = Field(
+        None, description="whose word counts where sources disagree (TOML); unset: the bundled rules"
+    )
 
     def database_url(self) -> str:
         """Return the URL of the store."""

@@ -1,8 +1,7 @@
 """The canonical contact store on SQLAlchemy: what the hot path reads and changes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,9 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from mesh.bus import new_event_id
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import contact_rows, context_rows
+from services.crm_gateway.adapters.statements import FIELDS, Statements
 from services.crm_gateway.adapters.tables import contacts, records
 from services.crm_gateway.adapters.tokens import make_token, read_token
 from services.crm_gateway.canonical import is_suppressed, stage_of
+from services.crm_gateway.conflicts.model import CONSOLE, Statement
+from services.crm_gateway.conflicts.rules import Rules, load_rules
 from services.crm_gateway.events import record_written
 from services.crm_gateway.model import (
     CallerContext,
@@ -26,13 +28,20 @@ from services.crm_gateway.model import (
     Scope,
 )
 
+_JUST_BEFORE = timedelta(microseconds=1)
+
 
 class ContactStore:
-    """Reads and changes of a tenant's contacts; every one names the tenant."""
+    """Reads and changes of a tenant's contacts; every one names the tenant.
 
-    def __init__(self, engine: AsyncEngine, outbox: Outbox) -> None:
+    Args:
+        rules: whose word counts of a contact; None: the bundled ones.
+    """
+
+    def __init__(self, engine: AsyncEngine, outbox: Outbox, rules: Rules | None = None) -> None:
         self._engine = engine
         self._outbox = outbox
+        self._statements = Statements(rules or load_rules(None), outbox)
 
     async def context(self, tenant_id: str, key: ContactKey) -> CallerContext:
         """Read what is known of a caller; nothing but the time for one nobody knows."""
@@ -69,8 +78,9 @@ class ContactStore:
     async def upsert(self, scope: Scope, given: Contact) -> tuple[Contact, bool]:
         """Make or change a contact; return it and whether it is new.
 
-        Found by its id, else its customer id, else a telephone number. Empty fields stay as they are; a list that is
-        given replaces the old one. A `version` other than 0 must be the present one.
+        Found by its id, else its customer id, else a telephone number. Empty fields stay as they are; what is given
+        is a statement of the source "console", which by the bundled rules counts at once, and of a list replaces what
+        others said. A `version` other than 0 must be the present one.
 
         Raises:
             ContactNotFoundError: the id is given and nobody has it.
@@ -83,11 +93,11 @@ class ContactStore:
             if known is None:
                 if given.version:
                     raise ContactConflictError("version: the contact is not there; send version 0 to make it")
-                contact = await contact_rows.insert(
-                    connection, scope, replace(given, contact_id=given.contact_id or new_event_id())
-                )
+                contact = await self._statements.create(connection, scope, _said(given, Contact("")), given.contact_id)
             else:
-                contact = await contact_rows.update(connection, scope, _merge(known, given))
+                present = await self._statements.lock(connection, scope.tenant_id, known.contact_id)
+                _check_version(present, given)
+                contact = await self._statements.take(connection, scope, present, _said(given, present))
             event = record_written(
                 scope,
                 contact,
@@ -152,20 +162,23 @@ async def _check_customer_id(connection: AsyncConnection, tenant_id: str, given:
         raise ContactConflictError("customer_id: another contact has it; change that one, or leave the id out")
 
 
-def _merge(known: Contact, given: Contact) -> Contact:
+def _check_version(known: Contact, given: Contact) -> None:
     if given.version and given.version != known.version:
         raise ContactConflictError(
             f"version: the contact is at {known.version}, not {given.version}; look it up again and repeat the change"
         )
-    return replace(
-        known,
-        customer_id=given.customer_id or known.customer_id,
-        display_name=given.display_name or known.display_name,
-        phones=given.phones or known.phones,
-        emails=given.emails or known.emails,
-        language=given.language or known.language,
-        region=given.region or known.region,
-    )
+
+
+def _said(given: Contact, known: Contact) -> list[Statement]:
+    """Return what a person says of a contact: whoever changes a value has seen the present one, which is said first."""
+    now, statement_id = datetime.now(UTC), new_event_id()
+    values = {name: value for name in sorted(FIELDS) if (value := getattr(given, name))}
+    seen = [
+        Statement(name, CONSOLE, old, now - _JUST_BEFORE, f"{statement_id}.seen")
+        for name, value in values.items()
+        if (old := getattr(known, name)) and old != value
+    ]
+    return [*seen, *(Statement(name, CONSOLE, value, now, statement_id) for name, value in values.items())]
 
 
 def _record(row: sa.Row[Any]) -> Record:

@@ -64,7 +64,7 @@ async def build(settings: CrmSyncSettings, runtime: Runtime) -> None:
         lease = Lease(engine, f"intake:{name}:{settings.region}", runtime.instance, _LEASE)
         work = _Remote(settings, mapper, outbox, vendor, lease)
         runtime.tasks.create_task(work.dispatcher.run(), name="crm-dispatch")
-    statements = Statements(load_rules(None), outbox)
+    statements = Statements(load_rules(settings.crm_conflict_rules), outbox)
     sync_in.start(settings, runtime, vendor, engine=engine, outbox=outbox, statements=statements)
     runtime.tasks.create_task(_consume(settings, work, outbox), name="crm-sync")
 
@@ -75,7 +75,8 @@ class _Embedded:
     def __init__(self, settings: CrmSyncSettings, mapper: Mapper, outbox: Outbox) -> None:
         self._settings = settings
         self._mapper = mapper
-        self._sync = Sync(mapper, Ledger(outbox), LocalCrm(), Drafts(outbox))
+        ledger = Ledger(outbox, load_rules(settings.crm_conflict_rules))
+        self._sync = Sync(mapper, ledger, LocalCrm(), Drafts(outbox))
 
     async def run(self, bus: Bus) -> None:
         durable = _durable(self._settings)
@@ -94,7 +95,8 @@ class _Remote:
         self._mapper = mapper
         queue = Deliveries(outbox, vendor.name, Allowance(settings.crm_rate_per_s, settings.crm_burst))
         self.dispatcher = Dispatcher(vendor, queue, lease.holder, _dispatch_options(settings))
-        self._intake = Intake(mapper, outbox, queue, vendor.name, self.dispatcher.wake)
+        rules = load_rules(settings.crm_conflict_rules)
+        self._intake = Intake(mapper, outbox, queue, vendor.name, self.dispatcher.wake, rules=rules)
         self._lease = lease
 
     async def run(self, bus: Bus) -> None:

@@ -12,6 +12,7 @@ from services.crm_gateway import metrics
 from services.crm_gateway.adapters import contact_rows
 from services.crm_gateway.adapters.contact_batches import contacts_of
 from services.crm_gateway.adapters.ledger import Ledger, lock_names
+from services.crm_gateway.conflicts.rules import Rules
 from services.crm_gateway.mapping import Mapper
 from services.crm_gateway.model import Contact, NewRecord, RecordState
 from services.crm_gateway.review.adapters.drafts import Drafts
@@ -31,12 +32,22 @@ class Intake:
 
     Args:
         wake: told once there is more to do.
+        rules: whose word counts of a contact; None: the bundled ones.
     """
 
-    def __init__(self, mapper: Mapper, outbox: Outbox, queue: Queue, vendor: str, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        mapper: Mapper,
+        outbox: Outbox,
+        queue: Queue,
+        vendor: str,
+        wake: Callable[[], None],
+        *,
+        rules: Rules | None = None,
+    ) -> None:
         self._mapper = mapper
         self._outbox = outbox
-        self._ledger = Ledger(outbox)
+        self._ledger = Ledger(outbox, rules)
         self._drafts = Drafts(outbox)
         self._queue = queue
         self._vendor = vendor
