@@ -30,6 +30,10 @@ class ServiceSettings(BaseSettings):
     region: str = Field("local", pattern=r"^[a-z0-9][a-z0-9-]*$", description="the region this process is in")
     instance: str = Field("", description="this process's name; empty: service, host and process id")
     auth_mode: Literal["local"] = Field("local", description="local: no authentication, loopback only")
+    local_scopes: str = Field(
+        "content:transcript,content:list,content:log,content:delete,privacy:erase",
+        description="what callers may do in local mode, separated by commas; hearing recordings takes content:audio",
+    )
     otlp_endpoint: str = Field("", description="where spans go by OTLP, http://host:port; empty: nowhere")
     nats_url: str = Field("", description="nats://host:port of the broker")
     state_dir: Path = Field(Path("var"), description="folder of the embedded databases")
@@ -41,6 +45,10 @@ class ServiceSettings(BaseSettings):
     stall_limit_s: float = Field(10.0, gt=0, description="how long a client may leave a response unread")
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    def granted_scopes(self) -> frozenset[str]:
+        """Return what callers may do in local mode."""
+        return frozenset(scope.strip() for scope in self.local_scopes.split(",") if scope.strip())
 
 
 def load(settings_class: type[SettingsT]) -> SettingsT:

@@ -11,6 +11,7 @@ from mesh.interceptors.deadline import DeadlineInterceptor
 from mesh.interceptors.errors import ErrorsInterceptor
 from mesh.interceptors.in_flight import InFlightInterceptor
 from mesh.interceptors.metrics import MetricsInterceptor
+from mesh.interceptors.principals import PrincipalInterceptor, declared
 from mesh.interceptors.tracing import TracingInterceptor
 from mesh.interceptors.validation import ValidationInterceptor
 
@@ -40,6 +41,7 @@ def interceptors(settings: ServiceSettings) -> list[grpc.aio.ServerInterceptor]:
         MetricsInterceptor(),
         ErrorsInterceptor(),
         LocalAuthInterceptor(),
+        PrincipalInterceptor(declared(settings.granted_scopes())),
         DeadlineInterceptor(settings.unary_limit_s, settings.stream_limit_s),
         ValidationInterceptor(settings.stall_limit_s),
     ]

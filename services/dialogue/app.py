@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+from voicemesh.content.v1 import content_service_pb2
+from voicemesh.content.v1.content_service_pb2_grpc import add_ContentServiceServicer_to_server
 from voicemesh.dialogue.v1 import dialogue_service_pb2
 from voicemesh.dialogue.v1.dialogue_service_pb2_grpc import add_DialogueServiceServicer_to_server
 
@@ -23,7 +25,9 @@ from services.dialogue.adapters.store import OUTBOX
 from services.dialogue.admission import Places
 from services.dialogue.call import Calls
 from services.dialogue.config import DialogueSettings
+from services.dialogue.content.access import ContentAccess
 from services.dialogue.content.filing import Filing
+from services.dialogue.content.servicer import ContentServicer
 from services.dialogue.dispositions.summarisers import Summariser, summariser
 from services.dialogue.domains import time_zones
 from services.dialogue.flow import installed_policy
@@ -56,7 +60,8 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     # In this order: at the end the recorder writes all that waits, then the outbox publishes it.
     await runtime.stack.enter_async_context(outbox.relaying(settings.nats_url, "/voicemesh/dialogue"))
     chosen = _summariser(settings, flows.domains(), runtime)
-    filing = Filing(engine, settings.content_store()) if settings.dialogue_keep_transcripts else None
+    contents = settings.content_store()
+    filing = Filing(engine, contents) if settings.dialogue_keep_transcripts else None
     if filing is not None:
         runtime.tasks.create_task(filing.run())
     made = recorder(outbox, runtime.instance, summariser=chosen, filing=filing)
@@ -104,6 +109,11 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
         add_DialogueServiceServicer_to_server,
         DialogueServicer(conversations, settings.dialogue_start_limit_s),
         dialogue_service_pb2.DESCRIPTOR.services_by_name["DialogueService"],
+    )
+    runtime.add_servicer(
+        add_ContentServiceServicer_to_server,
+        ContentServicer(ContentAccess(engine, outbox, contents)),
+        content_service_pb2.DESCRIPTOR.services_by_name["ContentService"],
     )
 
 
