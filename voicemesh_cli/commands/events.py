@@ -30,6 +30,7 @@ from mesh.bus.envelope import (
 )
 from mesh.sensitivity import shown, whole
 from voicemesh_cli import endpoints, failures, output
+from voicemesh_cli.commands.event_streams import add_streams
 
 _SOURCE = "/voicemesh/cli"
 _CONNECT_S = 5.0
@@ -67,11 +68,12 @@ class Wanted:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     events = typer.Typer(
-        help="What a running mesh publishes.",
+        help="What a running mesh publishes, and the streams it travels in.",
         epilog=output.example("voicemesh events tail", "voicemesh events tail --type CallCompleted --since 1h"),
         no_args_is_help=True,
     )
     app.add_typer(events, name="events")
+    add_streams(events, _url)
 
     @events.command(epilog=output.example("voicemesh events tail --session 4f1c2a --lines", "voicemesh events tail"))
     def tail(

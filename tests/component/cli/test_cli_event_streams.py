@@ -1,0 +1,68 @@
+"""`voicemesh events streams` on a real broker."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from fakes.nats_server import NatsServer, nats_server
+
+
+@pytest.fixture
+async def nats() -> AsyncIterator[NatsServer]:
+    async with nats_server() as server:
+        yield server
+
+
+async def streams(nats: NatsServer, *arguments: str, **environment: str) -> tuple[int | None, str, str]:
+    command = (sys.executable, "-m", "voicemesh_cli", "events", "streams", "--nats", nats.url, *arguments)
+    told = {f"VOICEMESH_STREAM_{name}": value for name, value in environment.items()}
+    process = await asyncio.create_subprocess_exec(
+        *command, env={**os.environ, **told}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    printed, complained = await process.communicate()
+    return process.returncode, printed.decode(), complained.decode()
+
+
+def verdicts(document: dict[str, Any]) -> dict[str, list[tuple[str, str, bool]]]:
+    return {
+        stream["name"]: [(one["value"], one["verdict"], one["applied"]) for one in stream["differences"]]
+        for stream in document["streams"]
+    }
+
+
+async def test_an_empty_broker_is_shown_set_up_and_changed(nats: NatsServer) -> None:
+    code, printed, _ = await streams(nats, "--json")
+    missing = ("", "missing", False)
+    assert code == 0
+    assert verdicts(json.loads(printed)) == {
+        "VOICEMESH_EVENTS": [missing],
+        "VOICEMESH_EARLY": [missing],
+        "VOICEMESH_DEAD": [missing],
+    }
+    code, printed, _ = await streams(nats, "--apply", "--json")
+    assert code == 0
+    assert all(each == [("", "missing", True)] for each in verdicts(json.loads(printed)).values())
+    code, printed, _ = await streams(nats)
+    assert code == 0
+    assert printed.count("as described") == 3
+
+
+async def test_a_change_that_cannot_be_is_told_and_fails(nats: NatsServer) -> None:
+    await streams(nats, "--apply")
+    wanted = {"EARLY_STORAGE": "file", "EVENTS_MAX_AGE_S": "700000"}
+    code, printed, complained = await streams(nats, "--apply", **wanted)
+    assert code == 1
+    assert "storage: memory on the broker, file wanted  cannot be changed" in printed
+    assert "max_age_s: 604800 on the broker, 700000 wanted  applied" in printed
+    assert "Traceback" not in complained
+    assert "would delete what is stored" in complained
+
+
+async def test_a_wrong_variable_is_named(nats: NatsServer) -> None:
+    code, printed, _ = await streams(nats, "--json", EVENTS_REPLICAS="some")
+    assert code == 1
+    assert "VOICEMESH_STREAM_EVENTS_REPLICAS" in json.loads(printed)["error"]["message"]
