@@ -26,6 +26,7 @@ from services.dialogue.admission import Places
 from services.dialogue.call import Calls
 from services.dialogue.config import DialogueSettings
 from services.dialogue.content.access import ContentAccess
+from services.dialogue.content.erasure import Erasures
 from services.dialogue.content.filing import Filing
 from services.dialogue.content.servicer import ContentServicer
 from services.dialogue.dispositions.summarisers import Summariser, summariser
@@ -110,6 +111,9 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
         DialogueServicer(conversations, settings.dialogue_start_limit_s),
         dialogue_service_pb2.DESCRIPTOR.services_by_name["DialogueService"],
     )
+    erasures = Erasures(engine, outbox, contents, settings.region)
+    runtime.tasks.create_task(erasures.listen(settings.nats_url))
+    runtime.tasks.create_task(erasures.run())
     runtime.add_servicer(
         add_ContentServiceServicer_to_server,
         ContentServicer(ContentAccess(engine, outbox, contents)),

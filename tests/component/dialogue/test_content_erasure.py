@@ -1,0 +1,180 @@
+"""A contact is forgotten by the dialogue: words, content, outcome and who it was; nobody else is."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from fakes.call_store import END, INFO, CallStore, make_call, state
+from obstore.store import MemoryStore
+from voicemesh.events.v1.event_pb2 import EventContext
+from voicemesh.events.v1.privacy_events_pb2 import ErasureCompleted, ErasureRequested
+
+from mesh.content import ContentAwayError, ContentStore, open_keys
+from mesh.durations import to_timestamp
+from mesh.outbox import Outbox
+from services.dialogue.adapters.recorder import recorder
+from services.dialogue.adapters.store import OUTBOX, SESSIONS, TURNS
+from services.dialogue.content.erasure import Erasures
+from services.dialogue.content.filing import Filing
+from services.dialogue.content.tables import CONTENTS, ERASURES
+
+CALLS = {
+    "known": ("contact-7", "", ""),
+    "by-phone": ("", "", "+15555550123"),
+    "by-customer": ("", "cust-9", "+15550000000"),
+    "family": ("contact-8", "", "+15555550123"),
+    "stranger": ("", "cust-1", "+15551111111"),
+}
+
+
+@pytest.fixture
+def contents(tmp_path: Path) -> ContentStore:
+    return ContentStore(MemoryStore(), open_keys("", tmp_path / "keys.json"))
+
+
+@pytest.fixture
+async def calls(store: CallStore, contents: ContentStore) -> CallStore:
+    """Calls of two contacts who share a number, and of a stranger; all over but one."""
+    filing = Filing(store.engine, contents)
+    async with recorder(Outbox(store.engine, OUTBOX), "me", filing=filing) as made:
+        of_store = CallStore(store.engine, made)
+        for name, (contact, customer, phone) in CALLS.items():
+            call = await make_call(
+                of_store, replace(INFO, session_id=name, customer_id=customer, phone=phone, correlation_id=name)
+            )
+            if contact:
+                call.identified(contact, "Sarah")
+            await call.spoke("a8", "Goodbye.", state())
+            await call.ended(END, None, None)
+        on = await make_call(of_store, replace(INFO, session_id="on", correlation_id="on", phone=""))
+        on.identified("contact-7", "Sarah")
+        await on.spoke("a8", "One moment.", state())
+    await filing.upload()
+    return store
+
+
+def erasures(store: CallStore, contents: ContentStore) -> Erasures:
+    return Erasures(store.engine, Outbox(store.engine, OUTBOX), contents, "eu")
+
+
+def requested() -> ErasureRequested:
+    context = EventContext(
+        event_id="e-1",
+        tenant_id="acme",
+        region="eu",
+        correlation_id="x",
+        language="en-US",
+        occurred_at=to_timestamp(datetime.now(UTC)),
+    )
+    return ErasureRequested(
+        context=context, erasure_id="e-1", contact_ids=["contact-7"], customer_ids=["cust-9"], phones=["+15555550123"]
+    )
+
+
+async def completed(store: CallStore) -> list[ErasureCompleted]:
+    rows = await store.rows(OUTBOX)
+    return [ErasureCompleted.FromString(row["payload"]) for row in rows if row["type"].endswith("ErasureCompleted")]
+
+
+async def end_the_call_that_is_on(store: CallStore) -> None:
+    async with store.engine.begin() as connection:
+        await connection.execute(
+            SESSIONS.update().where(SESSIONS.c.session_id == "on").values(ended_at=datetime.now(UTC), summary="Sarah")
+        )
+
+
+async def test_the_contact_s_calls_are_forgotten_and_no_others(calls: CallStore, contents: ContentStore):
+    erase = erasures(calls, contents)
+    await erase.on_requested(requested(), None)
+    await erase.on_requested(requested(), None)
+    assert await erase.work() == 1, "a call of theirs is on"
+    assert await completed(calls) == []
+    await end_the_call_that_is_on(calls)
+    assert await erase.work() == 0
+    sessions = {row["session_id"]: row for row in await calls.rows(SESSIONS)}
+    for name in ("known", "by-phone", "by-customer", "on"):
+        row = sessions[name]
+        assert (row["contact_id"], row["customer_id"], row["phone"], row["summary"], row["outcome"]) == (
+            *("", "", "", ""),
+            None,
+        ), name
+    assert sessions["family"]["summary"]
+    assert sessions["stranger"]["customer_id"] == "cust-1"
+    texts = {(row["session_id"], row["text"] != "", row["entities"] is None) for row in await calls.rows(TURNS)}
+    assert ("known", True, True) not in texts
+    assert ("stranger", True, True) in texts
+    left = [found.path.split("/")[2] async for found in contents.stored("acme")]
+    assert sorted(left) == ["family", "stranger"]
+    assert sorted(row["session_id"] for row in await calls.rows(CONTENTS)) == ["family", "stranger"]
+    [told] = await completed(calls)
+    assert (told.erasure_id, told.service) == ("e-1", "dialogue")
+    assert dict(told.counts) == {"sessions": 4, "turns": 12, "transcripts": 3, "events": 0}
+    [row] = await calls.rows(ERASURES)
+    assert row["subject"] is None, "whom it concerned is forgotten too"
+    assert await erase.work() == 0
+    assert len(await completed(calls)) == 1
+
+
+async def test_an_erasure_that_was_cut_off_is_finished_by_the_next_process(
+    calls: CallStore, contents: ContentStore, monkeypatch: pytest.MonkeyPatch
+):
+    await end_the_call_that_is_on(calls)
+    first = erasures(calls, contents)
+    await first.on_requested(requested(), None)
+    forget, done = first._forget, []
+
+    async def dies(*args):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(args)
+        await forget(*args)
+
+    monkeypatch.setattr(first, "_forget", dies)
+    with pytest.raises(KeyboardInterrupt):
+        await first.work()
+    assert await erasures(calls, contents).work() == 0
+    [told] = await completed(calls)
+    assert told.counts["sessions"] == 4
+    assert told.counts["transcripts"] == 3
+
+
+async def test_two_processes_at_once_count_each_call_once(calls: CallStore, contents: ContentStore):
+    await end_the_call_that_is_on(calls)
+    first, second = erasures(calls, contents), erasures(calls, contents)
+    await first.on_requested(requested(), None)
+    [erasure] = await calls.rows(ERASURES)
+    for session in await first._sessions(erasure):
+        await first._forget(erasure, session)
+        await second._forget(erasure, session)
+    await first.work()
+    [told] = await completed(calls)
+    assert told.counts["sessions"] == 4
+
+
+async def test_a_store_that_is_away_leaves_the_erasure_open(
+    calls: CallStore, contents: ContentStore, monkeypatch: pytest.MonkeyPatch
+):
+    await end_the_call_that_is_on(calls)
+    erase = erasures(calls, contents)
+    await erase.on_requested(requested(), None)
+
+    async def away(*_):
+        raise ContentAwayError("away")
+
+    monkeypatch.setattr(contents, "delete_under", away)
+    with pytest.raises(ContentAwayError):
+        await erase.work()
+    assert await completed(calls) == []
+    monkeypatch.undo()
+    assert await erase.work() == 0
+
+
+async def test_another_tenant_s_contact_of_the_same_id_stays(calls: CallStore, contents: ContentStore):
+    erase = erasures(calls, contents)
+    event = requested()
+    event.context.tenant_id = "other"
+    await erase.on_requested(event, None)
+    assert await erase.work() == 0
+    [told] = await completed(calls)
+    assert dict(told.counts) == {}
