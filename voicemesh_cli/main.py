@@ -26,6 +26,7 @@ COMMANDS = (
     "asr",
     "transcript",
     "crm",
+    "review",
     "consent",
     "events",
     "models",
