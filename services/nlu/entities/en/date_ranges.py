@@ -14,6 +14,7 @@ from services.nlu.entities.calendar import (
     next_month_day,
     shifted,
 )
+from services.nlu.entities.en.births import BIRTHS
 from services.nlu.entities.en.calendar_words import (
     MONTH_NAME,
     MONTHS,
@@ -50,6 +51,7 @@ def read_date_ranges(text: SpokenText, context: Context) -> Iterator[Found]:
             if span and not any(match.start() < end and start < match.end() for start, end in taken):
                 taken.append(match.span())
                 yield Found("date_range", match.start(), match.end(), _written(*span), confidence)
+    yield from BIRTHS.ranges(text, context)
     if not _MOVED.search(text.canonical):
         yield from _between(text, context)
 

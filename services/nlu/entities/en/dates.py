@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from services.nlu.entities.calendar import coming, shifted
 from services.nlu.entities.dates import DateReader, Guarded
 from services.nlu.entities.en import date_months, date_weeks, holidays
+from services.nlu.entities.en.births import BIRTHS
 from services.nlu.entities.en.calendar_words import MONTH_NAME, ORDINAL, WEEKDAY_NAME
 from services.nlu.entities.found import Context, Found
 from services.nlu.entities.text import SpokenText
@@ -59,13 +60,18 @@ _PAST = re.compile(
 _FIXED = re.compile(
     r"\d{4}|\b20 \d\d|\b19 \d\d|\b(?:next|this|coming|last|in|week|weeks|month|today|tonight|tomorrow)\b"
 )
+_RELATIVE = re.compile(r"\b(?:next|this|coming|last|in|week|today|tonight|tomorrow)\b")
 
 
 def read_dates(text: SpokenText, context: Context) -> Iterator[Found]:
     """Find dates; a value is ISO 8601, alternatives are the other days the words may mean."""
     today = context.reference.date()
     for found in _read_plain(text, context):
-        yield _backwards(found, text.canonical, today) if _PAST.search(text.canonical[: found.start]) else found
+        if BIRTHS.told(text.canonical, found.start) and not _RELATIVE.search(text.canonical, found.start, found.end):
+            yield BIRTHS.backwards(found, today)
+        else:
+            yield _backwards(found, text.canonical, today) if _PAST.search(text.canonical[: found.start]) else found
+    yield from BIRTHS.dates(text, context)
     yield from _misheard(text, today)
 
 

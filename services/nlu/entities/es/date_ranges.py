@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 from services.nlu.entities.calendar import built, end_of_month, monday_of, next_month, next_month_day, shifted
+from services.nlu.entities.es.births import BIRTHS
 from services.nlu.entities.es.calendar_words import MONTH, MONTHS
 from services.nlu.entities.es.dates import read_dates
 from services.nlu.entities.found import Context, Found
@@ -39,6 +40,7 @@ def read_date_ranges(text: SpokenText, context: Context) -> Iterator[Found]:
             if span and not any(match.start() < end and start < match.end() for start, end in taken):
                 taken.append(match.span())
                 yield Found("date_range", match.start(), match.end(), _written(*span), confidence)
+    yield from BIRTHS.ranges(text, context)
     if not _MOVED.search(text.canonical):
         yield from _between(text, context)
 

@@ -16,6 +16,7 @@ from services.nlu.entities.calendar import (
     shifted,
 )
 from services.nlu.entities.dates import Builder, DateReader, Reading
+from services.nlu.entities.es.births import BIRTHS
 from services.nlu.entities.es.calendar_words import MONTH, MONTHS, WEEKDAY, WEEKDAYS
 from services.nlu.entities.es.numerals import decimal
 from services.nlu.entities.found import Context, Found
@@ -249,6 +250,7 @@ _RULES: tuple[tuple[str, Builder], ...] = (
     (r"\bhoy(?: mismo| día)?\b|\besta (?:mañana|tarde|noche)\b", _named(0)),
 )
 
+_RELATIVE = re.compile(r"\b(?:hoy|mañana|próxim|proxim|este|esta|que viene|dentro|en)\b")
 _BARE = re.compile(r"^(?:el |día |dia )*(?P<day>[2-9]|[12]\d|3[01]|1º)[.!]?$")
 
 _read_plain = DateReader(_RULES)
@@ -259,7 +261,15 @@ def read_dates(text: SpokenText, context: Context) -> Iterator[Found]:
 
     A number alone is a day of the month where a date is what was asked for.
     """
-    yield from _read_plain(text, context)
+    today = context.reference.date()
+    for found in _read_plain(text, context):
+        born = BIRTHS.told(text.canonical, found.start)
+        yield (
+            BIRTHS.backwards(found, today)
+            if born and not _RELATIVE.search(text.canonical, found.start, found.end)
+            else found
+        )
+    yield from BIRTHS.dates(text, context)
     match = _BARE.match(text.canonical) if context.expected[:1] == ("date",) else None
     if match is not None:
         days = next_days(int(match["day"].rstrip("º")), context.reference.date())
