@@ -12,6 +12,7 @@ from cachetools import LRUCache
 
 from mesh.config import ConfigError
 from services.crm_gateway.config import CrmSyncSettings
+from services.crm_gateway.corrections.model import CONTACT, values_of
 from services.crm_gateway.model import Contact, NewRecord, RejectedError
 from services.crm_gateway.sync_in.model import CursorError, Page, VendorChange
 from services.crm_gateway.vendors.http import Answer, Asking, asking, check
@@ -19,10 +20,12 @@ from services.crm_gateway.vendors.simulator_changes import change_in, page_of
 
 _CONTACTS = 100_000
 """Contacts whose id there is remembered."""
+_CALLED = {"display_name": "name"}
+"""What fields of a contact are called there, where that is not their name here."""
 
 
 class Simulator:
-    """A `RemoteVendor`, and a `ChangeSource`.
+    """A `RemoteVendor`, a `CorrectableVendor`, and a `ChangeSource`.
 
     Args:
         system: what is asked, without authentication.
@@ -53,6 +56,25 @@ class Simulator:
             "occurred_at": record.occurred_at.isoformat(),
         }
         return str((await self._ask("POST", "/tickets", json=ticket)).json()["id"])
+
+    async def correct(self, record: NewRecord, contact: Contact | None) -> str:
+        """Change a ticket, or its contact; found by their ids there, else by ours. Raises what `check` raises."""
+        if record.kind != CONTACT:
+            ticket = await self._search("/tickets", record.corrects) or record.corrects
+            # Only what it says: whether it is open is known better there.
+            said = {"title": record.title, "fields": dict(record.fields)}
+            return str((await self._ask("PATCH", f"/tickets/{ticket}", json=said)).json()["id"])
+        if contact is None:
+            raise RejectedError("the contact is not known here any more")
+        there = record.corrects
+        if there == contact.contact_id:
+            found = await self._search("/contacts", there)
+            if found is None:
+                # It is made with what is right, by the first record of it.
+                return there
+            there = found
+        known = {_CALLED.get(name, name): value for name, value in values_of(contact).items() if name in record.fields}
+        return str((await self._ask("PATCH", f"/contacts/{there}", json=known)).json()["id"])
 
     def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[VendorChange]:  # noqa: ARG002
         """Return what a webhook says: one change. Raises ``UnreadableChangeError``."""

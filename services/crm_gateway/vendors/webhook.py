@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 
 from mesh.config import ConfigError
 from services.crm_gateway.config import CrmSyncSettings
+from services.crm_gateway.corrections.model import CONTACT
 from services.crm_gateway.model import Contact, NewRecord
 from services.crm_gateway.standard_webhooks import ID, SIGNATURE, TIMESTAMP, key_of, sign
 from services.crm_gateway.vendors.http import Asking, asking, check
 
 
 class Webhook:
-    """A `RemoteVendor`.
+    """A `RemoteVendor` and a `CorrectableVendor`.
 
     Args:
         key: of the signature; empty: nothing is signed.
@@ -32,13 +33,23 @@ class Webhook:
 
     async def write(self, record: NewRecord, contact: Contact | None) -> str:
         """Send a record; its id there is its id here. Raises what `check` raises."""
-        body = json.dumps(document(record, contact), ensure_ascii=False).encode()
+        await self._send(record, document(record, contact))
+        return record.record_id
+
+    async def correct(self, record: NewRecord, contact: Contact | None) -> str:
+        """Send a correction, as a message of its own that names what it corrects. Raises what `check` raises."""
+        said = document(record, contact)
+        said["type"] = "contact.corrected" if record.kind == CONTACT else "record.corrected"
+        await self._send(record, said | {"corrects": record.corrects})
+        return record.corrects
+
+    async def _send(self, record: NewRecord, said: dict[str, object]) -> None:
+        body = json.dumps(said, ensure_ascii=False).encode()
         timestamp = str(int(time.time()))
         headers = {"content-type": "application/json", ID: record.record_id, TIMESTAMP: timestamp}
         if self._key:
             headers[SIGNATURE] = sign(self._key, record.record_id, timestamp, body)
         check(await self._system.ask("POST", self._url, data=body, headers=headers))
-        return record.record_id
 
 
 def document(record: NewRecord, contact: Contact | None) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""What a person puts right goes to every business system that has it wrong."""
