@@ -12,11 +12,11 @@ from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
-from voicemesh.crm.v1 import crm_pb2, crm_service_pb2
+from voicemesh.crm.v1 import caller_pb2, crm_pb2, crm_service_pb2
 from voicemesh.crm.v1.crm_service_pb2_grpc import CrmServiceStub
 
 from voicemesh_cli import endpoints, output
-from voicemesh_cli.commands import crm_dlq
+from voicemesh_cli.commands import crm_dlq, crm_sync
 from voicemesh_cli.commands.crm_options import TargetOption, TenantOption  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 10.0
 _PAGE_SIZE = 200
 _STATE_PREFIX = "RECORD_STATE_"
+_STAGE_PREFIX = "INTENT_STAGE_"
 _WHEN_WIDTH = 21
 
 
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     _add_list(crm)
     _add_contact(crm)
     crm_dlq.register(crm)
+    crm_sync.register(crm)
 
 
 def _add_list(crm: typer.Typer) -> None:
@@ -163,6 +165,11 @@ def _print_records(out: output.Output, records: Sequence[crm_pb2.Record]) -> Non
                 output.print_beside(out.console, Text(), text, _WHEN_WIDTH)
 
 
+def _stage(found: crm_pb2.CallerContext) -> str:
+    name = caller_pb2.IntentStage.Name(found.intent_stage).removeprefix(_STAGE_PREFIX).lower()
+    return "" if name == "unspecified" else name
+
+
 def _print_contact(out: output.Output, found: crm_pb2.CallerContext) -> None:
     contact = found.contact
     rows = {
@@ -174,11 +181,20 @@ def _print_contact(out: output.Output, found: crm_pb2.CallerContext) -> None:
         "language": contact.language,
         "region": contact.region,
         "last call": found.last_interaction,
+        "conversations": str(found.prior.count),
+        "intent stage": _stage(found),
         "suppressed": "yes: not to be reached" if found.suppressed else "no",
     }
+    for consent in found.consents:
+        rows[f"consent {consent.channel or 'all'}, {consent.purpose or 'all'}"] = consent.state
+    for link in found.links:
+        says = (link.vendor_contact_id, link.stage, "not to be contacted" if link.suppressed else "")
+        rows[f"in {link.vendor}"] = ", ".join(filter(None, says))
     table = Table(box=None, show_header=False)
     for name, value in rows.items():
-        table.add_row(f"[bold]{name}[/]", escape(value) or "[dim]-[/]")
+        table.add_row(f"[bold]{escape(name)}[/]", escape(value) or "[dim]-[/]")
     for item in found.open_items:
-        table.add_row(f"[bold]{escape(item.state)} {escape(item.kind)}[/]", escape(item.title))
+        worth = " ".join(filter(None, (item.amount, item.currency)))
+        text = ", ".join(filter(None, (item.title, worth, f"in {item.vendor}" if item.vendor else "")))
+        table.add_row(f"[bold]{escape(item.state)} {escape(item.kind)}[/]", escape(text))
     out.console.print(table)
