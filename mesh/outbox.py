@@ -81,6 +81,11 @@ class Outbox:
         self._retention = retention
         self._woken = asyncio.Event()
 
+    @property
+    def engine(self) -> AsyncEngine:
+        """The database it lies in."""
+        return self._engine
+
     async def add(self, connection: AsyncConnection, event: Message) -> bool:
         """Write an event in the caller's transaction; say whether it was new.
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.crm_gateway.model import Contact, NewRecord
+from services.crm_gateway.model import Contact, NewRecord, Scope
 
 
 class DeliveryState(enum.StrEnum):
@@ -73,6 +73,19 @@ class GivenUp:
 
 
 Result = Written | Postponed | GivenUp
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitChange:
+    """A process begins to leave a business system alone, or writes to it again."""
+
+    scope: Scope
+    """Of the record whose attempt showed it."""
+    worker: str
+    opened_at: datetime
+    open: bool
+    retry_at: datetime | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

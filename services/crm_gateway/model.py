@@ -2,7 +2,7 @@
 
 import enum
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
@@ -243,6 +243,49 @@ class CorrectableVendor(Protocol):
             RejectedError: it will never take the change, for example because nothing has that id.
             BusyError: it asks to wait. Any other exception is a failed attempt, and tried again later.
         """
+
+
+@runtime_checkable
+class BatchVendor(Protocol):
+    """What a business system's adapter may have besides: many records are written with one request."""
+
+    async def write_many(self, records: Sequence[tuple[NewRecord, Contact | None]]) -> Sequence[str | Exception]:
+        """Write records of one tenant, each with its contact; return for each its id there, or why it was not written.
+
+        None of them was tried before. An exception in the answer means the same as raised by `RemoteVendor.write`.
+
+        Raises:
+            RejectedError: it takes none of them together; each is then written by itself.
+            BusyError: it asks to wait. Any other exception is a failed attempt of all.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class VendorRecord:
+    """A record as a business system holds it."""
+
+    record_id: str
+    """The mesh's id of it, which it carries there."""
+    vendor_record_id: str
+    kind: str
+    state: str
+    title: str
+    fields: Mapping[str, str]
+
+
+@runtime_checkable
+class AuditableVendor(Protocol):
+    """What a business system's adapter may have besides: it says what is there."""
+
+    async def holds(self, tenant_id: str, record_ids: Collection[str]) -> Mapping[str, Sequence[VendorRecord]]:
+        """Return what is there of these records, by the mesh's id; several of one id are duplicates.
+
+        Raises:
+            BusyError: it asks to wait. Any other exception: it could not be asked.
+        """
+
+    def written_since(self, tenant_id: str, since: datetime) -> AsyncIterator[VendorRecord]:
+        """List everything that carries an id of the mesh and was written there since then. Raises as `holds`."""
 
 
 class RejectedError(Exception):

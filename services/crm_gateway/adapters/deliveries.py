@@ -1,7 +1,6 @@
 """Deliveries as rows: a queue that every worker of a business system shares, ordered per contact."""
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,10 +13,11 @@ from mesh import telemetry
 from mesh.database import upsert
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import contact_rows
-from services.crm_gateway.adapters.allowances import take
+from services.crm_gateway.adapters.claims import Claims, Permits
 from services.crm_gateway.adapters.tables import deliveries as table
 from services.crm_gateway.deliveries import (
     Allowance,
+    CircuitChange,
     DeadLetter,
     Delivery,
     DeliveryState,
@@ -27,14 +27,12 @@ from services.crm_gateway.deliveries import (
     Written,
 )
 from services.crm_gateway.events import record_written
-from services.crm_gateway.model import Contact, NewRecord, RecordState
+from services.crm_gateway.model import Contact, NewRecord, Profile, RecordState
 from services.crm_gateway.review.adapters.drafts import Drafts
+from services.crm_gateway.write_back.events import circuit_changed, write_back_failed
 
 _ERROR_LIMIT = 500
 _records = TypeAdapter(NewRecord)
-
-Permits = Callable[[str], int | None]
-"""Of a tenant, how many deliveries may be begun now; None: any number."""
 
 
 class Deliveries:
@@ -45,8 +43,9 @@ class Deliveries:
 
     def __init__(self, outbox: Outbox, vendor: str, allowance: Allowance) -> None:
         self._outbox = outbox
+        self._engine = outbox.engine
         self._vendor = vendor
-        self._allowance = allowance
+        self._claims = Claims(vendor, allowance)
 
     async def add(
         self, connection: AsyncConnection, record: NewRecord, contact: Contact | None, trace: Mapping[str, str]
@@ -77,7 +76,22 @@ class Deliveries:
         )
         added = await connection.execute(statement, [row for _, row in unique.values()])
         new = {(tenant_id, event_id) for tenant_id, event_id in added.all()}
+        urgent = [
+            row["order_key"] for key, (_, row) in unique.items() if key in new and row["profile"] == Profile.REALTIME
+        ]
+        await self._hasten(connection, urgent)
         return [record for key, (record, _) in unique.items() if key in new]
+
+    async def _hasten(self, connection: AsyncConnection, order_keys: Sequence[str]) -> None:
+        """Write what can wait at once where it comes before what cannot: the order of a contact holds for both."""
+        if order_keys:
+            statement = table.update().where(
+                table.c.vendor == self._vendor,
+                table.c.state == DeliveryState.WAITING,
+                table.c.profile == Profile.BATCH,
+                table.c.order_key.in_(order_keys),
+            )
+            await connection.execute(statement.values(profile=Profile.REALTIME))
 
     def _row(
         self, record: NewRecord, contact: Contact | None, trace: Mapping[str, str], now: datetime
@@ -149,93 +163,45 @@ class Deliveries:
         return (await connection.execute(statement)).first() is not None
 
     async def claim(self, worker: str, size: int, lease: timedelta, permits: Permits) -> list[Delivery]:
-        """Take at most `size` deliveries that are due; nobody else gets them before the lease ends."""
+        """Take at most `size` deliveries that are due and cannot wait; nobody else gets them before the lease ends."""
         async with self._outbox.transaction() as connection:
             now = datetime.now(UTC)
-            rows = await self._permitted(connection, now, size, permits)
-            if not rows:
-                return []
-            statement = (
-                table.update()
-                .where(table.c.sequence.in_([row.sequence for row in rows]))
-                .values(
-                    attempts=table.c.attempts + 1,
-                    begun_at=sa.func.coalesce(table.c.begun_at, sa.bindparam("now", now, type_=table.c.begun_at.type)),
-                    leased_until=now + lease,
-                    worker=worker,
-                )
+            rows = await self._claims.choose(connection, now, size, permits, Profile.REALTIME)
+            return await self._hand_out(connection, rows, worker, now, lease)
+
+    async def claim_batch(
+        self, worker: str, size: int, lease: timedelta, permits: Permits, *, wait: timedelta
+    ) -> list[Delivery]:
+        """Take at most `size` deliveries that can wait: once there are so many, or one has waited for `wait`."""
+        # Most of the time there is nothing to do: no reason to hold the database's only writer up.
+        if not await self._claims.ripe(self._engine, datetime.now(UTC), size, wait):
+            return []
+        async with self._outbox.transaction() as connection:
+            now = datetime.now(UTC)
+            rows = await self._claims.choose(connection, now, size, permits, Profile.BATCH)
+            return await self._hand_out(connection, rows, worker, now, lease)
+
+    async def _hand_out(
+        self, connection: AsyncConnection, rows: Sequence[sa.Row[Any]], worker: str, now: datetime, lease: timedelta
+    ) -> list[Delivery]:
+        if not rows:
+            return []
+        statement = (
+            table.update()
+            .where(table.c.sequence.in_([row.sequence for row in rows]))
+            .values(
+                attempts=table.c.attempts + 1,
+                begun_at=sa.func.coalesce(table.c.begun_at, sa.bindparam("now", now, type_=table.c.begun_at.type)),
+                leased_until=now + lease,
+                worker=worker,
             )
-            await connection.execute(statement)
-            contacts = await contact_rows.find_many(connection, {row.contact_id for row in rows if row.contact_id})
+        )
+        await connection.execute(statement)
+        contacts = await contact_rows.find_many(connection, {row.contact_id for row in rows if row.contact_id})
         return [_delivery(row, contacts.get(row.contact_id)) for row in rows]
 
-    async def _permitted(
-        self, connection: AsyncConnection, now: datetime, size: int, permits: Permits
-    ) -> list[sa.Row[Any]]:
-        """Read rows that are due and may be made, the oldest first. A tenant that must wait holds up no other."""
-        chosen: list[sa.Row[Any]] = []
-        full: set[str] = set()
-        last = 0
-        while len(chosen) < size:
-            rows = await self._due(connection, now, size - len(chosen), last, full)
-            by_tenant: dict[str, list[sa.Row[Any]]] = defaultdict(list)
-            for row in rows:
-                by_tenant[row.tenant_id].append(row)
-            for tenant_id, wanted in sorted(by_tenant.items()):
-                count = await self._take(connection, now, tenant_id, len(wanted), permits)
-                chosen += wanted[:count]
-                if count < len(wanted):
-                    full.add(tenant_id)
-            if not full or not rows:
-                break
-            last = rows[-1].sequence
-        return chosen
-
-    async def _due(
-        self, connection: AsyncConnection, now: datetime, size: int, after: int, without: Collection[str]
-    ) -> Sequence[sa.Row[Any]]:
-        other = table.alias("other")
-        waits = sa.exists().where(
-            other.c.vendor == table.c.vendor,
-            other.c.order_key == table.c.order_key,
-            other.c.state == DeliveryState.WAITING,
-            sa.or_(
-                other.c.sequence < table.c.sequence,
-                # What was released or replayed comes before one that is being made: it waits for that one all the same.
-                sa.and_(other.c.sequence > table.c.sequence, other.c.leased_until >= now),
-            ),
-        )
-        statement = (
-            sa.select(table)
-            .where(
-                table.c.vendor == self._vendor,
-                table.c.state == DeliveryState.WAITING,
-                table.c.sequence > after,
-                table.c.due_at <= now,
-                sa.or_(table.c.leased_until.is_(None), table.c.leased_until < now),
-                ~waits,
-            )
-            .order_by(table.c.sequence)
-            .limit(size)
-            .with_for_update(skip_locked=True)
-        )
-        if without:
-            statement = statement.where(table.c.tenant_id.not_in(without))
-        return (await connection.execute(statement)).all()
-
-    async def _take(
-        self, connection: AsyncConnection, now: datetime, tenant_id: str, wanted: int, permits: Permits
-    ) -> int:
-        permitted = permits(tenant_id)
-        most = wanted if permitted is None else min(permitted, wanted)
-        if not most:
-            return 0
-        return await take(
-            connection, vendor=self._vendor, tenant_id=tenant_id, wanted=most, allowance=self._allowance, now=now
-        )
-
-    async def settle(self, worker: str, results: Sequence[Result]) -> None:
-        """Write down what became of attempts, in one transaction, and announce what was written.
+    async def settle(self, worker: str, results: Sequence[Result], changes: Sequence[CircuitChange] = ()) -> None:
+        """Write down what became of attempts and of circuits, in one transaction, and announce it.
 
         An attempt whose lease ended and whose delivery another worker took over changes nothing any more.
         """
@@ -263,6 +229,8 @@ class Deliveries:
         async with self._outbox.transaction() as connection:
             await connection.execute(statement, rows)
             events = [(self._event(result), result.trace) for result in results if isinstance(result, Written)]
+            events += [(circuit_changed(self._vendor, change), {}) for change in changes]
+            events += await self._dead(connection, [result for result in results if isinstance(result, GivenUp)], now)
             await self._outbox.add_many(connection, events)
             for result in results:
                 if isinstance(result, Written) and result.delivery.record.reviewed:
@@ -273,6 +241,23 @@ class Deliveries:
         record = result.delivery.record
         with telemetry.continuing(result.trace):
             await Drafts(self._outbox).written(connection, record.scope.tenant_id, self._vendor, record.event_id)
+
+    async def _dead(
+        self, connection: AsyncConnection, given_up: Sequence[GivenUp], now: datetime
+    ) -> list[tuple[Message, Mapping[str, str]]]:
+        """Return the events of those that have become dead letters just now."""
+        if not given_up:
+            return []
+        which = [result.delivery.sequence for result in given_up]
+        statement = sa.select(table.c.sequence).where(
+            table.c.sequence.in_(which), table.c.state == DeliveryState.DEAD, table.c.settled_at == now
+        )
+        dead = set((await connection.execute(statement)).scalars())
+        return [
+            (write_back_failed(self._vendor, result), result.delivery.trace)
+            for result in given_up
+            if result.delivery.sequence in dead
+        ]
 
     def _event(self, result: Written) -> Message:
         record = result.delivery.record

@@ -25,8 +25,9 @@ from services.crm_gateway.deliveries import Allowance
 from services.crm_gateway.mapping import Mapper, load_mapping
 from services.crm_gateway.model import RemoteVendor
 from services.crm_gateway.review.adapters.drafts import Drafts
+from services.crm_gateway.sync.attempts import DispatchOptions
 from services.crm_gateway.sync.breaker import BreakerOptions
-from services.crm_gateway.sync.dispatcher import Dispatcher, DispatchOptions
+from services.crm_gateway.sync.dispatcher import Dispatcher
 from services.crm_gateway.sync.handlers import Sync
 from services.crm_gateway.sync.intake import Intake
 from services.crm_gateway.sync_in import app as sync_in
@@ -35,7 +36,7 @@ from services.crm_gateway.vendors.local import LocalCrm
 
 GROUP = "voicemesh.crm.vendors"
 _SOURCE = "/voicemesh/crm-sync"
-_BATCH = 64
+_BATCH = 128
 _LEASE = timedelta(seconds=10)
 _RENEW_S = 2.5
 _log = logs.get_logger(__name__)
@@ -147,6 +148,8 @@ def _dispatch_options(settings: CrmSyncSettings) -> DispatchOptions:
         lease_s=max(settings.crm_lease_s, 5 * settings.crm_timeout_s),
         max_attempts=settings.crm_max_attempts,
         retry_limit_s=settings.crm_retry_limit_s,
+        batch_size=settings.crm_batch_size,
+        batch_wait_s=settings.crm_batch_wait_s,
         breaker=BreakerOptions(failures=settings.crm_breaker_failures),
     )
 

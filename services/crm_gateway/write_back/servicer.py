@@ -66,5 +66,7 @@ def _standing_pb(standing: Standing) -> letters.VendorStatus:
         written=counts.get(DeliveryState.WRITTEN, 0),
         dead=counts.get(DeliveryState.DEAD, 0),
         dropped=counts.get(DeliveryState.DROPPED, 0),
+        drafts=counts.get(DeliveryState.DRAFT, 0),
+        rejected=counts.get(DeliveryState.REJECTED, 0),
         waiting_since=to_timestamp(standing.waiting_since) if standing.waiting_since else None,
     )

@@ -3,19 +3,23 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
+from voicemesh.events.v1.write_back_events_pb2 import CircuitClosed, CircuitOpened, WriteBackFailed
 
+from mesh.bus import event_type
 from mesh.database import database, migrate, transaction
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import tables
 from services.crm_gateway.adapters.allowances import take
+from services.crm_gateway.adapters.dead_letters import DeadLetters
 from services.crm_gateway.adapters.deliveries import Deliveries
 from services.crm_gateway.adapters.leases import Lease
-from services.crm_gateway.deliveries import Allowance, Delivery, GivenUp, Postponed, Written
-from services.crm_gateway.model import Customer, NewRecord, RecordState, Scope
+from services.crm_gateway.deliveries import Allowance, CircuitChange, Delivery, GivenUp, Postponed, Written
+from services.crm_gateway.model import Customer, NewRecord, Profile, RecordState, Scope
 
 PLENTY = Allowance(1000, 1000)
 LEASE = timedelta(minutes=1)
@@ -197,3 +201,68 @@ async def test_what_was_not_asked_for_cannot_be_there(engine: AsyncEngine) -> No
     await queue.settle("one", [Postponed(third, "it is left alone", now, made=False)])
     fourth = (await claim(queue))[0]
     assert (fourth.attempt, fourth.begun_before) == (2, True), "an earlier attempt may have written it all the same"
+
+
+def can_wait(number: int, session: str) -> NewRecord:
+    return replace(a_record(number, session), profile=Profile.BATCH)
+
+
+async def claim_batch(queue: Deliveries, size: int, wait: timedelta = LEASE) -> list[Delivery]:
+    return await queue.claim_batch("one", size, LEASE, lambda _: None, wait=wait)
+
+
+async def test_what_can_wait_is_made_once_there_is_enough_of_it_or_it_is_old_enough(engine: AsyncEngine) -> None:
+    queue = await filled(engine, can_wait(1, "a"), can_wait(2, "b"), a_record(3, "c"))
+    assert ids(await claim(queue)) == ["e3"]
+    assert ids(await claim_batch(queue, 3)) == []
+    assert ids(await claim_batch(queue, 2)) == ["e1", "e2"]
+    later = await filled(engine, can_wait(4, "d"))
+    assert ids(await claim_batch(later, 2, timedelta(0))) == ["e4"]
+
+
+async def test_what_can_wait_does_not_where_something_urgent_of_its_contact_comes_behind(engine: AsyncEngine) -> None:
+    queue = await filled(engine, can_wait(1, "a"), can_wait(2, "b"))
+    await filled(engine, a_record(3, "a"))
+    first = await claim(queue)
+    assert ids(first) == ["e1"], "in the order of the contact"
+    await queue.settle("one", [Written(first[0], "r1")])
+    assert ids(await claim(queue)) == ["e3"]
+    assert ids(await claim_batch(queue, 1)) == ["e2"]
+
+
+async def events_of(engine: AsyncEngine) -> list[Any]:
+    async with engine.connect() as connection:
+        rows = (await connection.execute(sa.select(tables.outbox).order_by(tables.outbox.c.id))).all()
+    return [event_type(row.type).FromString(bytes(row.payload)) for row in rows]
+
+
+async def test_a_dead_letter_is_an_event_each_time_it_is_made(engine: AsyncEngine) -> None:
+    queue = await filled(engine, a_record(1))
+    lost = (await claim(queue, "one", lease=timedelta(seconds=-1)))[0]
+    taken = (await claim(queue, "two"))[0]
+    await queue.settle("one", [GivenUp(lost, "late news")])
+    assert await events_of(engine) == [], "it is another's now"
+    await queue.settle("two", [GivenUp(taken, "no such field")])
+    assert await DeadLetters(engine).replay("clinic", "there", []) == 1
+    again = (await claim(queue, "two"))[0]
+    await queue.settle("two", [GivenUp(again, "still no such field")])
+    first, second = await events_of(engine)
+    assert isinstance(first, WriteBackFailed)
+    assert (first.vendor, first.kind, first.record_id) == ("there", "interaction", a_record(1).record_id)
+    assert (first.source_event_id, first.dead_letter_id, first.attempts) == ("e1", taken.sequence, 2)
+    assert (first.reason, second.reason) == ("no such field", "still no such field")
+    assert first.context.event_id != second.context.event_id
+
+
+async def test_what_became_of_a_circuit_is_an_event(engine: AsyncEngine) -> None:
+    queue = await filled(engine, a_record(1))
+    delivery = (await claim(queue))[0]
+    now = datetime.now(UTC)
+    opened = CircuitChange(delivery.record.scope, "w1", now, open=True, retry_at=now + LEASE, reason="away")
+    await queue.settle("one", [Postponed(delivery, "away", now)], [opened, replace(opened, open=False)])
+    first, second = await events_of(engine)
+    assert isinstance(first, CircuitOpened)
+    assert (first.vendor, first.worker, first.reason, first.context.tenant_id) == ("there", "w1", "away", "clinic")
+    assert first.retry_at.ToDatetime(UTC) == now + LEASE
+    assert isinstance(second, CircuitClosed)
+    assert second.opened_at.ToDatetime(UTC) == now

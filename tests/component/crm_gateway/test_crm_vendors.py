@@ -26,7 +26,8 @@ from services.crm_gateway.adapters.deliveries import Deliveries
 from services.crm_gateway.deliveries import Allowance
 from services.crm_gateway.mapping import Mapper, load_mapping
 from services.crm_gateway.model import Contact, NewRecord, RejectedError
-from services.crm_gateway.sync.dispatcher import Dispatcher, DispatchOptions
+from services.crm_gateway.sync.attempts import DispatchOptions
+from services.crm_gateway.sync.dispatcher import Dispatcher
 from services.crm_gateway.sync.intake import Intake
 
 FAST = DispatchOptions(retry_first_s=0.01, retry_limit_s=0.02, max_attempts=4, poll_s=0.01)

@@ -1,0 +1,94 @@
+"""Which deliveries of the queue are made next: those that are due, in order, within what each tenant may have."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.crm_gateway.adapters.allowances import take
+from services.crm_gateway.adapters.tables import deliveries as table
+from services.crm_gateway.deliveries import Allowance, DeliveryState
+from services.crm_gateway.model import Profile
+
+Permits = Callable[[str], int | None]
+"""Of a tenant, how many deliveries may be begun now; None: any number."""
+
+
+class Claims:
+    """Chooses among the deliveries of one business system, inside the transaction that takes them."""
+
+    def __init__(self, vendor: str, allowance: Allowance) -> None:
+        self._vendor = vendor
+        self._allowance = allowance
+
+    async def ripe(self, engine: AsyncEngine, now: datetime, size: int, wait: timedelta) -> bool:
+        """Say whether so many that can wait are due, or one was queued so long ago."""
+        due = sa.select(table.c.created_at).where(*self._is_due(now, Profile.BATCH)).limit(size).subquery()
+        async with engine.connect() as connection:
+            statement = sa.select(sa.func.count(), sa.func.min(due.c.created_at))
+            count, oldest = (await connection.execute(statement)).one()
+        return count >= size or (oldest is not None and oldest <= now - wait)
+
+    async def choose(
+        self, connection: AsyncConnection, now: datetime, size: int, permits: Permits, profile: Profile
+    ) -> list[sa.Row[Any]]:
+        """Read rows that are due and may be made, the oldest first. A tenant that must wait holds up no other."""
+        chosen: list[sa.Row[Any]] = []
+        full: set[str] = set()
+        last = 0
+        while len(chosen) < size:
+            beyond = [table.c.sequence > last, table.c.tenant_id.not_in(full)]
+            rows = await self._due(connection, size - len(chosen), [*self._is_due(now, profile), *beyond])
+            by_tenant: dict[str, list[sa.Row[Any]]] = defaultdict(list)
+            for row in rows:
+                by_tenant[row.tenant_id].append(row)
+            for tenant_id, wanted in sorted(by_tenant.items()):
+                count = await self._take(connection, now, tenant_id, len(wanted), permits)
+                chosen += wanted[:count]
+                if count < len(wanted):
+                    full.add(tenant_id)
+            if not full or not rows:
+                break
+            last = rows[-1].sequence
+        return chosen
+
+    async def _due(
+        self, connection: AsyncConnection, size: int, which: Sequence[sa.ColumnElement[bool]]
+    ) -> Sequence[sa.Row[Any]]:
+        statement = sa.select(table).where(*which).order_by(table.c.sequence).limit(size)
+        return (await connection.execute(statement.with_for_update(skip_locked=True))).all()
+
+    def _is_due(self, now: datetime, profile: Profile) -> list[sa.ColumnElement[bool]]:
+        other = table.alias("other")
+        waits = sa.exists().where(
+            other.c.vendor == table.c.vendor,
+            other.c.order_key == table.c.order_key,
+            other.c.state == DeliveryState.WAITING,
+            sa.or_(
+                other.c.sequence < table.c.sequence,
+                # What was released or replayed comes before one that is being made: it waits for that one all the same.
+                sa.and_(other.c.sequence > table.c.sequence, other.c.leased_until >= now),
+            ),
+        )
+        return [
+            table.c.vendor == self._vendor,
+            table.c.state == DeliveryState.WAITING,
+            table.c.profile == profile,
+            table.c.due_at <= now,
+            sa.or_(table.c.leased_until.is_(None), table.c.leased_until < now),
+            ~waits,
+        ]
+
+    async def _take(
+        self, connection: AsyncConnection, now: datetime, tenant_id: str, wanted: int, permits: Permits
+    ) -> int:
+        permitted = permits(tenant_id)
+        most = wanted if permitted is None else min(permitted, wanted)
+        if not most:
+            return 0
+        return await take(
+            connection, vendor=self._vendor, tenant_id=tenant_id, wanted=most, allowance=self._allowance, now=now
+        )

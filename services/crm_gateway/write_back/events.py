@@ -1,0 +1,50 @@
+"""The events of write-back: a record was given up; a business system is left alone, and written to again."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.message import Message
+from voicemesh.events.v1.event_pb2 import EventContext
+from voicemesh.events.v1.write_back_events_pb2 import CircuitClosed, CircuitOpened, WriteBackFailed
+
+from mesh.bus import new_event_id
+from mesh.durations import to_timestamp
+from services.crm_gateway.deliveries import CircuitChange, GivenUp
+from services.crm_gateway.events import reference
+from services.crm_gateway.model import Contact, Scope
+
+
+def write_back_failed(vendor: str, result: GivenUp) -> WriteBackFailed:
+    """Say that a record was given up; to be written in the transaction that makes it a dead letter."""
+    delivery = result.delivery
+    return WriteBackFailed(
+        context=_context(delivery.record.scope, delivery.contact),
+        vendor=vendor,
+        kind=delivery.record.kind,
+        record_id=delivery.record.record_id,
+        source_event_id=delivery.record.event_id,
+        dead_letter_id=delivery.sequence,
+        attempts=delivery.attempt,
+        reason=result.error,
+    )
+
+
+def circuit_changed(vendor: str, change: CircuitChange) -> Message:
+    """Say that a business system is left alone, or written to again."""
+    context, opened_at = _context(change.scope), to_timestamp(change.opened_at)
+    if not change.open:
+        return CircuitClosed(context=context, vendor=vendor, worker=change.worker, opened_at=opened_at)
+    retry_at = to_timestamp(change.retry_at) if change.retry_at else None
+    return CircuitOpened(context=context, vendor=vendor, worker=change.worker, reason=change.reason, retry_at=retry_at)
+
+
+def _context(scope: Scope, contact: Contact | None = None) -> EventContext:
+    return EventContext(
+        event_id=new_event_id(),
+        occurred_at=to_timestamp(datetime.now(UTC)),
+        tenant_id=scope.tenant_id,
+        region=scope.region,
+        correlation_id=scope.correlation_id,
+        language=scope.language,
+        session_id=scope.session_id,
+        customer=reference(contact),
+    )
