@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,10 @@ async def build(settings: NluSettings, runtime: Runtime) -> None:
     )
     engine = await asyncio.to_thread(load, settings)
     runtime.stack.callback(engine.close)
+    # What is loaded stays: the collector need not walk through it while a caller waits.
+    gc.collect()
+    gc.freeze()
+    runtime.stack.callback(gc.unfreeze)
     runtime.add_servicer(
         nlu_service_pb2_grpc.add_NluServiceServicer_to_server,
         NluServicer(Understanding(engine, executor)),

@@ -86,11 +86,16 @@ class Head:
 
     def judge(self, text: str, vector: Array) -> Judgement:
         """Return what a text means, given its wide vector of shape (1152,)."""
-        experts = self.experts([text], vector[None, :])
-        logs = log_softmax(experts.log_probabilities[0] / np.float32(self.temperature))
-        near = np.array([self.near(vector, experts.log_probabilities[0])], np.float32)
-        margin = float(self.scope.log_odds(signs(experts, near))[0]) - self.scope.threshold
-        return Judgement(np.maximum(logs, np.float32(-20.0)), margin)
+        return self.judge_all([text], vector[None, :])[0]
+
+    def judge_all(self, texts: Sequence[str], vectors: Array) -> list[Judgement]:
+        """Return what texts mean, given their wide vectors of shape (texts, 1152); one text or more."""
+        experts = self.experts(texts, vectors)
+        likely = experts.log_probabilities
+        logs = np.maximum(log_softmax(likely / np.float32(self.temperature)), np.float32(-20.0))
+        near = np.array([self.near(*each) for each in zip(vectors, likely, strict=True)], np.float32)
+        margins = self.scope.log_odds(signs(experts, near)).tolist()
+        return [Judgement(row, margin - self.scope.threshold) for row, margin in zip(logs, margins, strict=True)]
 
     def experts(self, texts: Sequence[str], vectors: Array) -> Experts:
         """Return what the experts say of texts, given their wide vectors of shape (texts, 1152)."""

@@ -8,8 +8,10 @@ import itertools
 import re
 import unicodedata
 import zlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,10 +22,14 @@ Keys = np.ndarray[Any, np.dtype[np.uint32]]
 SHORTEST_PIECE = 3
 LONGEST_PIECE = 5
 _WORDS = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_REMEMBERED = 1 << 15
+"""Words, and pairs of them, whose keys are kept: callers use the same few thousand. The longest unused is forgotten."""
 
 
 def words(text: str) -> list[str]:
     """Return a text's words in lower case and without accents, for people and recognisers leave those out."""
+    if text.isascii():
+        return _WORDS.findall(text.lower())
     lowered = unicodedata.normalize("NFKD", text.replace("\u2019", "'").casefold())
     return _WORDS.findall("".join(c for c in lowered if not unicodedata.combining(c)))
 
@@ -31,23 +37,42 @@ def words(text: str) -> list[str]:
 def ngrams(text: str) -> list[str]:
     """Return a text's words, pairs of words (its ends are words too) and pieces of words of 3 to 5 letters."""
     found = words(text)
-    framed = ["<", *found, ">"]
-    grams = [f"w{word}" for word in found]
-    grams += [f"p{one} {other}" for one, other in itertools.pairwise(framed)]
-    for word in found:
-        edged = f"<{word}>"
-        for size in range(SHORTEST_PIECE, min(LONGEST_PIECE, len(edged) - 1) + 1):
-            grams += [f"c{edged[at : at + size]}" for at in range(len(edged) - size + 1)]
+    pairs = [_pair(one, other) for one, other in itertools.pairwise(["<", *found, ">"])]
+    return [*itertools.chain.from_iterable(map(_of_word, found)), *pairs]
+
+
+def counted(text: str) -> Counter[int]:
+    """Return how often each n-gram stands in a text, by its CRC-32: 32 bits hardly ever make two n-grams one."""
+    found = words(text)
+    pairs = itertools.starmap(_pair_key, itertools.pairwise(["<", *found, ">"]))
+    return Counter(itertools.chain(pairs, *map(_word_keys, found)))
+
+
+def _of_word(word: str) -> list[str]:
+    """Return a word's own n-grams: itself, and its pieces."""
+    edged = f"<{word}>"
+    grams = [f"w{word}"]
+    for size in range(SHORTEST_PIECE, min(LONGEST_PIECE, len(edged) - 1) + 1):
+        grams += [f"c{edged[at : at + size]}" for at in range(len(edged) - size + 1)]
     return grams
 
 
-def counted(text: str) -> dict[int, int]:
-    """Return how often each n-gram stands in a text, by its CRC-32: 32 bits hardly ever make two n-grams one."""
-    counts: dict[int, int] = {}
-    for gram in ngrams(text):
-        key = zlib.crc32(gram.encode("utf-8"))
-        counts[key] = counts.get(key, 0) + 1
-    return counts
+def _pair(one: str, other: str) -> str:
+    return f"p{one} {other}"
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _word_keys(word: str) -> tuple[int, ...]:
+    return tuple(_key(gram) for gram in _of_word(word))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _pair_key(one: str, other: str) -> int:
+    return _key(_pair(one, other))
+
+
+def _key(gram: str) -> int:
+    return zlib.crc32(gram.encode("utf-8"))
 
 
 @dataclass(frozen=True, slots=True)

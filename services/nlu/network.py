@@ -58,6 +58,6 @@ def combined(networks: Sequence[Array], lexical: Array, share: float) -> Array:
         lexical: the lexical expert's, same shape.
         share: what the lexical expert counts beside one network.
     """
-    opinions = [log_softmax(logits[:, :-1]) for logits in networks]
-    mixed = (sum(opinions) / len(opinions) + share * log_softmax(lexical[:, :-1])) / (1 + share)
-    return log_softmax(np.asarray(mixed, np.float32))
+    opinions = log_softmax(np.stack([*networks, lexical])[..., :-1])
+    mixed = (opinions[:-1].mean(axis=0) + np.float32(share) * opinions[-1]) / np.float32(1 + share)
+    return log_softmax(mixed)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.nlu.network import Array, log_softmax
+from services.nlu.network import Array
 
 SIGNS = (
     "log-probability of the likeliest intent",
@@ -33,12 +33,15 @@ def signs(experts: "Experts", near: Array) -> Array:
         experts: what the experts say.
         near: what `neighbours` returned for each text, shape (texts, 2).
     """
-    likely = np.sort(experts.log_probabilities, axis=1)[:, ::-1]
+    second, first = np.partition(experts.log_probabilities, (-2, -1), axis=1)[:, -2:].T
+    networks = np.stack(experts.networks)
+    energy = _log_sum(networks[..., :-1])
+    outside = networks[..., -1]
     columns = [
-        likely[:, 0],
-        likely[:, 0] - likely[:, 1],
-        np.mean([_log_odds(log_softmax(logits)[:, -1]) for logits in experts.networks], axis=0),
-        np.mean([_log_sum(logits[:, :-1]) for logits in experts.networks], axis=0),
+        first,
+        first - second,
+        _log_odds(outside - np.logaddexp(energy, outside)).mean(axis=0),
+        energy.mean(axis=0),
         experts.lexical[:, -1],
         experts.lexical[:, :-1].max(axis=1),
         near[:, 0],
@@ -56,7 +59,10 @@ def neighbours(cosines: Array, same: "np.ndarray[tuple[int], np.dtype[np.bool_]]
     """
     if not len(cosines):
         return 0.0, 0.0
-    nearest = np.argsort(-cosines, kind="stable")[:_NEAREST] if len(cosines) > _NEAREST else np.argsort(-cosines)
+    # Only the nearest are put in order: sorting a thousand takes longer than finding ten.
+    least = np.partition(cosines, -_NEAREST)[-_NEAREST] if len(cosines) > _NEAREST else -np.inf
+    candidates = np.flatnonzero(cosines >= least)
+    nearest = candidates[np.argsort(-cosines[candidates], kind="stable")[:_NEAREST]]
     return float(cosines[nearest[:_NEAREST_MEAN]].mean()), float(same[nearest].mean())
 
 
@@ -99,6 +105,6 @@ def _log_odds(log_probability: Array) -> Array:
 
 
 def _log_sum(logits: Array) -> Array:
-    highest = logits.max(axis=1)
-    result: Array = np.log(np.exp(logits - highest[:, None]).sum(axis=1)) + highest
+    highest = logits.max(axis=-1)
+    result: Array = np.log(np.exp(logits - highest[..., None]).sum(axis=-1)) + highest
     return result

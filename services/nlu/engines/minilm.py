@@ -10,7 +10,7 @@ from services.nlu.encoder.encoder import SentenceEncoder
 from services.nlu.encoder.source import WEIGHTS_SHA256
 from services.nlu.engines.scores import Scorer, Scores
 from services.nlu.engines.shared import ScoringEngine
-from services.nlu.head import HEAD_FILE, Array, Head, load_head, plain
+from services.nlu.head import HEAD_FILE, Head, Judgement, load_head, plain
 
 
 class HeadScorer:
@@ -23,10 +23,9 @@ class HeadScorer:
     def __call__(self, texts: Sequence[str]) -> list[Scores]:
         """Return what the words of each text alone say; all texts go through the encoder at once."""
         vectors = self._encoder.pooled([plain(text) for text in texts])
-        return [self._score(text, vector) for text, vector in zip(texts, vectors, strict=True)]
+        return [self._scores(said) for said in self._head.judge_all(texts, vectors)]
 
-    def _score(self, text: str, vector: Array) -> Scores:
-        said = self._head.judge(text, vector)
+    def _scores(self, said: Judgement) -> Scores:
         logs = dict(zip(self._head.labels, said.log_probabilities.tolist(), strict=True))
         return Scores(log_probabilities=logs, scope_margin=said.scope_margin)
 
@@ -44,7 +43,7 @@ def create(settings: NluSettings) -> ScoringEngine:
         for name, domain in domains.items()
         for language in domain.languages
     }
-    return ScoringEngine("minilm", domains, scorers)
+    return ScoringEngine("minilm", domains, scorers, close=encoder.close)
 
 
 def _checked_head(domain: DomainData, language: str) -> Head:

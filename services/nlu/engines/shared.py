@@ -1,6 +1,6 @@
 """What our engines share: everything but the scores of the intents."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from services.nlu.domains import DomainData
 from services.nlu.engines.scores import Scorer
@@ -22,8 +22,16 @@ from services.nlu.sentiment import sentiment
 class ScoringEngine:
     """An engine made of a scorer for each domain and language."""
 
-    def __init__(self, name: str, domains: Mapping[str, DomainData], scorers: Mapping[tuple[str, str], Scorer]) -> None:
+    def __init__(
+        self,
+        name: str,
+        domains: Mapping[str, DomainData],
+        scorers: Mapping[tuple[str, str], Scorer],
+        *,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
         self._name = name
+        self._close = close
         self._domains = domains
         self._scorers = scorers
         self._infos = {key: domain.info for key, domain in domains.items()}
@@ -38,7 +46,8 @@ class ScoringEngine:
         return self._infos
 
     def close(self) -> None:
-        """Nothing to free: models go with the engine."""
+        """Free what the scorers hold; models go with the engine."""
+        self._close()
 
     def parse(self, request: ParseRequest) -> Parse:
         """Return what a text means.

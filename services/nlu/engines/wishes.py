@@ -73,6 +73,8 @@ def joined(
 
 def _only_information(clause: Clause, entities: Sequence[Entity], language: str) -> bool:
     inside = [e for e in entities if clause.start_char <= e.start_char and e.end_char <= clause.end_char]
+    if not inside:
+        return False
     moved = [_moved(entity, -clause.start_char) for entity in inside]
     return gives_only_information(SpokenText(clause.text, language), moved)
 

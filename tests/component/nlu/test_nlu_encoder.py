@@ -16,7 +16,7 @@ from mesh.config import ConfigError
 from services.nlu.encoder import source
 from services.nlu.encoder.cache import MANIFEST, is_whole, prepare, prepared_folder
 from services.nlu.encoder.convert import convert
-from services.nlu.encoder.encoder import DIMENSION, SentenceEncoder
+from services.nlu.encoder.encoder import DIMENSION, SentenceEncoder, halves
 
 SENTENCES = [
     "I'd like to book a cleaning for Tuesday at ten in the morning.",
@@ -237,3 +237,26 @@ def test_neither_torch_nor_its_friends_are_needed(cache_dir: Path) -> None:
         check=True,
     )
     assert ran.stdout.strip() == "[]"
+
+
+def test_halves_share_out_sentences_evenly_and_all_of_them() -> None:
+    for lengths in ([5, 4], [9, 1, 1, 1], [30, 10, 10, 10], [1] * 7, [3, 3, 40]):
+        one, other = halves(lengths)
+        assert sorted([*one, *other]) == list(range(len(lengths)))
+        assert one
+        assert other
+        apart = abs(sum(lengths[place] for place in one) - sum(lengths[place] for place in other))
+        assert apart <= max(lengths)
+
+
+def test_vectors_are_the_same_however_sentences_are_computed(cache_dir: Path) -> None:
+    encoder = SentenceEncoder(prepared_folder(cache_dir))
+    long = [" ".join([*SENTENCES[:3], str(number)]) for number in range(20)]
+    alone = np.concatenate([encoder.pooled([text]) for text in long])
+    both = SentenceEncoder(prepared_folder(cache_dir), parallel=2)
+    try:
+        for count in (2, 5, 20):  # two halves; the last is more than is turned into tokens one by one
+            assert np.abs(both.pooled(long[:count]) - alone[:count]).max() < 1e-6
+            assert np.abs(encoder.pooled(long[:count]) - alone[:count]).max() < 1e-6
+    finally:
+        both.close()

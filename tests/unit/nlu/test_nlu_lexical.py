@@ -1,3 +1,6 @@
+import zlib
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -8,6 +11,16 @@ def test_words_lose_case_and_accents() -> None:
     assert words("Quiero una CITA mañana, ¿sí?") == ["quiero", "una", "cita", "manana", "si"]
     assert words("don\u2019t you 4512") == ["don't", "you", "4512"]
     assert words("... !") == []
+
+
+def test_words_are_the_same_beside_letters_that_are_no_ascii() -> None:
+    for text in ("Book A CLEANING, don't you", "number 4512-b", "", "snake_case"):
+        assert words(f"{text} \u00f1") == [*words(text), "n"]
+
+
+def test_keys_are_those_of_the_ngrams() -> None:
+    for text in ("book a cleaning, a cleaning!", "no no", "la ma\u00f1ana", ""):
+        assert counted(text) == Counter(zlib.crc32(gram.encode()) for gram in ngrams(text))
 
 
 def test_ngrams_are_words_pairs_and_pieces() -> None:

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.nlu.network import Layer, Network, combined, log_softmax, softmax
 from services.nlu.scope import EVERYTHING, SIGNS, Experts, Scope, neighbours, signs
@@ -52,6 +54,28 @@ def test_neighbours_are_the_nearest_few() -> None:
     assert mean == pytest.approx(0.7)
     assert share == pytest.approx(2 / 7)
     assert neighbours(np.zeros(0, np.float32), np.zeros(0, bool)) == (0.0, 0.0)
+
+
+@given(st.lists(st.sampled_from([-0.5, 0.0, 0.1, 0.2, 0.25, 0.5, 0.9]), min_size=1, max_size=40), st.integers(0, 40))
+def test_neighbours_are_those_of_a_full_sort(said: list[float], first: int) -> None:
+    cosines, same = np.array(said, np.float32), np.arange(len(said)) < first
+    order = np.argsort(-cosines, kind="stable")[:10]
+    mean, share = neighbours(cosines, same)
+    assert mean == pytest.approx(float(cosines[order[:5]].mean()))
+    assert share == pytest.approx(float(same[order].mean()))
+
+
+def test_signs_are_what_their_names_say() -> None:
+    chance = np.random.default_rng(5)
+    one, other, lexical = chance.normal(size=(3, 4, 6)).astype(np.float32) * 3
+    together = combined([one, other], lexical, 0.5)
+    found = signs(Experts([one, other], lexical, together), np.full((4, 2), 0.5, np.float32))
+    likely = np.sort(together, axis=1)
+    outside = [np.log(p[:, -1] / (1 - p[:, -1])) for p in (softmax(one), softmax(other))]
+    energy = [np.log(np.exp(logits[:, :-1]).sum(axis=1)) for logits in (one, other)]
+    names = [likely[:, -1], likely[:, -1] - likely[:, -2], sum(outside) / 2, sum(energy) / 2, lexical[:, -1]]
+    assert np.allclose(found[:, :5], np.stack(names, axis=1), atol=1e-4)
+    assert np.allclose(found[:, 5], lexical[:, :-1].max(axis=1))
 
 
 def test_without_a_detector_everything_is_in_scope() -> None:
