@@ -68,5 +68,9 @@ def call_info(info: SessionInfo, context: CallerContext) -> CallInfo:
         direction=info.direction,
         contact_name=context.name,
         open_items=tuple(OpenItem(*item) for item in context.open_items),
+        stage=context.stage,
+        interactions=context.interactions,
+        last_interaction=context.last_interaction,
+        suppressed=context.suppressed,
         flow=info.flow,
     )

@@ -70,12 +70,17 @@ class Understanding:
 
 @dataclass(frozen=True, slots=True)
 class OpenItem:
-    """An open appointment, order or ticket of the caller, in a line."""
+    """An open appointment, order, deal or ticket of the caller, in a line."""
 
     record_id: str
     kind: str
     title: str = ""
     state: str = ""
+    vendor: str = ""
+    """The business system that says so; empty: the mesh's own records."""
+    amount: str = ""
+    """What it is worth, a decimal number; empty: not known."""
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,14 @@ class CallInfo:
     contact_name: str = ""
     """The caller's name as the records have it; empty: not known."""
     open_items: tuple[OpenItem, ...] = ()
+    stage: str = ""
+    """How far what the caller wants has come, as the records have it; empty: not known."""
+    interactions: int = 0
+    """How many conversations with the caller are on record."""
+    last_interaction: str = ""
+    """What the last of them was about, in a sentence."""
+    suppressed: bool = False
+    """Whether the caller asked not to be reached."""
     flow: str = ""
     """The flow to begin with; empty: the caller is asked what to do."""
     action_key: str = ""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import grpc
 from voicemesh.common.v1 import speech_pb2
-from voicemesh.crm.v1 import crm_pb2
+from voicemesh.crm.v1 import caller_pb2, crm_pb2
 from voicemesh.crm.v1.crm_service_pb2 import CallSessionEnd, CallSessionRequest, CallSessionStart
 from voicemesh.crm.v1.crm_service_pb2_grpc import CrmServiceStub
 
@@ -22,6 +22,7 @@ _log = logs.get_logger(__name__)
 _NAME = "voicemesh.crm.v1.CrmService/CallSession"
 _END = CallSessionRequest(end=CallSessionEnd())
 _FACTS = 32
+_STAGE = "INTENT_STAGE_"
 
 
 class GrpcCrmLink:
@@ -93,8 +94,22 @@ def _context(proto: crm_pb2.CallerContext) -> CallerContext:
     return CallerContext(
         contact_id=proto.contact.contact_id,
         name=proto.contact.display_name,
-        open_items=tuple((i.record_id, i.kind, i.title, i.state) for i in proto.open_items),
+        open_items=tuple(
+            (i.record_id, i.kind, i.title, i.state, i.vendor, i.amount, i.currency) for i in proto.open_items
+        ),
+        stage=_stage(proto),
+        interactions=proto.prior.count,
+        last_interaction=proto.last_interaction,
+        suppressed=proto.suppressed,
     )
+
+
+def _stage(proto: crm_pb2.CallerContext) -> str:
+    """Return how far it has come; empty for what is not known, to the gateway or to this version of the contract."""
+    if proto.intent_stage not in caller_pb2.IntentStage.values():
+        return ""
+    name = caller_pb2.IntentStage.Name(proto.intent_stage).removeprefix(_STAGE).lower()
+    return "" if name == "unspecified" else name
 
 
 @contextlib.asynccontextmanager

@@ -29,12 +29,19 @@ _SAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
 _CALL: Final = {"today": "2026-11-20", "now": "09:00", "time_zone": "UTC"}
 _KNOWN_CALLER: Final = {
     "contact": "Sarah Miller",
+    "caller": {"stage": "pending", "calls": 2, "last": "A cleaning was booked.", "suppressed": False},
     "open_items": (
-        {"record_id": "r1", "kind": "appointment", "title": "cleaning", "state": "open"},
-        {"record_id": "A4512", "kind": "order", "title": "order A4512", "state": "open"},
+        {"record_id": "r1", "kind": "appointment", "title": "cleaning", "state": "open"}
+        | {"vendor": "", "amount": "", "currency": ""},
+        {"record_id": "A4512", "kind": "order", "title": "order A4512", "state": "open"}
+        | {"vendor": "shop", "amount": "49.90", "currency": "EUR"},
     ),
 }
-_UNKNOWN_CALLER: Final = {"contact": "", "open_items": ()}
+_UNKNOWN_CALLER: Final = {
+    "contact": "",
+    "caller": {"stage": "", "calls": 0, "last": "", "suppressed": False},
+    "open_items": (),
+}
 _SILENT: Final = ("still_there", "no_answer")
 """Phrases said without a caller's turn: they know slots and data only."""
 

@@ -20,7 +20,20 @@ if TYPE_CHECKING:
     from services.dialogue.flow.spoken.forms import SpokenForms
 
 BUILT_IN: Final = frozenset(
-    {"today", "now", "time_zone", "contact", "open_items", "data", "value", "changed", "choices", "task", "text"}
+    {
+        "today",
+        "now",
+        "time_zone",
+        "contact",
+        "caller",
+        "open_items",
+        "data",
+        "value",
+        "changed",
+        "choices",
+        "task",
+        "text",
+    }
 )
 """Names every template may use, beside slots and variables."""
 

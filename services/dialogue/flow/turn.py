@@ -158,6 +158,12 @@ class Turn:
                 "time_zone": self.call.time_zone,
                 "contact": self.call.contact_name,
                 "open_items": tuple(dataclasses.asdict(item) for item in self.call.open_items),
+                "caller": {
+                    "stage": self.call.stage,
+                    "calls": self.call.interactions,
+                    "last": self.call.last_interaction,
+                    "suppressed": self.call.suppressed,
+                },
             }
         return values
 

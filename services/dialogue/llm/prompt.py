@@ -82,5 +82,7 @@ def _facts(call: CallInfo) -> str:
         lines.append("You have called them, not they you.")
     if call.contact_name:
         lines.append(f"The caller is {call.contact_name}, as the records have it.")
+    if call.last_interaction:
+        lines.append(f"Their last conversation with the business: {call.last_interaction}")
     lines += [f"On record: {item.kind} {item.record_id}, {item.title} ({item.state})." for item in call.open_items]
     return "\n".join(lines)

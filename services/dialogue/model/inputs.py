@@ -128,8 +128,16 @@ class CallerContext:
 
     contact_id: str = ""
     name: str = ""
-    open_items: tuple[tuple[str, str, str, str], ...] = ()
-    """(record id, kind, title, state) of each."""
+    open_items: tuple[tuple[str, ...], ...] = ()
+    """(record id, kind, title, state, business system, amount, currency) of each."""
+    stage: str = ""
+    """How far what they want has come: "contacted", "inquiring", "pending", "done"; empty: not known."""
+    interactions: int = 0
+    """How many conversations are on record."""
+    last_interaction: str = ""
+    """What the last one was about, in a sentence."""
+    suppressed: bool = False
+    """Whether they are not to be reached."""
 
 
 @dataclass(frozen=True, slots=True)

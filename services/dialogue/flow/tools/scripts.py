@@ -91,7 +91,8 @@ def _dialogue(paragraph: list[tuple[int, str]], path: Path, domain: str, languag
 def call_of(
     domain: str, options: str = "", *, language: str = "en-US", time_zone: str = "America/New_York"
 ) -> CallInfo:
-    """What is known of a scripted call: `contact`, `item=kind:title:state`, `direction`, `flow`, `now`.
+    """What is known of a scripted call: `contact`, `item=kind:title:state`, `stage`, `last`, `direction`, `flow`,
+    `now`.
 
     Raises:
         ValueError: `now` is no time, or an item lacks a part.
@@ -114,6 +115,8 @@ def call_of(
         direction=values.get("direction", "inbound"),
         contact_name=values.get("contact", ""),
         open_items=tuple(items),
+        stage=values.get("stage", ""),
+        last_interaction=values.get("last", ""),
         flow=values.get("flow", ""),
     )
 
