@@ -32,7 +32,7 @@ class CallEvents:
     def started(self, at: datetime) -> call_events_pb2.CallStarted:
         """The call began."""
         return call_events_pb2.CallStarted(
-            context=self._context("call-started", at),
+            context=self.context("call-started", at),
             direction=self._info.direction,
             domain=self._info.domain,
             device=self._info.device,
@@ -41,8 +41,8 @@ class CallEvents:
 
     def transcribed(self, turn_id: str, heard: model.Heard, at: datetime) -> call_events_pb2.TranscriptionCompleted:
         """A turn was transcribed."""
-        context = self._context(f"{turn_id}.transcription", at, turn_id=turn_id, place=heard.start)
-        _set_confidence(context, heard.confidence)
+        context = self.context(f"{turn_id}.transcription", at, turn_id=turn_id, place=heard.start)
+        set_confidence(context, heard.confidence)
         return call_events_pb2.TranscriptionCompleted(
             context=context,
             transcript_reference=transcript_reference(self._info.session_id, turn_id),
@@ -55,8 +55,8 @@ class CallEvents:
         self, turn_id: str, heard: model.Heard, understanding: model.Understanding, at: datetime
     ) -> call_events_pb2.IntentDetected:
         """A turn's meaning was found."""
-        context = self._context(f"{turn_id}.intent", at, turn_id=turn_id, place=heard.start)
-        _set_confidence(context, understanding.confidence)
+        context = self.context(f"{turn_id}.intent", at, turn_id=turn_id, place=heard.start)
+        set_confidence(context, understanding.confidence)
         event = call_events_pb2.IntentDetected(
             context=context, intent=understanding.intent, out_of_scope=understanding.out_of_scope
         )
@@ -64,14 +64,21 @@ class CallEvents:
             event.sentiment.score = understanding.sentiment
         return event
 
-    def outcome(self, turn_id: str, index: int, outcome: Outcome, at: datetime) -> Message | None:
-        """A delivered turn's outcome; None, and a log entry, for an event that does not exist."""
+    def outcome(
+        self, turn_id: str, index: int, outcome: Outcome, at: datetime, learned: tuple[str, float] | None = None
+    ) -> Message | None:
+        """A delivered turn's outcome; None, and a log entry, for an event that does not exist.
+
+        `turn_id` is the agent's turn by which it took effect; `learned` the caller's before it and where that began, in
+        seconds on the audio clock.
+        """
         message_type = getattr(business_events_pb2, outcome.event, None)
         if message_type is None:
             _log.error("outcome.unknown", event_type=outcome.event, session_id=self._info.session_id)
             return None
-        context = self._context(f"{turn_id}.{index}.{outcome.event}", at, turn_id=turn_id)
-        _set_confidence(context, outcome.confidence)
+        whose, place = learned or (turn_id, None)
+        context = self.context(f"{turn_id}.{index}.{outcome.event}", at, turn_id=whose, place=place)
+        set_confidence(context, outcome.confidence)
         known = {field.name for field in message_type.DESCRIPTOR.fields} - {"context", "slots"}
         fields: dict[str, Any] = {key: value for key, value in outcome.fields.items() if key in known}
         if "slots" in message_type.DESCRIPTOR.fields_by_name:
@@ -82,7 +89,7 @@ class CallEvents:
     def completed(self, end: model.Ended, sentiment: float | None, at: datetime) -> call_events_pb2.CallCompleted:
         """The call's one outcome."""
         event = call_events_pb2.CallCompleted(
-            context=self._context("call-completed", at, place=end.duration),
+            context=self.context("call-completed", at, place=end.duration),
             disposition=end.disposition,
             summary=end.summary,
             intents=end.intents,
@@ -112,7 +119,7 @@ class CallEvents:
     def conversation_ended(self, end: model.Ended, at: datetime) -> call_events_pb2.ConversationEnded:
         """The technical end."""
         return call_events_pb2.ConversationEnded(
-            context=self._context("conversation-ended", at, place=end.duration),
+            context=self.context("conversation-ended", at, place=end.duration),
             duration=to_duration(end.duration),
             caller_turns=end.caller_turns,
             agent_turns=end.agent_turns,
@@ -124,9 +131,10 @@ class CallEvents:
             if known.type == _NAME_SLOT_TYPE:
                 self.caller_name = known.value
 
-    def _context(
+    def context(
         self, suffix: str, at: datetime, *, turn_id: str = "", place: float | None = None
     ) -> event_pb2.EventContext:
+        """What every event of this call carries; `suffix` makes its id, `place` is in seconds on the audio clock."""
         info = self._info
         context = event_pb2.EventContext(
             event_id=f"{info.session_id}.{suffix}",
@@ -169,6 +177,7 @@ def slot(value: Slot) -> speech_pb2.Slot:
     return proto
 
 
-def _set_confidence(context: event_pb2.EventContext, confidence: float | None) -> None:
+def set_confidence(context: event_pb2.EventContext, confidence: float | None) -> None:
+    """Say how sure an event is; None: not known."""
     if confidence is not None:
         context.confidence = confidence

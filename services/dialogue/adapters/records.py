@@ -51,6 +51,8 @@ class StoredCall:
         self._contact_name = ""
         self._contact_unsaved = False
         self._appointment: Appointment | None = None
+        # The caller's last turn, and where it began in seconds on the audio clock.
+        self._learned: tuple[str, float] | None = None
 
     async def started(self, at: datetime) -> None:
         """The call began."""
@@ -97,13 +99,14 @@ class StoredCall:
             self._events.transcribed(turn_id, heard, at),
             self._events.understood(turn_id, heard, understanding, at),
         ]
+        self._learned = (turn_id, heard.start)
         await self._write(row, events)
 
     async def took_effect(self, turn_id: str, outcomes: Sequence[Outcome], state: State) -> None:
         """Enough of an agent's turn was heard: its outcomes take effect."""
         at = datetime.now(UTC)
         self._events.learn_name(state)
-        made = [self._events.outcome(turn_id, index, o, at) for index, o in enumerate(outcomes)]
+        made = [self._events.outcome(turn_id, index, o, at, self._learned) for index, o in enumerate(outcomes)]
         self._appointment = appointment_of(outcomes, self._appointment)
         values: dict[str, object] = {"state": state.to_json(), "renewed_at": at}
         if self._appointment is not None:

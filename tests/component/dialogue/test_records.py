@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from fakes.call_store import END, HEARD, INFO, UNDERSTOOD, CallStore, make_call, state
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from voicemesh.events.v1.business_events_pb2 import AppointmentRequested
 
 from mesh.errors import MeshError
 from mesh.outbox import Outbox
@@ -34,6 +35,15 @@ async def test_a_call_leaves_turns_events_and_one_outcome(store: CallStore):
     assert (session["disposition"], session["tenant_id"], session["region"]) == ("appointment_booked", "acme", "eu")
     assert session["ended_at"] is not None
     assert session["state"] is None, "what the caller told is kept no longer than it is needed"
+
+
+async def test_what_was_asked_for_says_in_which_of_the_callers_turns_and_where(store: CallStore):
+    call = await make_call(store)
+    await call.written()
+    (payload,) = [row["payload"] for row in await store.rows(OUTBOX) if row["type"].endswith(".AppointmentRequested")]
+    context = AppointmentRequested.FromString(bytes(payload)).context
+    assert context.turn_id == "c1"
+    assert context.HasField("audio_offset")
 
 
 async def test_a_stored_transcript_is_redacted(store: CallStore):
