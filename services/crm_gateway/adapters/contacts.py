@@ -16,6 +16,8 @@ from services.crm_gateway.adapters.tokens import make_token, read_token
 from services.crm_gateway.canonical import is_suppressed, stage_of
 from services.crm_gateway.conflicts.model import CONSOLE, Statement
 from services.crm_gateway.conflicts.rules import Rules, load_rules
+from services.crm_gateway.corrections.model import Correction, changed_names
+from services.crm_gateway.corrections.store import Corrections
 from services.crm_gateway.events import record_written
 from services.crm_gateway.model import (
     CallerContext,
@@ -42,6 +44,7 @@ class ContactStore:
         self._engine = engine
         self._outbox = outbox
         self._statements = Statements(rules or load_rules(None), outbox)
+        self._corrections = Corrections(outbox)
 
     async def context(self, tenant_id: str, key: ContactKey) -> CallerContext:
         """Read what is known of a caller; nothing but the time for one nobody knows."""
@@ -97,7 +100,7 @@ class ContactStore:
             else:
                 present = await self._statements.lock(connection, scope.tenant_id, known.contact_id)
                 _check_version(present, given)
-                contact = await self._statements.take(connection, scope, present, _said(given, present))
+                contact = await self._change(connection, scope, present, given)
             event = record_written(
                 scope,
                 contact,
@@ -109,6 +112,16 @@ class ContactStore:
             )
             await self._outbox.add(connection, event)
         return contact, known is None
+
+    async def _change(self, connection: AsyncConnection, scope: Scope, present: Contact, given: Contact) -> Contact:
+        """Take in what a person says of a contact; who has it otherwise is told."""
+        said = _said(given, present)
+        contact = await self._statements.take(connection, scope, present, said)
+        names = changed_names(present, contact)
+        if names:
+            correction = Correction(f"console.{said[-1].statement_id}", CONSOLE, datetime.now(UTC))
+            await self._corrections.correct_contact(connection, scope, contact, names, correction)
+        return contact
 
     async def list_records(
         self, tenant_id: str, *, kind: str, session_id: str, contact_id: str, size: int, token: str

@@ -90,9 +90,48 @@ class Conflict:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which conflicts are meant; what is empty or None leaves nothing out."""
+
+    state: ConflictState | None = None
+    contact_id: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decides."""
+
+    version: int
+    """The conflict's version when they looked at it."""
+    by: str
+    reason: str
+    at: datetime
+    source: str = ""
+    """Whose word counts; empty: `values` do."""
+    values: tuple[str, ...] = ()
+
+
 class UnknownConflictError(LookupError):
     """No conflict of this tenant has that id."""
 
 
 class StaleConflictError(Exception):
-    """A conflict changed, or was resolved, since it was looked at; the text says how."""
+    """A conflict changed since it was looked at; the text says what to do."""
+
+    def __init__(self, version: int, text: str) -> None:
+        super().__init__(text)
+        self.version = version
+
+
+class ResolvedConflictError(Exception):
+    """A conflict was resolved already; the text says by whom."""
+
+
+class DecisionRefusedError(ValueError):
+    """A value that the field cannot have, or a source that says nothing of it; the text says why and what to do."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field

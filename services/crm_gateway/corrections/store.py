@@ -18,10 +18,10 @@ from services.crm_gateway.adapters.sync_tables import links
 from services.crm_gateway.adapters.tables import deliveries, records
 from services.crm_gateway.corrections.events import contact_corrected, record_corrected
 from services.crm_gateway.corrections.model import (
+    FIELDS,
     LOCAL,
     Correction,
     changed_fields,
-    changed_names,
     contact_delivery,
     put_right,
     record_delivery,
@@ -77,24 +77,29 @@ class Corrections:
         return told
 
     async def correct_contact(
-        self, connection: AsyncConnection, scope: Scope, before: Contact, after: Contact, correction: Correction
+        self, connection: AsyncConnection, scope: Scope, contact: Contact, names: Sequence[str], correction: Correction
     ) -> list[str]:
-        """Tell every business system that has a contact what changed of it; return them.
+        """Tell every business system that has a contact what is right of it; return them.
 
-        Those have it that a record of it was queued for, and those that were heard of it from.
+        Those have it that a record of it was queued for, and those that were heard of it from. They are told what the
+        contact is when they are told, so that a correction that is overtaken does no harm.
+
+        Args:
+            contact: as it is now.
+            names: the fields that were wrong; those that business systems do not hold are left out.
         """
-        names = changed_names(before, after)
+        names = tuple(name for name in FIELDS if name in names)
         if not names:
             return []
         if not await self._first(connection, scope, correction, "", names):
             return await self._told(connection, scope, correction)
-        holders = await _holders(connection, scope.tenant_id, after.contact_id)
+        holders = await _holders(connection, scope.tenant_id, contact.contact_id)
         for vendor, identifier in holders.items():
-            record = contact_delivery(scope, after, names, correction, identifier or after.contact_id)
-            await self._queue(vendor).add(connection, record, after, telemetry.inject())
+            record = contact_delivery(scope, contact, names, correction, identifier or contact.contact_id)
+            await self._queue(vendor).add(connection, record, contact, telemetry.inject())
         told = list(holders)
-        await self._note(connection, scope, correction, after, told)
-        await self._outbox.add(connection, contact_corrected(scope, after, correction, names, told))
+        await self._note(connection, scope, correction, contact, told)
+        await self._outbox.add(connection, contact_corrected(scope, contact, correction, names, told))
         return told
 
     async def _correct_local(
