@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from services.crm_gateway.simulator.items import SHAPES, ItemIn
+from services.crm_gateway.simulator.items import SHAPES, Batch, ItemIn, Search, TicketIn
 from services.crm_gateway.simulator.model import KINDS, Fault, Faults, Kind, System
 from services.crm_gateway.simulator.webhooks import Target, Webhooks
 
@@ -31,8 +31,9 @@ def application(system: System) -> Starlette:
     """Return the ASGI application of a system.
 
     ``POST /oauth/token``; with its token ``POST`` and ``GET /contacts``, ``/tickets``, ``/deals`` (``external_id``,
-    or pages by ``cursor``), ``GET`` and ``PATCH`` of one of them by its id, ``GET /changes?cursor=``; for tests
-    ``PUT /simulator/faults``, ``PUT /simulator/webhooks`` and ``GET /simulator/counts``.
+    or pages by ``cursor``), ``GET`` and ``PATCH`` of one of them by its id, ``GET /changes?cursor=``, ``POST
+    /tickets/batch`` and ``/tickets/search``; for tests ``PUT /simulator/faults``, ``PUT /simulator/webhooks`` and
+    ``GET /simulator/counts``.
     """
     webhooks = Webhooks(system)
 
@@ -72,6 +73,7 @@ def application(system: System) -> Starlette:
             Route("/simulator/webhooks", target, methods=["PUT"]),
             Route("/simulator/counts", counts),
             Route("/changes", _guarded(system, changes)),
+            *_many(system),
             *(route for kind in KINDS for route in _resource(system, kind)),
         ],
     )
@@ -101,6 +103,38 @@ def _resource(system: System, kind: Kind) -> tuple[Route, Route]:
         Route(f"/{kind}", _guarded(system, all_of_them), methods=["GET", "POST"]),
         Route(f"/{kind}/{{id}}", _guarded(system, one), methods=["GET", "PATCH"]),
     )
+
+
+def _many(system: System) -> tuple[Route, Route]:
+    async def batch(request: Request) -> Response:
+        """Take tickets, each by itself: `results` says of each its id, or what is wrong with it."""
+        system.requests["POST tickets/batch"] += 1
+        try:
+            items = Batch.model_validate_json(await request.body()).items
+        except ValidationError as error:
+            return _refused(error)
+        return JSONResponse({"results": [_taken(system, item) for item in items]})
+
+    async def search(request: Request) -> Response:
+        system.requests["POST tickets/search"] += 1
+        try:
+            wanted = Search.model_validate_json(await request.body()).external_ids
+        except ValidationError as error:
+            return _refused(error)
+        return JSONResponse({"items": [item for each in wanted for item in system.find("tickets", each)]})
+
+    return (
+        Route("/tickets/batch", _guarded(system, batch), methods=["POST"]),
+        Route("/tickets/search", _guarded(system, search), methods=["POST"]),
+    )
+
+
+def _taken(system: System, item: dict[str, Any]) -> dict[str, Any]:
+    try:
+        ticket = TicketIn.model_validate(item).model_dump()
+    except ValidationError as error:
+        return {"errors": error.errors(include_url=False, include_input=False)}
+    return {"id": system.add("tickets", ticket)["id"]}
 
 
 Handler = Callable[[Request], Awaitable[Response]]

@@ -1,5 +1,7 @@
 """What the simulated business system takes: contacts, tickets and deals, new ones and changes of them."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.crm_gateway.simulator.model import Kind
@@ -35,6 +37,22 @@ class TicketIn(ItemIn):
     title: str = Field(max_length=500)
     fields: dict[str, str] = {}
     occurred_at: str = ""
+
+
+class Batch(BaseModel):
+    """Tickets that are sent together; each is looked at by itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[dict[str, Any]] = Field(max_length=1000)
+
+
+class Search(BaseModel):
+    """Which tickets are asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    external_ids: list[str] = Field(max_length=1000)
 
 
 class DealIn(ItemIn):

@@ -5,7 +5,9 @@ the doing of this adapter and of the sync process.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from cachetools import LRUCache
@@ -13,19 +15,22 @@ from cachetools import LRUCache
 from mesh.config import ConfigError
 from services.crm_gateway.config import CrmSyncSettings
 from services.crm_gateway.corrections.model import CONTACT, values_of
-from services.crm_gateway.model import Contact, NewRecord, RejectedError
+from services.crm_gateway.model import Contact, NewRecord, RejectedError, VendorRecord
 from services.crm_gateway.sync_in.model import CursorError, Page, VendorChange
 from services.crm_gateway.vendors.http import Answer, Asking, asking, check
 from services.crm_gateway.vendors.simulator_changes import change_in, page_of
 
 _CONTACTS = 100_000
 """Contacts whose id there is remembered."""
+_PAGE = 100
+"""Records that are searched at once."""
+_TEXT_LIMIT = 200
 _CALLED = {"display_name": "name"}
 """What fields of a contact are called there, where that is not their name here."""
 
 
 class Simulator:
-    """A `RemoteVendor`, a `CorrectableVendor`, and a `ChangeSource`.
+    """A `RemoteVendor` that is correctable, takes batches and is auditable (`model.py`), and a `ChangeSource`.
 
     Args:
         system: what is asked, without authentication.
@@ -45,7 +50,39 @@ class Simulator:
 
     async def write(self, record: NewRecord, contact: Contact | None) -> str:
         """Make a ticket, and its contact before it where there is none. Raises what `check` raises."""
-        ticket = {
+        ticket = await self._ticket(record, contact)
+        return str((await self._ask("POST", "/tickets", json=ticket)).json()["id"])
+
+    async def write_many(self, records: Sequence[tuple[NewRecord, Contact | None]]) -> Sequence[str | Exception]:
+        """Make tickets with one request, and their contacts before. Raises what `check` raises."""
+        tickets = [await self._ticket(record, contact) for record, contact in records]
+        answer = (await self._ask("POST", "/tickets/batch", json={"items": tickets})).json()
+        return [
+            str(result["id"]) if "id" in result else RejectedError(json.dumps(result["errors"])[:_TEXT_LIMIT])
+            for result in answer["results"]
+        ]
+
+    async def holds(self, tenant_id: str, record_ids: Collection[str]) -> Mapping[str, Sequence[VendorRecord]]:  # noqa: ARG002
+        """Search by the records' ids; it knows no tenants. Raises what `check` raises."""
+        found: dict[str, list[VendorRecord]] = {}
+        for wanted in _pages(sorted(record_ids)):
+            answer = await self._ask("POST", "/tickets/search", json={"external_ids": wanted})
+            for ticket in map(_record, filter(_is_there, answer.json()["items"])):
+                found.setdefault(ticket.record_id, []).append(ticket)
+        return found
+
+    async def written_since(self, tenant_id: str, since: datetime) -> AsyncIterator[VendorRecord]:  # noqa: ARG002
+        """Read all tickets in pages. Raises what `check` raises."""
+        cursor: str | None = "0"
+        while cursor is not None:
+            page = (await self._ask("GET", "/tickets", params={"cursor": cursor})).json()
+            for ticket in filter(_is_there, page["items"]):
+                if datetime.fromisoformat(ticket["created_at"]) >= since:
+                    yield _record(ticket)
+            cursor = page["next"]
+
+    async def _ticket(self, record: NewRecord, contact: Contact | None) -> dict[str, Any]:
+        return {
             "external_id": record.record_id,
             "contact_id": await self._contact(contact) if contact else None,
             "kind": record.kind,
@@ -55,7 +92,6 @@ class Simulator:
             "fields": dict(record.fields),
             "occurred_at": record.occurred_at.isoformat(),
         }
-        return str((await self._ask("POST", "/tickets", json=ticket)).json()["id"])
 
     async def correct(self, record: NewRecord, contact: Contact | None) -> str:
         """Change a ticket, or its contact; found by their ids there, else by ours. Raises what `check` raises."""
@@ -105,7 +141,7 @@ class Simulator:
 
     async def _search(self, path: str, external_id: str) -> str | None:
         found = (await self._ask("GET", path, params={"external_id": external_id})).json()["items"]
-        return str(found[0]["id"]) if found else None
+        return next((str(item["id"]) for item in found if _is_there(item)), None)
 
     async def _ask(self, method: str, path: str, **content: Any) -> Answer:
         """Ask with a token; one that is too old is renewed once."""
@@ -122,6 +158,25 @@ class Simulator:
             if self._token == used:
                 self._token = ""
         return check(answer)
+
+
+def _pages(record_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (record_ids[begin : begin + _PAGE] for begin in range(0, len(record_ids), _PAGE))
+
+
+def _is_there(item: dict[str, Any]) -> bool:
+    return not item["deleted"]
+
+
+def _record(ticket: dict[str, Any]) -> VendorRecord:
+    return VendorRecord(
+        record_id=ticket["external_id"],
+        vendor_record_id=ticket["id"],
+        kind=ticket["kind"],
+        state=ticket["state"],
+        title=ticket["title"],
+        fields=ticket["fields"],
+    )
 
 
 @contextlib.asynccontextmanager

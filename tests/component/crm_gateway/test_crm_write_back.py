@@ -99,3 +99,25 @@ async def test_whatever_it_does_each_record_is_there_once(
     assert (counts["tickets"], counts["tickets_twice"]) == (100, [])
     assert (counts["contacts"], counts["contacts_twice"]) == (20, [])
     assert all(counts["requests"][fault] for fault in ("busy", "broken", "drops_request", "drops_answer"))
+
+
+async def test_what_can_wait_comes_with_one_request(
+    tmp_path: Path, nats: NatsServer, database_url: str, bus: Bus
+) -> None:
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(
+        'version = 1\n[events."voicemesh.events.v1.ComplaintLogged"]\n'
+        'kind = "complaint"\ntitles = ["a complaint"]\nprofile = "batch"\n'
+    )
+    options = {"crm_mapping": mapping, "crm_batch_size": 10, "crm_batch_wait_s": 1000.0}
+    async with simulator() as there, worker(tmp_path, nats, database_url, there, **options):
+        for number in range(10):
+            await bus.publish(complaint(number, caller=number))
+
+        async def done() -> bool:
+            return len(there.system.tickets) == 10
+
+        await eventually(done)
+    assert there.system.requests["POST tickets/batch"] == 1
+    assert there.system.requests["POST tickets"] == 0
+    assert len({ticket["contact_id"] for ticket in there.system.tickets}) == 10
