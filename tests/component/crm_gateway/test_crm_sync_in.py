@@ -147,7 +147,7 @@ async def test_what_no_webhook_tells_is_read(tmp_path: Path, nats: NatsServer) -
 
 async def test_everything_there_is_read_at_first_page_by_page(tmp_path: Path, nats: NatsServer) -> None:
     async with simulator() as there:
-        for number in range(250):
+        for number in range(110):
             there.system.add(
                 "contacts",
                 {**CONTACT, "external_id": f"x{number}", "phones": [f"+1555{number:07d}"], "customer_id": ""},
@@ -173,9 +173,9 @@ async def test_everything_there_is_read_at_first_page_by_page(tmp_path: Path, na
                     return any(each.HasField("complete_at") for each in response.states)
 
                 await eventually(read)
-            assert ((await state()).applied, (await state()).cursor) == (250, "250")
+            assert ((await state()).applied, (await state()).cursor) == (110, "110")
             request = sync_service_pb2.RestartSyncRequest(context=a_request(), vendor="simulator")
-            assert (await stub.RestartSync(request)).state.cursor == "250"
+            assert (await stub.RestartSync(request)).state.cursor == "110"
             assert (await state()).cursor == ""
             request.vendor = "nobody"
             with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -189,23 +189,27 @@ async def test_webhooks_sent_twice_and_out_of_order_end_in_what_is_there(tmp_pat
         await tell(world.there, world.webhooks)
         async with call(world.stub, phone=PHONE) as session:
             contact_id, deal_id = world.sell()
-            for number in range(20):
+            for number in range(6):
                 world.there.system.edit("deals", deal_id, {"title": f"Offer {number}"})
                 world.there.system.edit("contacts", contact_id, {"name": f"Sarah {number}"})
             context = await until(
                 session,
                 lambda found: (
-                    [item.title for item in found.open_items] == ["Offer 19"]
-                    and found.contact.display_name == "Sarah 19"
+                    [item.title for item in found.open_items] == ["Offer 5"] and found.contact.display_name == "Sarah 5"
                 ),
             )
             assert [link.vendor_contact_id for link in context.links] == [contact_id]
 
             async def all_told() -> bool:
-                return world.there.system.requests["webhook 200"] >= 42
+                return world.there.system.requests["webhook 200"] >= 14
 
             await eventually(all_told)
             await session.end()
+
+
+async def _endless() -> AsyncIterator[bytes]:
+    for _ in range(30):
+        yield b" " * 100_000
 
 
 class TestDoor:
@@ -247,18 +251,11 @@ class TestDoor:
                 answer = await client.post(door.webhooks, content=body, headers=headers)
                 assert (answer.status_code, words in answer.json()["error"]) == (status, True), answer.text
             assert (await client.get(door.webhooks)).status_code == 405
+            answer = await client.post(door.webhooks, content=_endless(), headers=good)
+            assert answer.status_code == 413, "it is cut off without a length too"
             answer = await client.post(door.webhooks + "s", content=self.BODY, headers=good)
             assert (answer.status_code, "not taken in here" in answer.json()["error"]) == (404, True)
         assert (await door.state()).applied == 0
-
-    async def test_a_body_without_a_length_is_cut_off_too(self, door: Synced) -> None:
-        async def endless() -> AsyncIterator[bytes]:
-            for _ in range(30):
-                yield b" " * 100_000
-
-        async with httpx.AsyncClient() as client:
-            answer = await client.post(door.webhooks, content=endless(), headers=self.signed(b""))
-        assert answer.status_code == 413
 
     async def test_either_key_counts_and_a_message_once(self, door: Synced) -> None:
         contact = door.there.system.add("contacts", {**CONTACT, "external_id": "sarah"})
@@ -322,10 +319,8 @@ async def test_the_last_word_on_consent_is_in_the_context(crm: World) -> None:
         ),
     ],
 )
-async def test_settings_that_do_not_go_together_say_so(
-    tmp_path: Path, nats: NatsServer, given: dict[str, Any], words: str
-) -> None:
-    wrong = sync_settings(tmp_path, nats_url=nats.url, crm_url="http://127.0.0.1:1", **given)
+async def test_settings_that_do_not_go_together_say_so(tmp_path: Path, given: dict[str, Any], words: str) -> None:
+    wrong = sync_settings(tmp_path, nats_url="nats://127.0.0.1:1", crm_url="http://127.0.0.1:1", **given)
     with pytest.raises(BaseExceptionGroup) as caught:
         async with serve(build_sync, wrong, service="crm-sync"):
             pass

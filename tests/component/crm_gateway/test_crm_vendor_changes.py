@@ -1,16 +1,18 @@
 """What business systems say, taken into a real database: once, in any order."""
 
+import contextlib
 import itertools
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from mesh.database import database, migrate
+from mesh.database import database, migrate, sqlite_url
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import tables
 from services.crm_gateway.adapters.change_intake import ChangeIntake
@@ -64,15 +66,28 @@ class Sync:
             return [dict(row) for row in (await connection.execute(sa.select(table))).mappings()]
 
 
-@pytest.fixture
-async def sync(database_url: str) -> AsyncIterator[Sync]:
-    await migrate(database_url, "services.crm_gateway")
-    async with database(database_url) as engine:
+@contextlib.asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Sync]:
+    await migrate(url, "services.crm_gateway")
+    async with database(url) as engine:
         outbox = Outbox(engine, tables.outbox)
         cursor = Cursor(engine, SCOPE, "simulator")
         changes = VendorChanges("simulator", outbox, Statements(load_rules(None), outbox))
         intake = ChangeIntake(changes, cursor, SCOPE)
         yield Sync(engine, intake, cursor, ContactStore(engine, outbox), itertools.count())
+
+
+@pytest.fixture
+async def sync(tmp_path: Path) -> AsyncIterator[Sync]:
+    async with opened(sqlite_url(tmp_path / "crm.db")) as there:
+        yield there
+
+
+@pytest.fixture
+async def any_sync(database_url: str) -> AsyncIterator[Sync]:
+    """On each kind of database, where its statements are what is tested."""
+    async with opened(database_url) as there:
+        yield there
 
 
 def later(change: VendorChange, seconds: float = 1, **values: Any) -> VendorChange:
@@ -114,16 +129,16 @@ CHANGES: Sequence[VendorChange] = (
 )
 
 
-@pytest.mark.parametrize("order", [(4, 3, 2, 1, 0), (2, 0, 4, 1, 3), (1, 4, 0, 0, 2, 3, 4, 1)])
-async def test_changes_in_any_order_end_in_the_same_state(sync: Sync, order: Sequence[int]) -> None:
+@pytest.mark.parametrize("order", [(4, 3, 2, 1, 0), (1, 4, 0, 0, 2, 3, 4, 1)])
+async def test_changes_in_any_order_end_in_the_same_state(any_sync: Sync, order: Sequence[int]) -> None:
     for place in order:
-        await sync.webhook(CHANGES[place])
-    (item,), (link,) = await sync.rows(items), await sync.rows(links)
+        await any_sync.webhook(CHANGES[place])
+    (item,), (link,) = await any_sync.rows(items), await any_sync.rows(links)
     assert (item["state"], item["is_open"], link["stage"]) == ("won", False, "customer")
-    context = await sync.context()
+    context = await any_sync.context()
     assert context.contact is not None
     assert (context.contact.display_name, context.open_items) == ("Sarah Miller", ())
-    assert (await sync.events()).count("DealClosed") == 1
+    assert (await any_sync.events()).count("DealClosed") == 1
 
 
 async def test_changes_of_one_moment_end_in_the_same_state(sync: Sync) -> None:
@@ -137,10 +152,10 @@ async def test_changes_of_one_moment_end_in_the_same_state(sync: Sync) -> None:
     assert len({row["state"] for row in await sync.rows(items)}) == 1
 
 
-async def test_a_contact_that_the_mesh_knows_is_linked_by_its_ids_or_its_number(sync: Sync) -> None:
-    by_id, _ = await sync.store.upsert(SCOPE, Contact("", display_name="By id"))
-    by_customer, _ = await sync.store.upsert(SCOPE, Contact("", customer_id="c-2"))
-    by_phone, _ = await sync.store.upsert(SCOPE, Contact("", phones=("+15550000003",)))
+async def test_a_contact_that_the_mesh_knows_is_linked_by_its_ids_or_its_number(any_sync: Sync) -> None:
+    by_id, _ = await any_sync.store.upsert(SCOPE, Contact("", display_name="By id"))
+    by_customer, _ = await any_sync.store.upsert(SCOPE, Contact("", customer_id="c-2"))
+    by_phone, _ = await any_sync.store.upsert(SCOPE, Contact("", phones=("+15550000003",)))
     said = (
         VendorContact("V1", NOON, external_id=by_id.contact_id),
         VendorContact("V2", NOON, customer_id="c-2"),
@@ -148,8 +163,8 @@ async def test_a_contact_that_the_mesh_knows_is_linked_by_its_ids_or_its_number(
         # Shares the number of V3, and is somebody else there.
         VendorContact("V4", NOON, phones=("+15550000003",)),
     )
-    await sync.webhook(*said)
-    linked = {row["vendor_contact_id"]: row["contact_id"] for row in await sync.rows(links)}
+    await any_sync.webhook(*said)
+    linked = {row["vendor_contact_id"]: row["contact_id"] for row in await any_sync.rows(links)}
     assert [linked[name] for name in ("V1", "V2", "V3")] == [c.contact_id for c in (by_id, by_customer, by_phone)]
     assert linked["V4"] not in {linked["V1"], linked["V2"], linked["V3"]}
 
@@ -169,37 +184,37 @@ async def test_the_items_of_who_is_deleted_there_are_shown_no_more(sync: Sync) -
     assert context.contact is not None, "the mesh has its own reasons to know them"
 
 
-async def test_a_record_of_ours_is_shown_once_and_as_it_is_there(sync: Sync) -> None:
-    await sync.webhook(SARAH)
-    contact = (await sync.context()).contact
+async def test_a_record_of_ours_is_shown_once_and_as_it_is_there(any_sync: Sync) -> None:
+    await any_sync.webhook(SARAH)
+    contact = (await any_sync.context()).contact
     assert contact is not None
     scope = {"tenant_id": "clinic", "region": "local", "correlation_id": "c", "language": "en", "session_id": "s"}
     what = {"kind": "complaint", "state": "applied", "is_open": True, "title": "late", "fields": {}, "turn_id": ""}
     which = {"record_id": "r1", "event_id": "e1", "contact_id": contact.contact_id}
     record = scope | what | which | {"occurred_at": NOON, "created_at": NOON}
-    async with sync.engine.begin() as connection:
+    async with any_sync.engine.begin() as connection:
         await connection.execute(tables.records.insert().values(record))
     ticket = VendorItem("T1", "complaint", NOON, contact_id="C1", record_id="r1", title="late", state="applied")
-    await sync.webhook(ticket)
-    assert [(item.vendor, item.record_id) for item in (await sync.context()).open_items] == [("simulator", "T1")]
-    await sync.webhook(later(ticket, open=False))
-    assert (await sync.context()).open_items == ()
+    await any_sync.webhook(ticket)
+    assert [(item.vendor, item.record_id) for item in (await any_sync.context()).open_items] == [("simulator", "T1")]
+    await any_sync.webhook(later(ticket, open=False))
+    assert (await any_sync.context()).open_items == ()
 
 
-async def test_a_page_and_its_cursor_are_one(sync: Sync) -> None:
-    start = await sync.cursor.read()
+async def test_a_page_and_its_cursor_are_one(any_sync: Sync) -> None:
+    start = await any_sync.cursor.read()
     assert start == Position("", complete=False)
     page = Page((SARAH, DEAL, later(DEAL, state="won", open=False)), "3", more=True, refused=("a deal without `data`",))
-    assert await sync.intake.take_page(start, page) == Taken(applied=3)
+    assert await any_sync.intake.take_page(start, page) == Taken(applied=3)
     with pytest.raises(LostCursorError):
-        await sync.intake.take_page(start, Page((later(SARAH, display_name="Lost"),), "9", more=False))
-    assert (await sync.cursor.read()) == Position("3", complete=False)
-    assert await sync.intake.take_page(Position("3"), Page((SARAH,), "4", more=False)) == Taken(ignored=1)
-    assert (await sync.cursor.read()) == Position("4", complete=True)
-    (state,) = await SyncStates(sync.engine).states("clinic")
+        await any_sync.intake.take_page(start, Page((later(SARAH, display_name="Lost"),), "9", more=False))
+    assert (await any_sync.cursor.read()) == Position("3", complete=False)
+    assert await any_sync.intake.take_page(Position("3"), Page((SARAH,), "4", more=False)) == Taken(ignored=1)
+    assert (await any_sync.cursor.read()) == Position("4", complete=True)
+    (state,) = await SyncStates(any_sync.engine).states("clinic")
     assert (state.applied, state.ignored, state.refused, state.last_refusal) == (3, 1, 1, "a deal without `data`")
     assert state.changed_at == NOON + timedelta(seconds=1)
-    context = await sync.context()
+    context = await any_sync.context()
     assert context.contact is not None
     assert context.contact.display_name == "Sarah"
 
