@@ -16,7 +16,7 @@ from mesh.bus.envelope import (
     seal,
     subject_of,
 )
-from mesh.bus.upcasting import seal_versions, up_converted, versioned_id
+from mesh.bus.upcasting import fact_id, seal_versions, up_converted, versioned_id
 
 __all__ = [
     "STREAM_DEAD",
@@ -37,6 +37,7 @@ __all__ = [
     "connect",
     "event_type",
     "event_types",
+    "fact_id",
     "new_event_id",
     "seal",
     "seal_versions",

@@ -70,6 +70,17 @@ def versioned_id(event_id: str, version: int) -> str:
     return event_id if version == 1 else f"{event_id}.v{version}"
 
 
+def fact_id(event: Message) -> str:
+    """Give the id of the fact that an event tells of: the same for all its versions.
+
+    Raises:
+        EventError: it is no event.
+    """
+    version = version_of(event.DESCRIPTOR.full_name)
+    event_id = context_of(event).event_id
+    return event_id.removesuffix(f".v{version}") if version > 1 else event_id
+
+
 def seal_versions(events: Sequence[Message]) -> list[Envelope]:
     """Make versions of one fact ready for the wire, the oldest first.
 
@@ -101,9 +112,7 @@ def up_converted(event: Message, wanted: type[EventT]) -> EventT:
     Raises:
         EventError: no steps lead from one to the other.
     """
-    base = context_of(event).event_id
-    version = version_of(event.DESCRIPTOR.full_name)
-    base = base.removesuffix(f".v{version}") if version > 1 else base
+    base = fact_id(event)
     made: Message = event
     while not isinstance(made, wanted):
         step = STEPS.get(type(made))

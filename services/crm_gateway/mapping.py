@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from voicemesh.common.v1.speech_pb2 import Slot
 from voicemesh.events.v1.event_pb2 import EventContext
 
-from mesh.bus import event_type
+from mesh.bus import event_type, fact_id, up_converted
 from mesh.durations import seconds, to_datetime
 from services.crm_gateway.event_values import value_of, values_of_each
 from services.crm_gateway.mapping_file import Each, MappingFile, Rule, Thresholds, load_mapping
@@ -35,15 +35,22 @@ class Mapper:
         self._vendor = mapping.vendors.get(vendor or mapping.vendor, Thresholds())
         self._review_below = review_below
         self.event_types = [event_type(name) for name in mapping.events]
+        self._by_name = {kind.DESCRIPTOR.name: kind for kind in self.event_types}
 
     def map(self, event: Message) -> NewRecord | None:
         """Return the record an event becomes; None when the mapping has no rule for it.
 
-        An action in which something is less sure than it should be is a draft, with its `escrow`.
+        An event of an older version than the rule's is read as the rule's. An action in which something is less sure
+        than it should be is a draft, with its `escrow`.
+
+        Raises:
+            EventError: it is of a version that cannot be read as the rule's.
         """
-        rule = self._rules.get(event.DESCRIPTOR.full_name)
-        if rule is None:
+        wanted = self._by_name.get(event.DESCRIPTOR.name)
+        if wanted is None:
             return None
+        event = up_converted(event, wanted)
+        rule = self._rules[event.DESCRIPTOR.full_name]
         context: EventContext = event.context  # type: ignore[attr-defined]
         given: Sequence[Slot] = getattr(event, "slots", ())
         slots = list(given) if rule.slots else []
@@ -51,7 +58,7 @@ class Mapper:
         fields |= {name: value for name, field in rule.fields.items() if (value := _value(event, field))}
         escrow = self._escrow(rule, context, fields, given) if rule.action else None
         return NewRecord(
-            event_id=context.event_id,
+            event_id=fact_id(event),
             scope=Scope(
                 context.tenant_id, context.region, context.correlation_id, context.language, context.session_id
             ),

@@ -1,6 +1,6 @@
 """The embedded business system's use case: an event becomes one record, whatever happens on the way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Generic, Protocol, TypeVar
 
@@ -11,6 +11,7 @@ from mesh.bus import Delivery, UnprocessableError
 from services.crm_gateway import metrics
 from services.crm_gateway.mapping import Mapper
 from services.crm_gateway.model import Contact, EmbeddedVendor, NewRecord, RecordState, RejectedError, Unit
+from services.crm_gateway.review.evidence import CallEvidence, evidence_of
 
 UnitT = TypeVar("UnitT", bound=Unit)
 UnitT_contra = TypeVar("UnitT_contra", bound=Unit, contravariant=True)
@@ -39,6 +40,9 @@ class DraftsPort(Protocol[UnitT_contra]):
     ) -> bool:
         """Have a record wait for a person; False when it waited before."""
 
+    async def attach(self, unit: UnitT_contra, calls: Sequence[CallEvidence]) -> None:
+        """Let the drafts of calls that ended say where their words lie."""
+
 
 class Sync(Generic[UnitT]):
     """Writes records to the embedded business system."""
@@ -61,16 +65,18 @@ class Sync(Generic[UnitT]):
         if record is None:
             return
         try:
-            new = await self._write(record)
+            new = await self._write(record, evidence_of(event))
         except RejectedError as error:
             metrics.RECORDS.labels(self._vendor.name, record.kind, "rejected").inc()
             raise UnprocessableError(f"{self._vendor.name} refuses the record: {error}") from error
         done = "draft" if record.state is RecordState.DRAFT else "written"
         metrics.RECORDS.labels(self._vendor.name, record.kind, done if new else "repeated").inc()
 
-    async def _write(self, record: NewRecord) -> bool:
+    async def _write(self, record: NewRecord, evidence: CallEvidence | None) -> bool:
         """Contact, record and announcement in one transaction; of a draft, that it waits for a person."""
         async with self._ledger.unit(record) as unit:
+            if evidence is not None:
+                await self._drafts.attach(unit, [evidence])
             contact = await self._ledger.contact_of(unit, record)
             record_id = await self._vendor.write(record, contact, unit)
             if record.state is RecordState.DRAFT:

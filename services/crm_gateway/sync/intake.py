@@ -16,6 +16,7 @@ from services.crm_gateway.conflicts.rules import Rules
 from services.crm_gateway.mapping import Mapper
 from services.crm_gateway.model import Contact, NewRecord, RecordState
 from services.crm_gateway.review.adapters.drafts import Drafts
+from services.crm_gateway.review.evidence import evidence_of
 
 
 class Queue(Protocol):
@@ -68,9 +69,11 @@ class Intake:
             contacts = await contacts_of(connection, self._ledger, [record for record, _ in records])
             entries = [(record, contact, trace) for (record, trace), contact in zip(records, contacts, strict=True)]
             new = await self._queue.add_many(connection, entries)
+            ended = [evidence for event, _ in batch if (evidence := evidence_of(event)) is not None]
             for record, contact, trace in entries:
                 if record.state is RecordState.DRAFT and record in new:
                     await self._drafts.make(connection, record, contact, vendor=self._vendor, trace=trace)
+            await self._drafts.attach(connection, ended)
         for record in new:
             done = "draft" if record.state is RecordState.DRAFT else "queued"
             metrics.RECORDS.labels(self._vendor, record.kind, done).inc()

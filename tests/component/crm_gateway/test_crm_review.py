@@ -9,6 +9,7 @@ from fakes.background import eventually, running
 from fakes.crm_world import World, a_request, an_event_context
 from fakes.review_desk import Desk, desk, doubtful
 from google.protobuf.message import Message
+from voicemesh.common.v1.content_pb2 import ContentReference
 from voicemesh.crm.v1 import crm_service_pb2 as crm_rpc
 from voicemesh.crm.v1 import review_service_pb2 as rpc
 from voicemesh.crm.v1.crm_pb2 import (
@@ -25,7 +26,9 @@ from voicemesh.events.v1.business_events_pb2 import (
     AppointmentRescheduled,
     RecordWritten,
 )
+from voicemesh.events.v1.call_events_pb2 import CallCompleted as OldCallCompleted
 from voicemesh.events.v1.review_events_pb2 import DraftApplied, DraftMade, DraftRejected, DraftReviewed
+from voicemesh.events.v2.call_completed_pb2 import CallCompleted
 
 from mesh.bus import Delivery
 from mesh.errors import ErrorReason, MeshError, from_rpc_error
@@ -236,6 +239,39 @@ async def test_a_draft_that_was_overtaken_is_not_open_when_it_is_applied(crm: Wo
     states = {record.event_id: record.state for record in await crm.records()}
     assert states["e2"] == RECORD_STATE_APPLIED
     await until_open(crm)
+
+
+async def test_when_its_call_has_ended_a_draft_says_where_transcript_and_audio_lie(crm: World, ana: Desk) -> None:
+    def reference(name: str, kind: str) -> ContentReference:
+        return ContentReference(uri=f"content:///{name}", sha256="ab" * 32, media_type=kind, size=17)
+
+    ended = CallCompleted(context=an_event_context("e2.v2"), transcript=reference("s1.json", "application/json"))
+    ended.recordings.add(turn_id="t2", audio=reference("t2.flac", "audio/flac"))
+    ended.recordings.add(turn_id="t3", audio=reference("t3.flac", "audio/flac"))
+    other = OldCallCompleted(context=an_event_context("e4", session_id="s2"), transcript_reference="content:///s2.json")
+    await crm.publish(doubtful("e1"), doubtful("e3", session_id="s2"), ended, other)
+    await crm.until_records(4)
+    first, second = await ana.drafts()
+    assert (first.transcript_reference, first.transcript) == ("content:///s1.json", ended.transcript)
+    assert first.audio.uri == "content:///t3.flac", "of the turn it was learned in"
+    assert (second.transcript_reference, second.HasField("audio")) == ("content:///s2.json", False)
+    told: list[Message] = []
+
+    async def note(event: Message, _: Delivery) -> None:
+        told.append(event)
+
+    consumer = await crm.bus.consumer([DraftReviewed], durable="notes")
+    async with running(consumer.run(note)):
+        await ana.confirm(first.id)
+
+        async def is_told() -> bool:
+            return bool(told)
+
+        await eventually(is_told)
+    [reviewed] = told
+    assert isinstance(reviewed, DraftReviewed)
+    assert (reviewed.transcript, reviewed.audio) == (first.transcript, first.audio)
+    assert {record.event_id for record in await crm.records(kind="interaction")} == {"e2", "e4"}
 
 
 async def test_drafts_come_in_pages_and_by_what_is_asked_for(crm: World, ana: Desk) -> None:

@@ -13,8 +13,16 @@ from mesh.outbox import Outbox
 from services.crm_gateway.adapters import contact_rows
 from services.crm_gateway.adapters.review_tables import draft_steps, drafts
 from services.crm_gateway.model import Contact, ContactKey, NewRecord, RecordState
-from services.crm_gateway.review.adapters.rows import changed_columns, draft_of, new_row, step_of, step_row
+from services.crm_gateway.review.adapters.rows import (
+    changed_columns,
+    draft_of,
+    evidence_columns,
+    new_row,
+    step_of,
+    step_row,
+)
 from services.crm_gateway.review.events import event_of
+from services.crm_gateway.review.evidence import CallEvidence
 from services.crm_gateway.review.model import Change, Decision, Draft, DraftNotFoundError, Moved, Step, moved
 
 
@@ -86,6 +94,22 @@ class Drafts:
         if draft is None or draft.state is not RecordState.REVIEWED:
             return
         await self.move(connection, [moved(draft, RecordState.APPLIED, Decision(vendor, datetime.now(UTC)))])
+
+    async def attach(self, connection: AsyncConnection, calls: Sequence[CallEvidence]) -> None:
+        """Let the drafts of calls that ended say where their words lie.
+
+        A call's end comes behind what was asked for in it: its drafts are there by then.
+        """
+        by_session = {(call.tenant_id, call.session_id): call for call in calls}
+        if not by_session:
+            return
+        statement = sa.select(drafts.c.sequence, drafts.c.tenant_id, drafts.c.session_id, drafts.c.turn_id).where(
+            sa.tuple_(drafts.c.tenant_id, drafts.c.session_id).in_(list(by_session))
+        )
+        for row in (await connection.execute(statement)).all():
+            found = by_session[row.tenant_id, row.session_id].of_turn(row.turn_id)
+            here = drafts.update().where(drafts.c.sequence == row.sequence)
+            await connection.execute(here.values(**evidence_columns(found)))
 
     async def contact_of(self, connection: AsyncConnection, draft: Draft) -> Contact | None:
         """Return whose draft it is; None: nobody the business knows."""
