@@ -10,6 +10,7 @@ from mesh.database import DatabaseUrlError, database, migrate, sqlite_url
 from mesh.outbox import Outbox
 from mesh.serving import Runtime
 from services.consent.adapters import tables
+from services.consent.adapters.erasure import Erasures
 from services.consent.adapters.listening import Listening
 from services.consent.adapters.sql import SqlStore
 from services.consent.config import ConsentSettings
@@ -40,6 +41,8 @@ async def build(settings: ConsentSettings, runtime: Runtime) -> None:
     if settings.nats_url:
         listening = Listening(consent, hub, outbox, settings.region, settings.consent_bus_retry_s)
         runtime.tasks.create_task(listening.run(settings.nats_url), name="consent.listening")
+        erasures = Erasures(outbox, hub, settings.region, settings.consent_bus_retry_s)
+        runtime.tasks.create_task(erasures.listen(settings.nats_url), name="consent.erasures")
     else:
         _log.warning("consent.no_bus", advice="set VOICEMESH_NATS_URL: opt-outs of calls are not heard")
     runtime.add_servicer(

@@ -1,8 +1,12 @@
 """The hot path's composition root: the only place that builds and wires it."""
 
 from voicemesh.crm.v1 import (
+    conflicts_service_pb2,
+    conflicts_service_pb2_grpc,
     crm_service_pb2,
     crm_service_pb2_grpc,
+    privacy_service_pb2,
+    privacy_service_pb2_grpc,
     review_service_pb2,
     review_service_pb2_grpc,
     sync_service_pb2,
@@ -19,11 +23,18 @@ from services.crm_gateway.adapters import tables
 from services.crm_gateway.adapters.contacts import ContactStore
 from services.crm_gateway.adapters.cursors import SyncStates
 from services.crm_gateway.adapters.dead_letters import DeadLetters
+from services.crm_gateway.adapters.erasures import ErasureStore
 from services.crm_gateway.cache import ContextCache
 from services.crm_gateway.config import DATABASE_VARIABLE, CrmSettings
+from services.crm_gateway.conflicts.handlers import Conflicts
+from services.crm_gateway.conflicts.rules import load_rules
+from services.crm_gateway.conflicts.servicer import ConflictServicer
+from services.crm_gateway.conflicts.store import ConflictStore
 from services.crm_gateway.handlers import Gateway
 from services.crm_gateway.hub import Hub
 from services.crm_gateway.listening import Listening
+from services.crm_gateway.privacy.handlers import Privacy
+from services.crm_gateway.privacy.servicer import PrivacyServicer
 from services.crm_gateway.review.adapters.store import ReviewStore
 from services.crm_gateway.review.handlers import Review
 from services.crm_gateway.review.servicer import ReviewServicer
@@ -47,7 +58,8 @@ async def build(settings: CrmSettings, runtime: Runtime) -> None:
     await migrate(url, "services.crm_gateway", variable=DATABASE_VARIABLE)
     engine = await runtime.stack.enter_async_context(database(url, variable=DATABASE_VARIABLE))
     outbox = Outbox(engine, tables.outbox)
-    store = ContactStore(engine, outbox)
+    rules = load_rules(settings.crm_conflict_rules)
+    store = ContactStore(engine, outbox, rules)
     cache = ContextCache(
         store.context,
         window_s=settings.crm_cache_window_s,
@@ -75,6 +87,20 @@ async def build(settings: CrmSettings, runtime: Runtime) -> None:
         sync_service_pb2_grpc.add_SyncServiceServicer_to_server,
         SyncServicer(SyncStates(engine)),
         sync_service_pb2.DESCRIPTOR.services_by_name["SyncService"],
+    )
+    privacy = Privacy(ErasureStore(engine, outbox), settings.region)
+    runtime.tasks.create_task(privacy.run(), name="crm.erasures")
+    if settings.nats_url:
+        runtime.tasks.create_task(privacy.listen(settings.nats_url, settings.crm_bus_retry_s), name="crm.erased")
+    runtime.add_servicer(
+        privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server,
+        PrivacyServicer(privacy),
+        privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
+    )
+    runtime.add_servicer(
+        conflicts_service_pb2_grpc.add_ConflictServiceServicer_to_server,
+        ConflictServicer(Conflicts(ConflictStore(engine, outbox, rules), gateway.changed)),
+        conflicts_service_pb2.DESCRIPTOR.services_by_name["ConflictService"],
     )
     review = Review(ReviewStore(engine, outbox))
     runtime.tasks.create_task(review.count(_COUNT_DRAFTS_S), name="crm.drafts")

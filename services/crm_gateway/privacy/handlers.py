@@ -1,0 +1,125 @@
+"""The use cases of forgetting a contact."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Awaitable, Mapping
+from typing import Protocol, TypeVar
+
+from google.protobuf.message import Message
+from sqlalchemy.exc import SQLAlchemyError
+from voicemesh.events.v1.privacy_events_pb2 import ErasureCompleted
+
+from mesh import logs
+from mesh.bus import BusUnavailableError, Delivery, connect
+from mesh.errors import ErrorReason, MeshError
+from mesh.interceptors.principals import require
+from services.crm_gateway.model import Scope
+from services.crm_gateway.privacy.model import OWN, Erasure, Progress, Subject
+
+SCOPE = "privacy:erase"
+_SOURCE = "/voicemesh/crm"
+_POLL_S = 5.0
+_log = logs.get_logger(__name__)
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """What is needed of the database; `adapters/erasures.py` says more."""
+
+    async def subject(self, tenant_id: str, name: str) -> Subject:
+        """Return all names of whom a name means."""
+
+    async def preview(self, tenant_id: str, subject: Subject) -> Mapping[str, int]:
+        """Count what would be erased here."""
+
+    async def request(self, scope: Scope, erasure_id: str, subject: Subject, principal: str, purpose: str) -> None:
+        """Write down that contacts are to be forgotten."""
+
+    async def work(self) -> int:
+        """Forget whom it was asked to."""
+
+    async def completed(self, event: ErasureCompleted) -> None:
+        """Write down that a service is done."""
+
+    async def find(self, tenant_id: str, erasure_id: str) -> Erasure | None:
+        """Return how far an erasure is."""
+
+
+class Privacy:
+    """Erasures. Use cases raise `MeshError`: UNAUTHENTICATED, PERMISSION_DENIED, DEPENDENCY_UNAVAILABLE."""
+
+    def __init__(self, store: Store, region: str) -> None:
+        self._store = store
+        self._region = region
+        self._woken = asyncio.Event()
+
+    async def erase(self, scope: Scope, contact: str, *, dry_run: bool) -> Erasure:
+        """Have a contact forgotten everywhere; of a dry run return what the gateway alone would erase."""
+        principal = require(SCOPE)
+        subject = await _answered(self._store.subject(scope.tenant_id, contact))
+        if dry_run:
+            counts = await _answered(self._store.preview(scope.tenant_id, subject))
+            return Erasure("", None, None, principal.name, principal.purpose, (Progress(OWN, None, counts),))
+        erasure_id = uuid.uuid4().hex
+        await _answered(self._store.request(scope, erasure_id, subject, principal.name, principal.purpose))
+        _log.info("erasure.requested", erasure_id=erasure_id, principal=principal.name)
+        self._woken.set()
+        return await self.find(scope.tenant_id, erasure_id)
+
+    async def find(self, tenant_id: str, erasure_id: str) -> Erasure:
+        """Return how far an erasure is.
+
+        Raises:
+            MeshError: NOT_FOUND.
+        """
+        require(SCOPE)
+        found = await _answered(self._store.find(tenant_id, erasure_id))
+        if found is None:
+            raise MeshError(
+                ErrorReason.ERROR_REASON_NOT_FOUND,
+                f"there is no erasure {erasure_id!r}; check the id and the tenant",
+                metadata={"kind": "erasure", "name": erasure_id},
+            )
+        return found
+
+    async def run(self) -> None:
+        """Forget, in the gateway itself, for ever; a database that is away is tried again."""
+        while True:
+            self._woken.clear()
+            try:
+                await self._store.work()
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("erasure.waiting", error=repr(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_POLL_S):
+                    await self._woken.wait()
+
+    async def listen(self, nats_url: str, retry_s: float) -> None:
+        """Hear which services are done, for ever; a broker that is not there is tried again."""
+        while True:
+            try:
+                async with connect(nats_url, source=_SOURCE) as bus:
+                    durable = f"crm-erasure-{self._region}"
+                    consumer = await bus.consumer([ErasureCompleted], durable=durable, region=self._region)
+                    await consumer.run(self.on_completed)
+            except BusUnavailableError as error:
+                _log.warning("erasure.no_bus", error=str(error))
+            await asyncio.sleep(retry_s)
+
+    async def on_completed(self, event: Message, _: Delivery) -> None:
+        """Note that a service is done."""
+        assert isinstance(event, ErasureCompleted)
+        await self._store.completed(event)
+
+
+async def _answered(answer: Awaitable[T]) -> T:
+    try:
+        return await answer
+    except (SQLAlchemyError, OSError) as error:
+        raise MeshError(
+            ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
+            "the store does not answer; try again",
+            retry_after_s=1.0,
+            metadata={"dependency": "crm-store"},
+        ) from error
