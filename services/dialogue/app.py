@@ -9,6 +9,7 @@ from voicemesh.dialogue.v1 import dialogue_service_pb2
 from voicemesh.dialogue.v1.dialogue_service_pb2_grpc import add_DialogueServiceServicer_to_server
 
 from mesh import logs
+from mesh.bus.early import EarlyPublisher
 from mesh.database import database, migrate, sqlite_url
 from mesh.outbox import Outbox
 from mesh.serving import Runtime
@@ -16,6 +17,7 @@ from services.dialogue import model
 from services.dialogue.actions import Actions, installed_actions
 from services.dialogue.actions.http import http_transport
 from services.dialogue.adapters.asr import Endpointing
+from services.dialogue.adapters.early import Signs, WatchedNeighbours
 from services.dialogue.adapters.neighbours import GrpcNeighbours
 from services.dialogue.adapters.recorder import recorder
 from services.dialogue.adapters.records import StoredCall, stored_call
@@ -38,6 +40,7 @@ from services.dialogue.limits import Limits
 from services.dialogue.phrases import Phrases
 from services.dialogue.policies import chosen_policy
 from services.dialogue.policy import DomainInfo, TurnTaking
+from services.dialogue.ports import Neighbours
 from services.dialogue.servicer import DialogueServicer
 from services.dialogue.translation.opus import OpusTranslator
 from services.dialogue.translation.summary import TranslatedSummaries
@@ -84,7 +87,7 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
 
     conversations = Conversations(
         policy=policy,
-        neighbours=await _neighbours(settings, runtime),
+        neighbours=_watched(settings, runtime, await _neighbours(settings, runtime)),
         record=record,
         engine=engine,
         limits=Limits(
@@ -134,6 +137,16 @@ def _summariser(settings: DialogueSettings, domains: Sequence[DomainInfo], runti
         if lacking := translator.lacking(source, target):
             _log.warning("translation.missing", detail=lacking)
     return TranslatedSummaries(translator, target, chosen)
+
+
+def _watched(settings: DialogueSettings, runtime: Runtime, neighbours: Neighbours) -> Neighbours:
+    """Return the neighbours, with early events told of what they say where that is wanted."""
+    if not settings.dialogue_early_events:
+        return neighbours
+    early = EarlyPublisher()
+    runtime.tasks.create_task(early.run(settings.nats_url, "/voicemesh/dialogue"))
+    urgent = frozenset(name.strip() for name in settings.dialogue_urgent_intents.split(",") if name.strip())
+    return WatchedNeighbours(neighbours, Signs(urgent), early.tell)
 
 
 def _pace(settings: DialogueSettings) -> Pace:

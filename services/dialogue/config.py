@@ -68,6 +68,12 @@ class DialogueSettings(ContentSettings):
     dialogue_resume_s: float = Field(30.0, ge=0, description="a dropped connection can be resumed so long; 0: never")
     dialogue_keys_ms: int = Field(2000, ge=100, le=20_000, description="pause that ends an answer in telephone keys")
     dialogue_consent_timeout_s: float = Field(2.0, gt=0, description="an answer later than this is a no")
+    dialogue_early_events: bool = Field(
+        True, description="publish what calls are about to become while they are on (docs/events.md)"
+    )
+    dialogue_urgent_intents: str = Field(
+        "emergency,human", description="intents that make an early EscalationSuspected, separated by commas"
+    )
     dialogue_lease_s: float = Field(30.0, gt=0, description="a session not renewed for so long lost its process")
     dialogue_keep_transcripts: bool = Field(True, description="whether redacted transcripts go to the content store")
     dialogue_keep_audio: bool = Field(False, description="whether what callers' turns sound like goes there too")

@@ -34,6 +34,7 @@ class WholeMesh:
     consent: str
     crm: str
     serving: Serving
+    nats_url: str
 
 
 @contextlib.asynccontextmanager
@@ -57,4 +58,4 @@ async def whole_mesh(folder: Path, **dialogue_settings) -> AsyncIterator[WholeMe
             **common, **{f"{name}_target": address for name, address in addresses.items()}, **dialogue_settings
         )
         ready = await stack.enter_async_context(serve(build_dialogue, settings, service="dialogue"))
-        yield WholeMesh(dialogue=ready.address, serving=ready, **addresses)
+        yield WholeMesh(dialogue=ready.address, serving=ready, nats_url=nats.url, **addresses)

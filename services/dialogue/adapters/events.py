@@ -32,7 +32,7 @@ class CallEvents:
     def started(self, at: datetime) -> call_events_pb2.CallStarted:
         """The call began."""
         return call_events_pb2.CallStarted(
-            context=self.context("call-started", at),
+            context=self.context("call-started", at, place=0.0),
             direction=self._info.direction,
             domain=self._info.domain,
             device=self._info.device,
