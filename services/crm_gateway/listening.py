@@ -4,7 +4,7 @@ import asyncio
 
 from google.protobuf.message import Message
 from voicemesh.events.v1.business_events_pb2 import RecordWritten
-from voicemesh.events.v1.contact_events_pb2 import ContactChanged, ItemChanged
+from voicemesh.events.v1.contact_events_pb2 import ContactChanged, ItemChanged, RecordCorrected
 from voicemesh.events.v1.review_events_pb2 import DraftMade, DraftRejected
 
 from mesh import logs
@@ -16,7 +16,7 @@ from services.crm_gateway.handlers import Gateway
 
 _SOURCE = "/voicemesh/crm"
 # Drafts are shown to calls as what they are; one that is applied is a record that was written.
-_HEARD = (RecordWritten, ContactChanged, ItemChanged, DraftMade, DraftRejected)
+_HEARD = (RecordWritten, RecordCorrected, ContactChanged, ItemChanged, DraftMade, DraftRejected)
 _log = logs.get_logger(__name__)
 
 
