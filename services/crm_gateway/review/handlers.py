@@ -83,9 +83,10 @@ class Review:
         return _counted(draft, "confirmed")
 
     async def override(self, tenant_id: str, sequence: int, decision: Decision, values: Mapping[str, str]) -> Draft:
-        """Have a draft written with other values."""
+        """Have a draft written with other values; what is written already is put right wherever it went."""
         draft = await _decided(sequence, self._store.accept(tenant_id, sequence, decision, values))
-        return _counted(draft, "overridden")
+        late = draft.decided_at is not None and draft.decided_at < decision.at
+        return _counted(draft, "corrected" if late else "overridden")
 
     async def reject(self, tenant_id: str, sequence: int, decision: Decision) -> Draft:
         """Have a draft forgotten."""

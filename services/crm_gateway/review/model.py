@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from services.crm_gateway.corrections.model import changed_fields, put_right
 from services.crm_gateway.model import NewRecord, RecordState
 from services.crm_gateway.review.escrow import TEXT
 from services.crm_gateway.review.values import ValueRefusedError, normal
@@ -204,6 +205,38 @@ def reviewed(draft: Draft, decision: Decision, values: Mapping[str, str] | None 
     after, step = moved(draft, RecordState.REVIEWED, decision)
     record, changes = changed(after.record, values or {})
     return replace(after, record=record), replace(step, changes=changes)
+
+
+def corrected(draft: Draft, decision: Decision, values: Mapping[str, str]) -> Moved:
+    """Return an applied draft with what is put right of it; its state stays.
+
+    Raises:
+        WrongStateError: it is not applied.
+        FieldRefusedError: a field cannot have its value, or all have theirs already.
+    """
+    if draft.state is not RecordState.APPLIED:
+        raise WrongStateError(
+            draft.state, f"draft {draft.sequence} is {draft.state} and cannot be put right: {_ADVICE[draft.state]}"
+        )
+    record, changes = changed(draft.record, values)
+    if not changes:
+        raise FieldRefusedError(min(values, default=""), "nothing changes: the record says so already")
+    after = replace(draft, record=record, version=draft.version + 1, changed_at=decision.at)
+    step = Step(after.version, draft.state, draft.state, decision.by, decision.at, changes, decision.note)
+    return after, step
+
+
+def followed(draft: Draft, wrong: NewRecord, right: NewRecord, decision: Decision) -> Moved | None:
+    """Return a draft of the same event after another one was put right; None: nothing of it was wrong."""
+    record = put_right(draft.record, wrong, right)
+    changes = tuple(
+        Change(name, draft.record.fields.get(name, ""), new)
+        for name, new in changed_fields(draft.record, record).items()
+    )
+    if not changes:
+        return None
+    after = replace(draft, record=record, version=draft.version + 1, changed_at=decision.at)
+    return after, Step(after.version, draft.state, draft.state, decision.by, decision.at, changes, decision.note)
 
 
 def changed(record: NewRecord, values: Mapping[str, str]) -> tuple[NewRecord, tuple[Change, ...]]:

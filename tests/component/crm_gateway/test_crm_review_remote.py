@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from fakes.background import eventually
 from fakes.crm_process import Process, started
@@ -82,6 +83,38 @@ async def test_a_draft_holds_up_nothing_and_is_written_once_when_confirmed(
         "day": "2026-11-27", "date": "2026-11-27", "time": "10:00", "service": "cleaning"
     }  # fmt: skip
     assert there.system.counts()["tickets_twice"] == []
+
+
+async def test_an_override_of_what_is_applied_puts_it_right_wherever_it_went(
+    tmp_path: Path, nats: NatsServer, there: Simulated
+) -> None:
+    async with with_simulator(tmp_path, nats, there) as (crm, ana):
+        await crm.publish(doubtful("e1", phone=PHONE))
+        drafts = {draft.vendor: draft.id for draft in await ana.until_waiting(2)}
+        await ana.confirm(drafts["local"])
+        await ana.confirm(drafts["simulator"])
+        await until_state(ana, drafts["simulator"], RECORD_STATE_APPLIED)
+        corrected = await ana.override(drafts["local"], {"date": "2026-11-27"}, note="called back")
+        assert (corrected.version, corrected.record.title) == (4, "cleaning on 2026-11-27 at 10:00")
+
+        async def it_is_right_there() -> bool:
+            return [ticket["title"] for ticket in there.system.tickets] == ["cleaning on 2026-11-27 at 10:00"]
+
+        await eventually(it_is_right_there)
+        [record] = await crm.records()
+        assert dict(record.fields)["date"] == dict(record.fields)["day"] == "2026-11-27"
+        last = (await ana.show(drafts["local"])).steps[-1]
+        assert (last.old_state, last.new_state, last.by, last.note) == (
+            RECORD_STATE_APPLIED,
+            RECORD_STATE_APPLIED,
+            "ana",
+            "called back",
+        )
+        beside = await ana.show(drafts["simulator"])
+        assert beside.draft.record.fields["date"] == "2026-11-27", "its draft says what it holds"
+        assert [step.version for step in beside.steps] == [1, 2, 3, 4]
+        with pytest.raises(grpc.aio.AioRpcError, match="says so already"):
+            await ana.override(drafts["simulator"], {"date": "2026-11-27"})
 
 
 async def test_each_business_system_has_its_own_threshold(tmp_path: Path, nats: NatsServer, there: Simulated) -> None:

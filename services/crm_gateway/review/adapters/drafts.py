@@ -81,6 +81,18 @@ class Drafts:
             raise DraftNotFoundError(sequence)
         return draft_of(row)
 
+    async def beside(self, connection: AsyncConnection, draft: Draft) -> list[Draft]:
+        """Read what the same event became for other business systems, where somebody said yes to it; locked, too."""
+        record = draft.record
+        statement = sa.select(drafts).where(
+            drafts.c.tenant_id == record.scope.tenant_id,
+            drafts.c.event_id == record.event_id,
+            drafts.c.sequence != draft.sequence,
+            drafts.c.state.in_((RecordState.REVIEWED, RecordState.APPLIED)),
+        )
+        rows = await connection.execute(statement.order_by(drafts.c.sequence).with_for_update())
+        return [draft_of(row) for row in rows.all()]
+
     async def move(self, connection: AsyncConnection, steps: Sequence[Moved]) -> None:
         """Write down how a draft that is locked moved, and say so."""
         last, _ = steps[-1]
@@ -128,6 +140,9 @@ class Drafts:
     async def _tell(self, connection: AsyncConnection, steps: Sequence[Moved], contact: Contact | None) -> None:
         await connection.execute(draft_steps.insert(), [step_row(draft, step) for draft, step in steps])
         for draft, step in steps:
+            if step.old_state is step.new_state:
+                # Put right after it was applied: `RecordCorrected` tells of it.
+                continue
             told = step
             if step.new_state is RecordState.APPLIED:
                 told = replace(step, changes=await self._changes(connection, draft.sequence))

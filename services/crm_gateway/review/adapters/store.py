@@ -11,6 +11,8 @@ from services.crm_gateway.adapters import contact_rows
 from services.crm_gateway.adapters.ledger import lock_names
 from services.crm_gateway.adapters.review_tables import draft_steps, drafts
 from services.crm_gateway.adapters.tokens import make_token, read_token
+from services.crm_gateway.corrections.model import Correction
+from services.crm_gateway.corrections.store import Corrections
 from services.crm_gateway.model import RecordState
 from services.crm_gateway.review.adapters.drafts import Drafts
 from services.crm_gateway.review.adapters.effects import Effect, effect_of
@@ -23,7 +25,10 @@ from services.crm_gateway.review.model import (
     Step,
     Waiting,
     Wanted,
+    as_written,
     check_version,
+    corrected,
+    followed,
     moved,
     reviewed,
 )
@@ -38,6 +43,7 @@ class ReviewStore:
         self._engine = engine
         self._outbox = outbox
         self._drafts = Drafts(outbox)
+        self._corrections = Corrections(outbox)
 
     async def page(self, tenant_id: str, wanted: Wanted, *, size: int, token: str) -> tuple[list[Draft], str]:
         """Return a page of drafts, the oldest first, and the next page's token (empty: there is none).
@@ -69,6 +75,8 @@ class ReviewStore:
     ) -> Draft:
         """Say yes to a draft, with other values where some are given; return it as it is then.
 
+        What is applied already is put right by the values that are given, wherever it was written.
+
         Raises:
             DraftNotFoundError: the tenant has no such draft.
             VersionConflictError: it was moved since it was looked at.
@@ -77,6 +85,8 @@ class ReviewStore:
         """
 
         async def follow(connection: AsyncConnection, effect: Effect, draft: Draft) -> list[Moved]:
+            if values and draft.state is RecordState.APPLIED:
+                return [await self._correct(connection, draft, decision, values)]
             steps = [reviewed(draft, decision, values)]
             after, _ = steps[0]
             contact = await self._drafts.contact_of(connection, after)
@@ -85,6 +95,20 @@ class ReviewStore:
             return steps
 
         return await self._decide(tenant_id, sequence, decision, follow)
+
+    async def _correct(
+        self, connection: AsyncConnection, draft: Draft, decision: Decision, values: Mapping[str, str]
+    ) -> Moved:
+        after, step = corrected(draft, decision, values)
+        name = f"draft.{draft.vendor}.{draft.record.record_id}.{after.version}"
+        correction = Correction(name, by=decision.by, at=decision.at, reason=decision.note)
+        wrong, right = as_written(draft.record), as_written(after.record)
+        await self._corrections.correct_record(connection, wrong, right, correction)
+        for other in await self._drafts.beside(connection, draft):
+            follows = followed(other, wrong, right, decision)
+            if follows is not None:
+                await self._drafts.move(connection, [follows])
+        return after, step
 
     async def reject(self, tenant_id: str, sequence: int, decision: Decision) -> Draft:
         """Say no to a draft; return it as it is then. Raises as `accept` does."""
