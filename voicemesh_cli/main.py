@@ -28,6 +28,7 @@ COMMANDS = (
     "crm",
     "review",
     "consent",
+    "privacy",
     "events",
     "models",
     "nlu",
