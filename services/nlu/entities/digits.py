@@ -46,6 +46,11 @@ class Dictation:
         """Say whether a word that is no number word stands for 0."""
         return self._zeros.fullmatch(word) is not None
 
+    def one_by_one(self, chain: str) -> bool:
+        """Say whether all digits of a chain were said singly, or as "double four"."""
+        pieces = self._piece.findall(chain)
+        return all(len(piece.split()[-1]) == 1 or self.zero(piece.split()[-1]) for piece in pieces)
+
     def guessed(self, chain: str) -> bool:
         """Say whether a chain has words that only sound like digits."""
         return self._sounds.search(chain) is not None

@@ -14,6 +14,9 @@ _EXPECTED_BONUS = 0.25
 _FAMILIES = {"date": 1, "date_range": 1, "time": 2, "time_range": 2}
 _WHOLE_BONUS = 0.1
 """A reading that holds another of its family says more: "from Monday to Friday", "the end of next week"."""
+_LIMITED = frozenset({"date", "time", "date_range", "time_range"})
+_LIMIT = 0.45
+"""Confidence of X in "not before X": what is wanted is another, which is to be asked for."""
 _OLD_VALUE = 0.4
 """Confidence of X in "from X to Y": it was said, but Y is what is wanted."""
 
@@ -66,7 +69,12 @@ def _holds(f: Found, other: Found) -> bool:
 
 
 def _weighed(found: list[Found], canonical: str, retractions: Retractions) -> list[Found]:
-    weighed = list(found)
+    weighed = [
+        replace(f, confidence=min(f.confidence, _LIMIT))
+        if f.type in _LIMITED and retractions.limit.search(canonical, 0, f.start)
+        else f
+        for f in found
+    ]
     for index, (one, other) in enumerate(itertools.pairwise(found)):
         moved = retractions.moved_from.search(canonical[: one.start]) and retractions.moved_to.search(
             canonical[one.end : other.start]

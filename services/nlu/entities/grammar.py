@@ -51,6 +51,8 @@ class Speech:
         repeats: words that repeat the digit behind them: "double".
         fillers: pattern of sounds and words that mean nothing, "uh"; they are left out of the canonical text.
         stutters: pattern of words that people say twice and mean once: "the the".
+        counted: pattern of what is counted; a number said twice before it is meant once: "twenty twenty minutes".
+        respelled: number words as they are also written, and as text2num knows them: {"veintitres": "veintitrés"}.
     """
 
     numbers: str = ""
@@ -61,6 +63,8 @@ class Speech:
     repeats: frozenset[str] = frozenset()
     fillers: str = ""
     stutters: str = ""
+    counted: str = "(?!)"
+    respelled: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def _as_said(_old: str, _new: str) -> None:
@@ -76,6 +80,7 @@ class Retractions:
         rejection: begins directly behind what is not meant: " doesn't work".
         repair: stands before the new words: "no, I mean ".
         lead: what may stand between a repair and the new words: "on the ".
+        limit: ends directly before a value that only bounds what is meant: "not before ".
         echo: all that stands between a value and the same value said again: ", yes, ".
         moved_from: ends directly before the old value: "from the ".
         moved_to: all that stands between the old and the new value: " to the ".
@@ -87,6 +92,7 @@ class Retractions:
     rejection: re.Pattern[str] = _NEVER
     repair: re.Pattern[str] = _NEVER
     lead: re.Pattern[str] = _NEVER
+    limit: re.Pattern[str] = _NEVER
     echo: re.Pattern[str] = re.compile(r"^[\s,.!?-]*$")
     moved_from: re.Pattern[str] = _NEVER
     moved_to: re.Pattern[str] = _NEVER

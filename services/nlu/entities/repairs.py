@@ -22,6 +22,7 @@ _COUNTED = frozenset({"number", "ordinal", "order_number", "quantity", "spelling
 """Types that may be said twice and mean two."""
 _LEAST_TAIL, _MOST_TAIL = 1, 6
 _DIGITS = re.compile(r"\d(?:[ ,-]{0,2}\d)*(?![\w:])")
+_BARE_DAY = re.compile(r"(?:(?:the|el|día) )*(?P<day>\d{1,2}(?:º|st|nd|rd|th)?)")
 _COMPLETED = 0.8
 _CLEAR = 0.85
 """What is read so surely needs no help from what it replaces: "twenty five, no, thirty five dollars"."""
@@ -97,7 +98,7 @@ def _once_repaired(kept: list[Found], again: _Again, at: tuple[int, int, int]) -
             kept = [f for f in kept if f.end <= renewed.start or renewed.end <= f.start]
             kept = sorted([*kept, renewed], key=lambda f: f.start)
     elif near and fresh:
-        kept, fresh = _in_full(kept, near[-1], fresh)
+        kept, fresh = _in_full(*_in_its_month(kept, near[-1], fresh, again), near[-1])
     return _without_renewed(kept, begin, end) if fresh else kept
 
 
@@ -123,7 +124,18 @@ def _without_renewed(kept: list[Found], begin: int, end: int) -> list[Found]:
     return [f for f in kept if f.end > begin or f.type not in types]
 
 
-def _in_full(kept: list[Found], old: Found, fresh: list[Found]) -> tuple[list[Found], list[Found]]:
+def _in_its_month(kept: list[Found], old: Found, fresh: list[Found], again: _Again) -> tuple[list[Found], list[Found]]:
+    """Give a bare day the month of the old one: "June fifth, I mean the sixth"."""
+    new = next((f for f in fresh if f.type == old.type == "date"), None)
+    bare = _BARE_DAY.fullmatch(again.canonical, new.start, new.end) if new else None
+    whole = _completed(old, again, bare.start("day")) if bare else None
+    if whole is None or new is None or whole.end != new.end:
+        return kept, fresh
+    whole = replace(whole, start=new.start)
+    return [whole if f is new else f for f in kept], [whole]
+
+
+def _in_full(kept: list[Found], fresh: list[Found], old: Found) -> tuple[list[Found], list[Found]]:
     """Give an order number's new digits the letters of the old ones: "A4512, no, 4513"."""
     letters = re.match(r"[A-Z]+(?=\d)", old.value)
     new = next((f for f in fresh if f.type == old.type), None)

@@ -140,7 +140,7 @@ class SpokenText:
         words = self.said
         tokens = [
             _NumberToken(
-                word.spoken,
+                self._speech.respelled.get(word.spoken, word.spoken),
                 apart=index > 0 and (self._broken(words[index - 1].end, word.start) or self._dictated(words, index)),
                 no_number=word.spoken in self._speech.no_numbers
                 and (index == 0 or f"{words[index - 1].spoken} {word.spoken}" not in self._speech.pairs),
@@ -189,5 +189,6 @@ def _idle_pattern(speech: Speech) -> re.Pattern[str]:
     return re.compile(
         rf"(?:{pause}{{1,8}}|^)(?:{filler}{pause}{{0,8}})+"
         rf"|\b(?P<twice>{speech.stutters})\b(?:{pause}|{filler})+(?=(?P=twice)\b)"
+        rf"|(?<![\w'-])(?P<again>[^\W\d_]{{2,}}(?:[ -][^\W\d_]{{2,}})?)[ ,]{{1,2}}(?=(?P=again) (?:{speech.counted})\b)"
         rf"|\b(?P<broken>[a-z]{{1,6}})-[\s,]+(?=(?P=broken)[a-z])"
     )

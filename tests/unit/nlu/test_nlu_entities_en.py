@@ -83,6 +83,21 @@ def test_finds_what_was_said_and_nothing_else(case: entities.Case) -> None:
         assert 0 < entity.confidence <= 1
 
 
+@pytest.mark.parametrize("said", ["not before wednesday", "no later than friday", "never after three o'clock"])
+def test_what_only_bounds_is_too_doubtful_to_be_taken(said: str) -> None:
+    (found,) = read(said)
+    assert found.confidence is not None
+    assert found.confidence < 0.5
+
+
+@given(st.dates(date(1927, 1, 1), date(2026, 11, 19)), st.booleans())
+def test_a_date_of_birth_is_read_back_with_its_short_year(day: date, in_figures: bool) -> None:
+    year = words(day.year % 100) if day.year % 100 >= 10 else f"oh {words(day.year % 100)}"
+    said = f"{words(day.month)} {words(day.day)}" if in_figures else f"{MONTHS[day.month - 1]} {ordinal(day.day)}"
+    found = [e for e in read(f"my date of birth is {said} {year}") if e.type == "date"]
+    assert [e.value for e in found] == [day.isoformat()]
+
+
 def test_the_summary_counts_every_table_and_names_what_is_new() -> None:
     summary = entities.summary()
     assert summary["cases"] >= 400

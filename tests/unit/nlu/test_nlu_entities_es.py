@@ -23,7 +23,9 @@ DOMAINS = load_domains(bundled_domains())
 FRIDAY = datetime(2026, 11, 20, 9, 0, tzinfo=ZoneInfo("America/New_York"))
 
 
-def read(text: str, domain: str = "clinic", expected: tuple[str, ...] = (), **context: Any) -> tuple[Entity, ...]:
+def read(
+    text: str, domain: str = "clinic", expected: tuple[str, ...] = (), language: str = "es", **context: Any
+) -> tuple[Entity, ...]:
     data = DOMAINS[domain or "clinic"].languages["es"]
     types = DOMAINS[domain].file.entity_types if domain else BUILT_IN_TYPES
     defaults: dict[str, Any] = {
@@ -35,7 +37,7 @@ def read(text: str, domain: str = "clinic", expected: tuple[str, ...] = (), **co
         "gazetteers": data.gazetteers if domain else {},
         "vocabulary": data.vocabulary if domain else frozenset(),
     }
-    return extract(SpokenText(text, "es-MX"), Context(**defaults | context), types)
+    return extract(SpokenText(text, language), Context(**defaults | context), types)
 
 
 def parameters() -> list[Any]:
@@ -43,7 +45,7 @@ def parameters() -> list[Any]:
     return [
         pytest.param(
             case,
-            id=f"{case['text']}/{case.get('expected', '')}",
+            id=f"{case['text']}/{case.get('language', '')}{case.get('expected', '')}",
             marks=[pytest.mark.xfail(reason=case["fails"], strict=True)] if "fails" in case else [],
         )
         for case in CASES
@@ -51,7 +53,7 @@ def parameters() -> list[Any]:
 
 
 def test_the_table_is_long_enough_and_has_no_case_twice() -> None:
-    keys = [(case["text"], case.get("domain"), case.get("expected")) for case in CASES]
+    keys = [(case["text"], case.get("language"), case.get("domain"), case.get("expected")) for case in CASES]
     assert len(keys) >= 200
     assert len(set(keys)) == len(keys)
 
@@ -59,13 +61,34 @@ def test_the_table_is_long_enough_and_has_no_case_twice() -> None:
 @pytest.mark.parametrize("case", parameters())
 def test_finds_what_was_said_and_nothing_else(case: dict[str, Any]) -> None:
     text = case["text"]
-    found = read(text, case.get("domain", ""), (case["expected"],) if "expected" in case else ())
+    expected = (case["expected"],) if "expected" in case else ()
+    found = read(text, case.get("domain", ""), expected, case.get("language", "es"))
     assert [[e.type, e.raw, e.value, *e.alternatives] for e in found] == [
         [str(part) for part in entity] for entity in case["found"]
     ]
     for entity in found:
         assert text[entity.start_char : entity.end_char] == entity.raw
         assert 0 < entity.confidence <= 1
+
+
+@pytest.mark.parametrize("text", ["no antes del miércoles", "no más tarde del viernes", "nunca antes de las tres"])
+def test_what_only_bounds_is_too_doubtful_to_be_taken(text: str) -> None:
+    (found,) = read(text)
+    assert found.confidence is not None
+    assert found.confidence < 0.5
+
+
+@pytest.mark.parametrize(
+    ("language", "region", "currency", "value"),
+    [
+        ("es-MX", "US", "USD", "200.00 MXN"),
+        ("es", "CO", "USD", "200.00 COP"),
+        ("es-AR", "CO", "CLP", "200.00 CLP"),
+    ],
+)
+def test_pesos_are_those_of_the_domain_or_of_the_country(language: str, region: str, currency: str, value: str) -> None:
+    (found,) = read("doscientos pesos", "", language=language, phone_region=region, currency=currency)
+    assert (found.value, found.alternatives) == (value, ())
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,17 @@ def _year(match: re.Match[str], today: date) -> _Span:
     return (today if year == today.year else date(year, 1, 1)), date(year, 12, 31)
 
 
+def _next_days(match: re.Match[str], today: date) -> _Span:
+    """Read "the next three days": from tomorrow on."""
+    last = moved(today, count_of(match["count"]), match["unit"])
+    return today + timedelta(days=1), last
+
+
+def _week_of(match: re.Match[str], today: date) -> _Span:
+    monday = monday_of(next_days(day_number(match["day"]), today)[0])
+    return monday, monday + timedelta(days=6)
+
+
 def _named_year(match: re.Match[str], _: date) -> _Span:
     year = full_year(match["year"])
     return date(year, 1, 1), date(year, 12, 31)
@@ -180,6 +191,8 @@ _RULES: tuple[tuple[re.Pattern[str], _Builder, float], ...] = tuple(
         ),
         (rf"\b{_FRAME}(?:the )?(?P<one>{_DAY}){_UNTIL}(?P<two>{_DAY})\b(?! of\b)", _bare_days, 0.93),
         (rf"\bin {COUNT} to (?P<other>\d{{1,2}}) {UNIT}\b", _in_counts, 0.95),
+        (rf"\bthe (?:next|coming) (?P<count>\d{{1,2}}|couple of) {UNIT}\b", _next_days, 0.9),
+        (rf"\bthe week of (?:the )?(?P<day>{_DAY})\b(?! of\b)", _week_of, 0.93),
         (r"\b(?P<which>the week after next)\b", _week, 0.9),
         (
             r"\b(?:some ?time |early |late |any ?time )?(?P<which>this|next|last|the following) week\b(?! of)",

@@ -103,10 +103,11 @@ def _weekend(match: re.Match[str], today: date) -> Iterator[Reading]:
 RULES: tuple[Rule, ...] = (
     (r"\b(?:the )?day after tomorrow\b", _named(2)),
     (r"\b(?:the )?day before yesterday\b", _named(-2)),
+    (rf"\b{_WEEKS} from (?:now|today),? (?:on )?(?:a |the )?(?P<weekday>{WEEKDAY_NAME})\b", _weeks_on_weekday),
     (rf"\b{_WEEKS} (?:from |on )?(?P<word>today|tomorrow)\b", _day_word_later),
     (rf"\b{COUNT} {UNIT} (?:from|after) (?P<word>today|tomorrow|now)\b", _day_word_later),
     (r"\b(?P<word>today|tomorrow) week\b", _day_word_later),
-    (rf"\bin {_WEEKS}{TIME},? on (?P<weekday>{WEEKDAY_NAME})\b", _weeks_on_weekday),
+    (rf"\bin {_WEEKS}{TIME},? (?:on )?(?:a |the )?(?P<weekday>{WEEKDAY_NAME})\b", _weeks_on_weekday),
     (rf"\b{_WEEKS} (?:from |on |after |this )+(?:next )?(?P<weekday>{WEEKDAY_NAME})\b", _weekday_later),
     (rf"\b(?P<weekday>{WEEKDAY_NAME}) in {_WEEKS}{TIME}", _weekday_later),
     (rf"\b(?P<weekday>{WEEKDAY_NAME}) (?:after next|week|(?P<fortnight>fortnight))\b", _weekday_later),

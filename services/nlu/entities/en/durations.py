@@ -48,6 +48,7 @@ _SPAN = re.compile(
     rf"(?<![\w.,/:$€£-])(?P<between>between )?(?P<low>{NUMBER})(?P<joint> to | or | and |-| maybe | perhaps )"
     rf"(?:maybe |perhaps )?(?P<high>{NUMBER})[ -](?P<unit>{_UNIT})s?\b{_BEHIND}"
 )
+_WHOLE_DAY = re.compile(r"\b(?:the|a) (?:whole|full|entire) day\b|\ball day\b")
 _EACH = re.compile(r"\b(?:just|wait|give me|hang on|hold on|half|[a-z]+s) $|\d $")
 _EACH_NOT_WORDS = (
     "takes",
@@ -82,6 +83,8 @@ def read_durations(text: SpokenText, _: Context) -> Iterator[Found]:
         taken.append(match.span())
         one, two = (iso_duration({_UNITS[match["unit"]]: Decimal(count)}) for count in (1, 2))
         yield Found("duration", match.start(), match.end(), one, 0.82, (two,))
+    for match in _WHOLE_DAY.finditer(text.canonical):
+        yield Found("duration", match.start(), match.end(), "P1D", 0.7)
     for match in _LENGTH.finditer(text.canonical):
         if not _each(match) and not any(match.start() < end and start < match.end() for start, end in taken):
             yield _length(match)

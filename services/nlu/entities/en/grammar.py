@@ -53,6 +53,10 @@ GRAMMAR = Grammar(
         repeats=frozenset({"double", "triple", "treble"}),
         fillers="u+h+m*|u+m+|e+r+m*|a+hm*|h+m+|mm+|you know|let me see|let's see|let me think|like i said",
         stutters="the|on|at|in|of|is|my|it's|next|this|half|quarter|past|from|until|about|around|and|number",
+        # "Ten ten a.m." is a time, "three three p.m." a repeat.
+        counted="minutes?|hours?|days?|weeks?|months?|years?|people|o'clock|percent"
+        r"|(?<!ten )(?<!eleven )(?<!twelve )[ap]\.?m\.?",
+        respelled={"tirty": "thirty", "fourty": "forty", "fivety": "fifty", "ninty": "ninety"},
     ),
     retractions=RETRACTIONS,
 )

@@ -91,6 +91,10 @@ RETRACTIONS = Retractions(
     rejection=re.compile(r"(?: is|'s)? (?:no good|out|bad|doesn't work|won't work|does not work|doesn't suit)\b"),
     repair=re.compile(rf"(?:\b(?:{_REPAIRS})\b[\s,.!\u2013\u2014-]*)+"),
     lead=re.compile(rf"(?:(?:{_LEADS})\s+)*"),
+    limit=re.compile(
+        r"\b(?:(?:not|never) (?:before|after|past|(?:earlier|later|sooner) than)|no (?:earlier|later|sooner) than)"
+        r"(?: (?:the|about|around))*[ ]$"
+    ),
     echo=re.compile(rf"^[\s,.!?-]*(?:(?:{_ECHOES})[\s,.!?-]+)*$"),
     moved_from=re.compile(r"\bfrom (?:the )?$"),
     moved_to=re.compile(r"^ to (?:the )?$"),

@@ -28,9 +28,24 @@ _PLAIN = re.compile(
 _TO = frozenset({"5", "10", "20", "25"})
 _SPAN_OF = {"morning": "06:00/12:00", "afternoon": "12:00/18:00", "evening": "18:00/22:00", "night": "20:00/24:00"}
 _PART = re.compile(
-    r"\b(?:in the |this |tomorrow |(?<=day )|(?<=yesterday )|any )(?P<part>morning|afternoon|evening)\b"
+    r"\b(?:in the |this |tomorrow |(?<=day )|(?<=yesterday )|(?<=prefer )(?:the )?|any )"
+    r"(?P<part>morning|afternoon|evening)\b"
     r"|\b(?P<night>tonight|tomorrow night)\b|\b(?P<at_night>at night)\b"
 )
+_WITHIN = {
+    "early in the morning": "06:00/09:00",
+    "1st thing in the morning": "08:00/10:00",
+    "1st thing": "08:00/10:00",
+    "late in the morning": "10:00/12:00",
+    "early in the afternoon": "12:00/15:00",
+    "late in the afternoon": "15:00/18:00",
+    "early in the evening": "18:00/20:00",
+    "late in the evening": "20:00/22:00",
+    "around lunchtime": "12:00/14:00",
+    "around lunch": "12:00/14:00",
+    "at lunchtime": "12:00/14:00",
+}
+_NEARER = re.compile(rf"\b(?:{'|'.join(_WITHIN)})\b")
 _A_TIME = re.compile(r"\b(?:\d{1,2}|noon|midday|midnight)\b")
 
 
@@ -47,6 +62,8 @@ def read_time_ranges(text: SpokenText, context: Context) -> Iterator[Found]:
         if clear or waited or not match.string[: match.start()] + match.string[match.end() :].strip(" .!?"):
             yield from _found(match, 0.98 if clear else 0.7)
     if not _A_TIME.search(text.canonical):
+        for match in _NEARER.finditer(text.canonical):
+            yield Found("time_range", match.start(), match.end(), _WITHIN[match.group()], 0.6)
         for match in _PART.finditer(text.canonical):
             part = match["part"] or ("evening" if match["night"] else "night")
             yield Found(

@@ -50,6 +50,7 @@ _NTH = {
     "segundo": 2,
 }
 _NTH |= {"tercer": 3, "tercero": 3, "cuarto": 4, "último": -1, "ultimo": -1, "penúltimo": -2, "penultimo": -2}
+_NO_PAST = "".join(f"(?<!{verb} )" for verb in ("llegó", "llego", "llegaron", "tardó", "tardaron"))
 _UNITS = {"d": "days", "s": "weeks", "m": "months"}
 # What follows a number that is no day: more digits, a clock, a share, something counted.
 _NO_DAY = (
@@ -129,6 +130,12 @@ def _weekday_later(match: re.Match[str], today: date) -> Iterator[Reading]:
     yield coming(WEEKDAYS[match["weekday"]], today) + timedelta(weeks=weeks), 0.85
 
 
+def _weeks_on_weekday(match: re.Match[str], today: date) -> Iterator[Reading]:
+    """ "En dos semanas, un jueves": the Thursday of that week."""
+    weeks = timedelta(weeks=int(decimal(match["count"])))
+    yield monday_of(today + weeks) + timedelta(days=WEEKDAYS[match["weekday"]]), 0.9
+
+
 def _weekday_next_week(match: re.Match[str], today: date) -> Iterator[Reading]:
     yield monday_of(today) + timedelta(days=7 + WEEKDAYS[match["weekday"]]), 0.95
 
@@ -170,6 +177,10 @@ def _in(match: re.Match[str], today: date) -> Iterator[Reading]:
 
 def _ago(match: re.Match[str], today: date) -> Iterator[Reading]:
     yield _shifted(today, -int(decimal(match["count"])), match["unit"]), 0.9
+
+
+def _years_and_half_ago(match: re.Match[str], today: date) -> Iterator[Reading]:
+    yield shifted(today, months=-12 * int(decimal(match["count"])) - 6), 0.85
 
 
 def _shifted(today: date, count: int, unit: str) -> date:
@@ -217,6 +228,7 @@ _RULES: tuple[tuple[str, Builder], ...] = (
     (r"\b(?:de )?(?P<start>hoy|mañana) en (?P<count>8|15)\b(?: días| dias)?", _today_in),
     (r"\bpasado mañana\b", _named(2)),
     (r"\b(?:anteayer|antier|antes de ayer|antes de anoche)\b", _named(-2)),
+    (rf"\b(?:en|dentro de) {_COUNT} semanas?,? (?:el |1 |un )?{_WEEKDAY}\b", _weeks_on_weekday),
     (rf"\b{_WEEKDAY} en (?P<count>8|15)\b(?: días| dias)?", _weekday_later),
     (rf"\b{_WEEKDAY},? {_NEXT_WEEK}\b", _weekday_next_week),
     (rf"\b{_NEXT_WEEK},? (?:el )?{_WEEKDAY}\b", _weekday_next_week),
@@ -226,14 +238,15 @@ _RULES: tuple[tuple[str, Builder], ...] = (
     (rf"\b{_WEEKDAY},? (?:el )?(?:día )?{_DAY}\b(?! de {MONTH}){_NO_DAY}", _day_of_month),
     (rf"\b(?:día )?{_DAY} (?P<next_month>{_NEXT_MONTH})\b", _day_of_month),
     (
-        rf"\b(?:(?P<this>este) |(?P<next>próximo|proximo) )?{_WEEKDAY}\b{_COMING}",
+        rf"(?<!\blos )\b(?:(?P<this>este) |(?P<next>próximo|proximo) )?{_WEEKDAY}\b{_COMING}",
         _weekday,
     ),
     (rf"(?<=\bel )(?:día |dia )?(?P<day>[2-9]|[12]\d|3[01]|1(?=º))º?(?! de {MONTH}){_NO_DAY}(?!º)", _day_of_month),
     (rf"\b(?:día|dia) (?P<day>[12]?\d|3[01]){_NO_DAY}", _day_of_month),
     (rf"(?<=\bel )(?P<day>1)º(?! de {MONTH})", _day_of_month),
-    (rf"\b(?:en|dentro de|de aquí a|de aqui a|de acá a) {_COUNT} {_UNIT}\b(?! antes)", _in),
-    (rf"\bhace {_COUNT} {_UNIT}\b", _ago),
+    (rf"{_NO_PAST}\b(?:en|dentro de|de aqu[ií] a|de acá a) {_COUNT} {_UNIT}\b(?! antes)", _in),
+    (rf"(?<!desde )\bhace {_COUNT} años? y medio\b", _years_and_half_ago),
+    (rf"\bhace {_COUNT} {_UNIT}\b(?! y (?:medio|media|cuarto)\b)", _ago),
     (
         rf"\b{_END} (?:(?P<next_month>{_NEXT_MONTH})|de (?:este )?mes|del (?:presente )?mes)\b",
         _end_of_month,

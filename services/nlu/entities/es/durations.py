@@ -25,7 +25,7 @@ _UNITS = {
 }
 _UNIT = r"(?:segundo|minuto|hora|días? hábil|día|dia|noche|semana|quincena|mes|año|década)"
 _REST = {"media": Decimal("0.5"), "medio": Decimal("0.5"), "cuarto": Decimal("0.25")}
-_BEFORE = r"(?<![\w.,/:$€-])(?<!\ben )(?<!\bhace )(?<!dentro de )(?<!\ba las )(?<!\bel )(?<!\bcada )"
+_BEFORE = r"(?<![\w.,/:$€-])(?<!\ben )(?<!(?<!desde )hace )(?<!dentro de )(?<!\ba las )(?<!\bel )(?<!\bcada )"
 _BEHIND = r"(?! (?:antes|después|atrás)\b)"
 _LENGTH = re.compile(
     rf"{_BEFORE}(?P<count>{COUNT}) (?P<unit>{_UNIT})(?:es|s)?\b(?: hábiles)?"

@@ -53,6 +53,14 @@ GRAMMAR = Grammar(
         repeats=frozenset({"doble", "triple"}),
         fillers="e+h+|e+m+|m+h?m+|a+h+|este+e+|o sea|a ver|déjeme ver|digamos",
         stutters="el|la|las|los|a|al|en|de|del|para|por|es|mi|que|y|un|una|este|próximo|como|media",
+        counted="minutos?|horas?|d[ií]as?|semanas?|meses|años?|personas?",
+        respelled={
+            "dieciseis": "dieciséis",
+            "veintidos": "veintidós",
+            "veintitres": "veintitrés",
+            "veintiseis": "veintiséis",
+            "veintiun": "veintiún",
+        },
     ),
     retractions=RETRACTIONS,
 )

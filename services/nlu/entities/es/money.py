@@ -9,7 +9,11 @@ from services.nlu.entities.es.numerals import NUMBER, decimal
 from services.nlu.entities.found import Context, Found
 from services.nlu.entities.text import SpokenText
 
-_PESOS = frozenset({"ARS", "CLP", "COP", "CUP", "DOP", "MXN", "UYU"})
+_PESOS = {"MX": "MXN", "AR": "ARS", "CO": "COP", "CL": "CLP", "UY": "UYU", "DO": "DOP", "CU": "CUP"}
+"""The pesos by the country of the speaker."""
+_LIKELY_PESOS = ("MXN", "ARS", "COP", "CLP")
+"""Those of the most speakers; a peso may be any of them where no country is known."""
+_DOUBTFUL = 0.7
 _NAMES = {
     "dólar": "USD",
     "dolar": "USD",
@@ -34,6 +38,9 @@ _NAMES = {
     "pesos argentinos": "ARS",
     "pesos colombianos": "COP",
     "pesos chilenos": "CLP",
+    "pesos uruguayos": "UYU",
+    "pesos dominicanos": "DOP",
+    "pesos cubanos": "CUP",
 }
 _ARTICLES = frozenset({"un", "una"})
 _AMOUNT = rf"(?P<amount>{NUMBER}(?: millones(?: de)?)?)"
@@ -63,9 +70,14 @@ _BARE = (
 def read_money(text: SpokenText, context: Context) -> Iterator[Found]:
     """Find amounts; a value is a decimal with two places and an ISO 4217 code: "49.90 USD".
 
-    "Pesos" are the domain's where its currency is a peso, else Mexican ones. Bare numbers count where an amount is
-    expected, in the domain's currency.
+    "Pesos" are the domain's where its currency is a peso, else those of the country in the language tag or of the
+    telephone numbers; where no country is known, they are doubtful, and the other ones are alternatives. Bare numbers
+    count where an amount is expected, in the domain's currency.
     """
+    country = text.language.rpartition("-")[2].upper()
+    pesos = next((_PESOS[known] for known in (country, context.phone_region) if known in _PESOS), "")
+    if context.currency in _PESOS.values():
+        pesos = context.currency
     taken: list[tuple[int, int]] = []
     for pattern, confidence in (*_RULES, *(_BARE if "money" in context.expected else ())):
         for match in pattern.finditer(text.canonical):
@@ -75,21 +87,25 @@ def read_money(text: SpokenText, context: Context) -> Iterator[Found]:
             if text.raw[start:end].lower() in _ARTICLES:
                 continue
             taken.append(match.span())
-            yield Found("money", match.start(), match.end(), _value(match, context.currency), confidence)
+            total, code = _total(match), _code(match, context.currency)
+            if code or pesos:
+                yield Found("money", *match.span(), amount(total, code or pesos), confidence)
+            else:  # whose pesos is to be asked
+                likely, *others = (amount(total, one) for one in _LIKELY_PESOS)
+                yield Found("money", *match.span(), likely, _DOUBTFUL, tuple(others))
 
 
-def _value(match: re.Match[str], currency: str) -> str:
+def _total(match: re.Match[str]) -> Decimal:
     groups = match.groupdict()
     said = groups.get("amount") or "0"
     number = re.match(NUMBER, said)
     whole = decimal(number.group() if number else "0") * (1_000_000 if "millones" in said else 1)
-    total = whole + Decimal(groups.get("cents") or 0) / 100 + (Decimal("0.5") if groups.get("half") else 0)
-    return amount(total, _code(groups.get("sign") or "", groups.get("unit"), currency))
+    return whole + Decimal(groups.get("cents") or 0) / 100 + (Decimal("0.5") if groups.get("half") else 0)
 
 
-def _code(sign: str, unit: str | None, currency: str) -> str:
-    if sign:
-        return SIGNS[sign]
-    if unit is None:
-        return currency
-    return _NAMES[unit] or (currency if currency in _PESOS else "MXN")
+def _code(match: re.Match[str], currency: str) -> str:
+    """Return the currency; empty: pesos, of which country is not said."""
+    groups = match.groupdict()
+    if groups.get("sign"):
+        return SIGNS[groups["sign"]]
+    return _NAMES[groups["unit"]] if groups.get("unit") else currency

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 
 NUMBER = r"\d+(?:[.,]\d+)*"
-COUNT = rf"(?:{NUMBER}|media|medio|1 par de|un par de|unos|unas|varios|varias)"
+COUNT = rf"(?:(?:1|un) par de|{NUMBER}|media|medio|unos|unas|varios|varias)"
 """Pattern of a count, without the space behind it."""
 
 VAGUE = frozenset({"unos", "unas", "varios", "varias"})

@@ -20,7 +20,8 @@ _THINGS = {
 }  # fmt: skip
 _NAMES = "|".join(sorted((*_MEASURES, *_THINGS), key=len, reverse=True))
 _MEASURED = re.compile(
-    rf"(?<![\w.,/:$€-])(?P<count>{COUNT}) (?P<unit>{_NAMES})(?:es|s)?\b(?: y (?P<rest>medi[oa]|cuarto)\b)?"
+    rf"(?<![\w.,/:$€-])(?P<count>{COUNT}) (?P<unit>{_NAMES})(?:es|s)?\b(?! de docenas?)"
+    rf"(?: y (?P<rest>medi[oa]|cuarto)\b)?"
 )
 _DOZENS = re.compile(rf"(?<![\w.,/:$€-])(?P<count>{COUNT}) docenas?\b(?: de)?")
 _REST = {"medio": Decimal("0.5"), "media": Decimal("0.5"), "cuarto": Decimal("0.25")}

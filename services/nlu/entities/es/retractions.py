@@ -57,6 +57,10 @@ RETRACTIONS = Retractions(
     ),
     repair=re.compile(rf"(?:\b(?:{_NO}|(?:{_REPAIRS})\b)[\s,.!;\u2013\u2014\u2026-]*)+"),
     lead=re.compile(rf"(?:(?:{_LEADS})(?! (?:la )?(?:mañana|madrugada|tarde|noche)\b)\s+)*"),
+    limit=re.compile(
+        r"\b(?:(?:no|nunca) (?:antes|después|despues|más tarde|mas tarde|más temprano|mas temprano|pasad[ao]s?) "
+        r"(?:del?|que)?|a m[aá]s tardar|como m[uí]nimo)(?: (?:el|la|las|los))*[ ]?$"
+    ),
     echo=re.compile(rf"^[\s,.!?-]*(?:(?:{_ECHOES})[\s,.!?-]+)*$"),
     moved_from=re.compile(r"\b(?:del|de|desde el|desde|de las?)[ ]$"),
     moved_to=re.compile(r"^ (?:al|a|a las?|para el|para|para las?|hasta el|por el) $"),
