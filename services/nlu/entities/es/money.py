@@ -89,10 +89,10 @@ def read_money(text: SpokenText, context: Context) -> Iterator[Found]:
             taken.append(match.span())
             total, code = _total(match), _code(match, context.currency)
             if code or pesos:
-                yield Found("money", *match.span(), amount(total, code or pesos), confidence)
+                yield Found("money", match.start(), match.end(), amount(total, code or pesos), confidence)
             else:  # whose pesos is to be asked
                 likely, *others = (amount(total, one) for one in _LIKELY_PESOS)
-                yield Found("money", *match.span(), likely, _DOUBTFUL, tuple(others))
+                yield Found("money", match.start(), match.end(), likely, _DOUBTFUL, tuple(others))
 
 
 def _total(match: re.Match[str]) -> Decimal:
