@@ -18,6 +18,7 @@ from voicemesh.crm.v1.review_service_pb2_grpc import ReviewServiceStub
 from mesh.durations import to_duration
 from voicemesh_cli import endpoints, output
 from voicemesh_cli.commands import review_shown as shown
+from voicemesh_cli.commands import review_words
 from voicemesh_cli.commands.crm_options import TargetOption, TenantOption  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
@@ -118,10 +119,25 @@ def _add_list(review: typer.Typer) -> None:
 
 
 def _add_show(review: typer.Typer) -> None:
-    @review.command(epilog=output.example("voicemesh review show 17"))
+    @review.command(epilog=output.example("voicemesh review show 17", "voicemesh review show 17 --words"))
     def show(
         number: NumberArgument,
         *,
+        words: Annotated[
+            bool, typer.Option("--words", help="Fetch what was said, redacted; it is written down who asked.")
+        ] = False,
+        by: Annotated[
+            str | None,
+            typer.Option(help="Who asks for the words; else the name you are logged in with.", show_default=False),
+        ] = None,
+        dialogue: Annotated[
+            str | None,
+            typer.Option(
+                callback=output.checked_target,
+                help="HOST:PORT of the dialogue service, which keeps the words; else that of the running mesh.",
+                show_default=False,
+            ),
+        ] = None,
         tenant: TenantOption = None,
         target: TargetOption = None,
         json: output.JsonOption = False,
@@ -130,8 +146,15 @@ def _add_show(review: typer.Typer) -> None:
         request = pb.GetDraftRequest(context=endpoints.context(tenant=tenant), id=number)
         with output.command(json) as out:
             found = _ask(target, lambda stub: stub.GetDraft(request, timeout=_TIMEOUT_S))
-            out.document(shown.document(found.draft) | {"steps": [shown.step_document(step) for step in found.steps]})
+            document = shown.document(found.draft) | {"steps": [shown.step_document(step) for step in found.steps]}
+            said: list[dict[str, Any]] = []
+            if words:
+                who = by or _login()
+                said = review_words.words_of(found.draft, context=request.context, who=who, target=dialogue)
+                document["words"] = said
+            out.document(document)
             shown.print_whole(out, found.draft, found.steps)
+            review_words.print_words(out, found.draft, said)
 
 
 def _add_confirm(review: typer.Typer) -> None:

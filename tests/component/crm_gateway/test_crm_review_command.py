@@ -5,13 +5,22 @@ import getpass
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 import typer
-from fakes.crm_world import World, world
+from fakes.crm_world import World, an_event_context, world
 from fakes.nats_server import NatsServer
 from fakes.review_desk import desk, doubtful
 from typer.testing import CliRunner, Result
+from voicemesh.common.v1.content_pb2 import ContentReference
+from voicemesh.content.v1 import content_service_pb2 as content
+from voicemesh.content.v1.content_service_pb2_grpc import (
+    ContentServiceServicer,
+    add_ContentServiceServicer_to_server,
+)
+from voicemesh.events.v2.call_completed_pb2 import CallCompleted
 
 from voicemesh_cli.commands import review
 
@@ -89,3 +98,33 @@ async def test_mistakes_are_told_in_a_sentence_and_only_what_is_old_enough_is_li
         assert told in json.loads(result.stdout)["error"]["message"], arguments
     assert json.loads((await run("list", "--older-than", "2h", "--json")).stdout)["drafts"] == []
     assert len(json.loads((await run("list", "--older-than", "0", "--json")).stdout)["drafts"]) == 3
+
+
+class Contents(ContentServiceServicer):
+    """Keeps one transcript."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, str] = {}
+
+    async def GetContent(self, request: content.GetContentRequest, context: Any) -> content.GetContentResponse:
+        self.asked = {"uri": request.uri, **{str(key): str(value) for key, value in context.invocation_metadata()}}
+        turns = [{"turn_id": f"t{n}", "speaker": "caller", "text": f"words {n}"} for n in range(1, 7)]
+        return content.GetContentResponse(data=json.dumps({"turns": turns}).encode())
+
+
+async def test_the_words_around_a_draft_are_fetched_by_its_reference(crm: World, run: Run) -> None:
+    keeper, server = Contents(), grpc.aio.server()
+    add_ContentServiceServicer_to_server(keeper, server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    early = await run("show", "1", "--words", "--dialogue", address, "--json")
+    assert "its call goes on" in json.loads(early.stdout)["error"]["message"]
+    ended = CallCompleted(context=an_event_context("end.v2"), transcript=ContentReference(uri="content:///s1.json"))
+    await crm.publish(ended)
+    await crm.until_records(4)
+    found = await run("show", "1", "--words", "--by", "ana", "--dialogue", address, "--json")
+    assert [turn["turn_id"] for turn in json.loads(found.stdout)["words"]] == ["t1", "t2", "t3", "t4"]
+    assert (keeper.asked["uri"], keeper.asked["voicemesh-principal"]) == ("content:///s1.json", "ana")
+    assert keeper.asked["voicemesh-purpose"] == "review%20of%20draft%201"
+    assert "words 3" in (await run("show", "1", "--words", "--dialogue", address)).stdout
+    await server.stop(None)
