@@ -1,6 +1,6 @@
 """What a reader of one entity type is given, and what it returns."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -47,3 +47,19 @@ class Found:
 
 
 Reader = Callable[[SpokenText, Context], Iterable[Found]]
+
+
+def read_once(reader: Callable[[SpokenText, Context], Iterator[Found]]) -> Callable[[SpokenText, Context], list[Found]]:
+    """Let a reader that others build upon read a text once, for it is asked several times.
+
+    What it finds may depend on the reference moment and on what is expected, on nothing else of the context.
+    """
+
+    def read(text: SpokenText, context: Context) -> list[Found]:
+        key = (reader, context.reference, context.expected)
+        found: list[Found] | None = text.memory.get(key)
+        if found is None:
+            found = text.memory[key] = list(reader(text, context))
+        return found
+
+    return read

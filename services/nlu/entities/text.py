@@ -2,9 +2,10 @@
 
 import bisect
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from text_to_num import find_numbers
 
@@ -71,12 +72,14 @@ class SpokenText:
             fillers ("uh"), words said twice ("the the") and words broken off ("tues- tuesday").
         words: the words of the text.
         hesitations: places in the canonical text where a filler stood between words.
+        memory: what readers found in it, for each other.
         said: those of them that mean something: no fillers, none said twice.
     """
 
     def __init__(self, raw: str, language: str = "en") -> None:
         self.raw = raw
         self.language = language
+        self.memory: dict[Hashable, Any] = {}
         self._speech = grammar_of(language).speech
         tokens = [(m.group(), m.start(), m.end()) for m in _TOKEN.finditer(raw)]
         self.words = tuple(Word(t.lower(), a, b) for t, a, b in tokens if t[0].isalnum())

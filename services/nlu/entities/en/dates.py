@@ -10,7 +10,7 @@ from services.nlu.entities.dates import DateReader, Guarded
 from services.nlu.entities.en import date_months, date_weeks, holidays
 from services.nlu.entities.en.births import BIRTHS
 from services.nlu.entities.en.calendar_words import MONTH_NAME, ORDINAL, WEEKDAY_NAME
-from services.nlu.entities.found import Context, Found
+from services.nlu.entities.found import Context, Found, read_once
 from services.nlu.entities.text import SpokenText
 
 _HEARD = {
@@ -63,6 +63,7 @@ _FIXED = re.compile(
 _RELATIVE = re.compile(r"\b(?:next|this|coming|last|in|week|today|tonight|tomorrow)\b")
 
 
+@read_once
 def read_dates(text: SpokenText, context: Context) -> Iterator[Found]:
     """Find dates; a value is ISO 8601, alternatives are the other days the words may mean."""
     today = context.reference.date()

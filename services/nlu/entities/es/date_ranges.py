@@ -15,6 +15,7 @@ from services.nlu.entities.text import SpokenText
 _Span = tuple[date, date]
 _Builder = Callable[[re.Match[str], date], _Span | None]
 
+_FRAMES = re.compile(r"\b(?:del?|desde|entre)\b")
 _FROM = re.compile(r"\b(?:del|desde el|de|entre el|entre) $")
 _JOINT = re.compile(r"^ (?:al|hasta el|a|y el|y) $")
 _MOVED = re.compile(r"\b(?:mover|mueva|cambi\w+|pas[ae]r?\w*|reprogram\w+|correr|adelant\w+|aplaz\w+)\b")
@@ -46,6 +47,8 @@ def read_date_ranges(text: SpokenText, context: Context) -> Iterator[Found]:
 
 
 def _between(text: SpokenText, context: Context) -> Iterator[Found]:
+    if not _FRAMES.search(text.canonical):
+        return
     dates = sorted(read_dates(text, context), key=lambda f: f.start)
     for one, other in itertools.pairwise(dates):
         frame = _FROM.search(text.canonical, 0, one.start)

@@ -19,7 +19,7 @@ from services.nlu.entities.dates import Builder, DateReader, Reading
 from services.nlu.entities.es.births import BIRTHS
 from services.nlu.entities.es.calendar_words import MONTH, MONTHS, WEEKDAY, WEEKDAYS
 from services.nlu.entities.es.numerals import decimal
-from services.nlu.entities.found import Context, Found
+from services.nlu.entities.found import Context, Found, read_once
 from services.nlu.entities.text import SpokenText
 
 _SOON = timedelta(days=2)
@@ -269,6 +269,7 @@ _BARE = re.compile(r"^(?:el |día |dia )*(?P<day>[2-9]|[12]\d|3[01]|1º)[.!]?$")
 _read_plain = DateReader(_RULES)
 
 
+@read_once
 def read_dates(text: SpokenText, context: Context) -> Iterator[Found]:
     """Find dates; a value is ISO 8601, alternatives are the other days the words may mean.
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from services.nlu.entities.clock import clock, in_business_hours, in_half
 from services.nlu.entities.es.numerals import decimal
-from services.nlu.entities.found import Context, Found
+from services.nlu.entities.found import Context, Found, read_once
 from services.nlu.entities.text import SpokenText
 
 _HALF = (
@@ -51,6 +51,7 @@ def _offset(said: str) -> int:
     return _QUARTERS[said] if said in _QUARTERS else int(said)
 
 
+@read_once
 def read_times(text: SpokenText, context: Context) -> Iterator[Found]:
     """Find times of day; a value is "15:30", the other half of the day is an alternative where it may be meant.
 
