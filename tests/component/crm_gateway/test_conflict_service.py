@@ -136,6 +136,7 @@ async def test_a_person_decides_and_the_contact_follows(here: Here) -> None:
     assert not (await here.listed(state=conflicts.CONFLICT_STATE_WAITING)).conflicts
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_what_cannot_be_decided_is_refused_with_its_reason(here: Here) -> None:
     contact = await undecided(here)
     (waiting,) = (await here.listed()).conflicts
@@ -162,6 +163,7 @@ async def test_one_of_two_who_decide_at_once_wins(here: Here) -> None:
     assert sum(isinstance(answer, grpc.aio.AioRpcError) for answer in answers) == 1
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_customer_id_that_is_anothers_is_not_given_away(here: Here) -> None:
     await a_contact(here, customer_id="c-1")
     contact = await a_contact(here, phones=["+15550000002"])
@@ -172,6 +174,7 @@ async def test_a_customer_id_that_is_anothers_is_not_given_away(here: Here) -> N
     assert resolved.contact.customer_id == "c-2"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_pages_and_tenants(here: Here) -> None:
     for number in range(3):
         contact = await a_contact(here, phones=[f"+1555000000{number}"], display_name="Sarah")
@@ -202,6 +205,7 @@ async def test_who_has_it_wrong_is_told_though_the_contact_was_right(here: Here)
     assert row.record["corrects"] == contact.contact_id
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_command_shows_and_decides(here: Here) -> None:
     async def run(*arguments: str) -> dict[str, Any]:
         options = ("--json", "--target", here.address, "--tenant", "clinic")
