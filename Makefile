@@ -6,7 +6,7 @@ export PATH := $(BIN):$(PATH)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench bench-bargein bench-resume bench-load bench-soak bench-crm bench-nlu chaos setup models format stubs lock endings recordings clean
+.PHONY: help demo up test check bench bench-bargein bench-resume bench-load bench-soak bench-crm bench-nlu chaos setup models format stubs asyncapi lock endings recordings clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ format: setup ## Put code and contracts into form
 
 stubs: setup ## Generate stubs/ from proto/
 	@buf generate
+
+asyncapi: setup ## Generate docs/asyncapi.yaml from proto/
+	@python tools/asyncapi.py
 
 lock: setup ## Choose the dependencies' versions anew
 	@uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url \

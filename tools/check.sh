@@ -18,6 +18,7 @@ run "contracts' style (buf lint)" buf lint
 run "contracts' compatibility (buf breaking)" sh tools/buf_breaking.sh
 run "import arrows (import-linter)" lint-imports
 run "stubs are those of proto/ (mended by: make stubs)" sh tools/stubs_current.sh
+run "docs/asyncapi.yaml is that of proto/ (mended by: make asyncapi)" python tools/asyncapi.py --check
 
 if [ -n "$failed" ]; then
     echo "FAILED:$failed"
