@@ -16,7 +16,7 @@ from voicemesh.crm.v1 import caller_pb2, crm_pb2, crm_service_pb2
 from voicemesh.crm.v1.crm_service_pb2_grpc import CrmServiceStub
 
 from voicemesh_cli import endpoints, output
-from voicemesh_cli.commands import crm_conflicts, crm_dlq, crm_sync
+from voicemesh_cli.commands import crm_conflicts, crm_dlq, crm_reconcile, crm_sync
 from voicemesh_cli.commands.crm_options import TargetOption, TenantOption  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
     crm_dlq.register(crm)
     crm_conflicts.register(crm)
     crm_sync.register(crm)
+    crm_reconcile.register(crm)
 
 
 def _add_list(crm: typer.Typer) -> None:

@@ -80,7 +80,7 @@ class _Embedded:
         self._sync = Sync(mapper, ledger, LocalCrm(), Drafts(outbox))
 
     async def run(self, bus: Bus) -> None:
-        durable = _durable(self._settings)
+        durable = durable_of(self._settings)
         consumer = await bus.consumer(self._mapper.event_types, durable=durable, region=self._settings.region)
         metrics.BUS_CONNECTED.set(1)
         await consumer.run(self._sync.on_event)
@@ -104,7 +104,7 @@ class _Remote:
         """Queue events while the lease is held, for ever."""
         options = ConsumerOptions(max_in_flight=_BATCH, max_attempts=self._settings.crm_max_attempts)
         consumer = await bus.consumer(
-            self._mapper.event_types, durable=_durable(self._settings), region=self._settings.region, options=options
+            self._mapper.event_types, durable=durable_of(self._settings), region=self._settings.region, options=options
         )
         metrics.BUS_CONNECTED.set(1)
         try:
@@ -135,7 +135,7 @@ class _Remote:
             return False
 
 
-def _durable(settings: CrmSyncSettings) -> str:
+def durable_of(settings: CrmSyncSettings) -> str:
     """One place in the stream for all processes of the vendor and region, whatever mapping they have."""
     return f"crm-sync-{settings.crm_vendor}-{settings.region}"
 

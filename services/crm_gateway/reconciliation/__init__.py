@@ -1,0 +1,1 @@
+"""What events say, compared with what each business system holds; what differs is repaired or reported."""
