@@ -34,6 +34,8 @@ from mesh.bus import Delivery
 from mesh.errors import ErrorReason, MeshError, from_rpc_error
 
 PHONE = "+15550000001"
+on_one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what no database does in its own way."""
 
 
 @pytest.fixture
@@ -61,6 +63,7 @@ async def until_open(crm: World, *titles: tuple[str, str]) -> None:
     await eventually(so)
 
 
+@on_one_database
 async def test_a_draft_shows_what_is_doubtful_and_where_it_was_said(crm: World, ana: Desk) -> None:
     await crm.publish(doubtful("e1", phone=PHONE))
     [draft] = await ana.until_waiting(1)
@@ -101,6 +104,7 @@ async def test_a_confirmed_draft_is_a_record_and_its_history_says_who(crm: World
     assert await ana.drafts(RECORD_STATE_DRAFT) == []
 
 
+@on_one_database
 async def test_an_override_changes_the_record_its_title_and_what_repeats_the_value(crm: World, ana: Desk) -> None:
     await crm.publish(doubtful("e1", phone=PHONE))
     [draft] = await ana.until_waiting(1)
@@ -116,6 +120,7 @@ async def test_an_override_changes_the_record_its_title_and_what_repeats_the_val
     ]
 
 
+@on_one_database
 async def test_a_rejected_draft_is_open_no_more(crm: World, ana: Desk) -> None:
     await crm.publish(doubtful("e1", phone=PHONE))
     [draft] = await ana.until_waiting(1)
@@ -170,6 +175,7 @@ async def test_each_move_is_an_event_with_who_what_and_where(crm: World, ana: De
     assert rejected.rejected_by == "ben"
 
 
+@on_one_database
 async def test_what_cannot_follow_is_refused_with_what_to_do(crm: World, ana: Desk) -> None:
     await crm.publish(doubtful("e1", phone=PHONE))
     [draft] = await ana.until_waiting(1)
@@ -224,6 +230,7 @@ async def test_a_draft_ends_the_open_one_only_once_it_is_applied(crm: World, ana
     await until_open(crm, ("open", "check on 2026-12-01"), ("open", "Moved to 2026-11-25"))
 
 
+@on_one_database
 async def test_a_draft_that_was_overtaken_is_not_open_when_it_is_applied(crm: World, ana: Desk) -> None:
     unsure = an_event_context("e2", phone=PHONE, session_id="s2")
     unsure.confidence = 0.2
@@ -274,6 +281,7 @@ async def test_when_its_call_has_ended_a_draft_says_where_transcript_and_audio_l
     assert {record.event_id for record in await crm.records(kind="interaction")} == {"e2", "e4"}
 
 
+@on_one_database
 async def test_drafts_come_in_pages_and_by_what_is_asked_for(crm: World, ana: Desk) -> None:
     await crm.publish(*(doubtful(f"e{number}", session_id=f"s{number}") for number in range(5)))
     drafts = await ana.until_waiting(5)
@@ -296,6 +304,7 @@ async def test_drafts_come_in_pages_and_by_what_is_asked_for(crm: World, ana: De
     assert bad.reason == ErrorReason.ERROR_REASON_INVALID_REQUEST
 
 
+@on_one_database
 async def test_a_console_sees_drafts_come_and_go(crm: World, ana: Desk) -> None:
     await crm.publish(doubtful("e1"))
     [first] = await ana.until_waiting(1)

@@ -130,6 +130,12 @@ async def test_each_business_system_has_its_own_threshold(tmp_path: Path, nats: 
         assert (draft.vendor, [doubt.threshold for doubt in draft.doubts]) == ("simulator", [0.9])
         [record] = await crm.until_records(1)
         assert record.state == RECORD_STATE_APPLIED
+        # The one that was content with less has what was wrong: it is put right, too.
+        await ana.override(draft.id, {"day": "2026-11-27"})
+        [record] = await crm.records()
+        assert record.fields["day"] == "2026-11-27"
+        await until_state(ana, draft.id, RECORD_STATE_APPLIED)
+    assert [ticket["fields"]["day"] for ticket in there.system.tickets] == ["2026-11-27"]
 
 
 async def test_killed_between_draft_decision_and_writing_it_is_written_once(

@@ -12,6 +12,9 @@ from mesh.database import insert_once
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import contact_rows
 from services.crm_gateway.adapters.review_tables import draft_steps, drafts
+from services.crm_gateway.adapters.tables import deliveries, records
+from services.crm_gateway.corrections.model import LOCAL
+from services.crm_gateway.deliveries import DeliveryState
 from services.crm_gateway.model import Contact, ContactKey, NewRecord, RecordState
 from services.crm_gateway.review.adapters.rows import (
     changed_columns,
@@ -80,6 +83,22 @@ class Drafts:
         if row is None:
             raise DraftNotFoundError(sequence)
         return draft_of(row)
+
+    async def is_elsewhere(self, connection: AsyncConnection, draft: Draft) -> bool:
+        """Return whether another business system has, or will get, what the same event became."""
+        tenant_id, event_id = draft.record.scope.tenant_id, draft.record.event_id
+        queued = sa.select(deliveries.c.sequence).where(
+            deliveries.c.tenant_id == tenant_id,
+            deliveries.c.event_id == event_id,
+            deliveries.c.vendor != draft.vendor,
+            deliveries.c.state.in_((DeliveryState.WAITING, DeliveryState.WRITTEN, DeliveryState.DEAD)),
+        )
+        if (await connection.execute(queued.limit(1))).first() is not None:
+            return True
+        here = sa.select(records.c.sequence).where(
+            records.c.tenant_id == tenant_id, records.c.event_id == event_id, records.c.state == RecordState.APPLIED
+        )
+        return draft.vendor != LOCAL and (await connection.execute(here)).first() is not None
 
     async def beside(self, connection: AsyncConnection, draft: Draft) -> list[Draft]:
         """Read what the same event became for other business systems, where somebody said yes to it; locked, too."""

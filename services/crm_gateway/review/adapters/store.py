@@ -88,10 +88,13 @@ class ReviewStore:
             if values and draft.state is RecordState.APPLIED:
                 return [await self._correct(connection, draft, decision, values)]
             steps = [reviewed(draft, decision, values)]
-            after, _ = steps[0]
+            after, step = steps[0]
             contact = await self._drafts.contact_of(connection, after)
             if await effect.accept(connection, after, contact):
                 steps.append(moved(after, RecordState.APPLIED, Decision(draft.vendor, decision.at)))
+            if step.changes and await self._drafts.is_elsewhere(connection, draft):
+                # Another business system was content with less: it has what was wrong.
+                await self._put_right(connection, draft, after, decision)
             return steps
 
         return await self._decide(tenant_id, sequence, decision, follow)
@@ -100,6 +103,11 @@ class ReviewStore:
         self, connection: AsyncConnection, draft: Draft, decision: Decision, values: Mapping[str, str]
     ) -> Moved:
         after, step = corrected(draft, decision, values)
+        await self._put_right(connection, draft, after, decision)
+        return after, step
+
+    async def _put_right(self, connection: AsyncConnection, draft: Draft, after: Draft, decision: Decision) -> None:
+        """Put right what other business systems have, and their drafts that were decided on."""
         name = f"draft.{draft.vendor}.{draft.record.record_id}.{after.version}"
         correction = Correction(name, by=decision.by, at=decision.at, reason=decision.note)
         wrong, right = as_written(draft.record), as_written(after.record)
@@ -108,7 +116,6 @@ class ReviewStore:
             follows = followed(other, wrong, right, decision)
             if follows is not None:
                 await self._drafts.move(connection, [follows])
-        return after, step
 
     async def reject(self, tenant_id: str, sequence: int, decision: Decision) -> Draft:
         """Say no to a draft; return it as it is then. Raises as `accept` does."""
