@@ -89,8 +89,7 @@ def new_conflicts(before: Outcome, after: Outcome) -> tuple[Overruled, ...]:
     """Return who is overruled now and was not so before: the same said again is no new disagreement."""
     if after.kept is None:
         return ()
-    same = before.kept is not None and agree(before.kept, after.kept)
-    known = {(other.statement.source, _meaning(other.statement)) for other in before.overruled} if same else set()
+    known = {(other.statement.source, _meaning(other.statement)) for other in before.overruled}
     return tuple(other for other in after.overruled if (other.statement.source, _meaning(other.statement)) not in known)
 
 

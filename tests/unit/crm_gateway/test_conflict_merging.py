@@ -100,6 +100,31 @@ def test_a_change_on_one_side_is_no_conflict() -> None:
     assert [other.statement.value for other in merge(RULES, both).overruled] == ["Sarah Jones"]
 
 
+def test_a_name_over_a_week() -> None:
+    """The example of docs/conflicts.md."""
+    name = "display_name"
+    week = [
+        ([said(name, "call", "Sara Miller", 9)], "Sara Miller", []),
+        ([said(name, "hubspot", "Sarah Miller", 33)], "Sarah Miller", ["filling"]),
+        ([said(name, "console", "Sarah Miller", 57)], "Sarah Miller", []),
+        ([said(name, "hubspot", "Sarah Jones", 84)], "Sarah Jones", []),
+        (
+            [said(name, "console", "Sarah Jones", 105), said(name, "console", "Sarah M. Jones", 106)],
+            "Sarah M. Jones",
+            [],
+        ),
+        ([said(name, "hubspot", "Sarah J. Jones", 91)], "Sarah M. Jones", ["priority"]),
+        ([said(name, "pipedrive", "Sandra Jones", 150, 0.3)], "Sarah M. Jones", ["doubtful"]),
+    ]
+    kept: frozenset[Statement] = frozenset()
+    for new, value, why in week:
+        before, kept = merge(RULES, kept), retain(RULES, kept | set(new))
+        after = merge(RULES, kept)
+        assert after.value == value
+        assert [other.because for other in new_conflicts(before, after)] == why
+    assert merge(RULES, kept).waits
+
+
 def test_what_a_call_says_only_fills_in() -> None:
     call = said("display_name", "call", "Sara", 9)
     assert merge(RULES, [call]).value == "Sara"
