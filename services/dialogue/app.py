@@ -30,6 +30,7 @@ from services.dialogue.config import DialogueSettings
 from services.dialogue.content.access import ContentAccess
 from services.dialogue.content.erasure import Erasures
 from services.dialogue.content.filing import Filing
+from services.dialogue.content.recordings import Recordings
 from services.dialogue.content.servicer import ContentServicer
 from services.dialogue.dispositions.summarisers import Summariser, summariser
 from services.dialogue.domains import time_zones
@@ -68,7 +69,10 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     filing = Filing(engine, contents) if settings.dialogue_keep_transcripts else None
     if filing is not None:
         runtime.tasks.create_task(filing.run())
-    made = recorder(outbox, runtime.instance, summariser=chosen, filing=filing)
+    recordings = Recordings(engine, contents) if settings.dialogue_keep_audio else None
+    if recordings is not None:
+        runtime.tasks.create_task(recordings.run())
+    made = recorder(outbox, runtime.instance, summariser=chosen, filing=filing, recordings=recordings)
     records = await runtime.stack.enter_async_context(made)
     recovery = Recovery(engine, records, policy, settings.dialogue_lease_s)
     runtime.tasks.create_task(recovery.run())

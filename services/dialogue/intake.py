@@ -9,13 +9,17 @@ from mesh.errors import ErrorReason, MeshError, protocol_violation
 from services.dialogue.model import AudioClock, AudioFormat, CallerAudio, Heard, RecognitionEnded, SpeechActivity
 from services.dialogue.ports import Recognition
 from services.dialogue.snapshot import AudioSnapshot
+from services.dialogue.tape import Tape
 
 _FRAMES = 1500
 """Of so many frames the place is known: half a minute of 20 ms each."""
 
 
 class AudioIntake:
-    """Takes frames of any length and forwards pieces of `forward_ms()`: small messages cost more than they bring."""
+    """Takes frames of any length and forwards pieces of `forward_ms()`: small messages cost more than they bring.
+
+    What goes to the recogniser goes on the `tape` too, where there is one.
+    """
 
     def __init__(
         self,
@@ -23,6 +27,7 @@ class AudioIntake:
         recognition: Recognition,
         forward_ms: Callable[[], int],
         begin: AudioSnapshot | None = None,
+        tape: Tape | None = None,
     ) -> None:
         begin = begin or AudioSnapshot()
         self.recognition = recognition
@@ -30,6 +35,7 @@ class AudioIntake:
         self.on_hold = False
         """While true, the recogniser hears silence."""
         self._begin = begin.place
+        self._tape = tape
         # Where each of the last frames begins, in seconds.
         self._frames: deque[tuple[int, float]] = deque(maxlen=_FRAMES)
         self._frame_s = begin.frame_s
@@ -61,6 +67,8 @@ class AudioIntake:
     async def _forward(self, data: bytes) -> None:
         self.clock.advance(len(data), asyncio.get_running_loop().time())
         self._buffer += data
+        if self._tape is not None:
+            self._tape.add(data)
         if len(self._buffer) >= self._format.sample_rate_hz * self._forward_ms() // 1000 * self._format.frame_bytes:
             piece, self._buffer = bytes(self._buffer), bytearray()
             await self.recognition.send(piece)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.dialogue.model import (
+    AudioFormat,
     CallerContext,
     ConsentDecision,
     ConsentWithdrawn,
@@ -19,6 +20,7 @@ from services.dialogue.model import (
     Word,
 )
 from services.dialogue.policy import Outcome, State
+from services.dialogue.tape import Tape
 
 
 class Recognition(Protocol):
@@ -123,6 +125,9 @@ class CallRecord(Protocol):
 
     def identified(self, contact_id: str, name: str) -> None:
         """The records know the caller: what follows is theirs."""
+
+    def tape(self, form: AudioFormat, begin: float) -> Tape | None:
+        """Return what the caller's audio goes on, from this place on; None: it is not kept."""
 
     async def turn(self, turn_id: str, heard: Heard, understanding: Understanding) -> None:
         """A caller's turn is over; its meaning is empty where it was not answered."""

@@ -182,7 +182,13 @@ class Session:
         if info.input_audio is not None:
             recognition = await stack.enter_async_context(self._neighbours.recognition(info))
             begin = self._taken.audio if self._taken is not None else None
-            self._actor.intake = AudioIntake(info.input_audio, recognition, self._limits.forward_ms, begin)
+            self._actor.intake = AudioIntake(
+                info.input_audio,
+                recognition,
+                self._limits.forward_ms,
+                begin,
+                self._record.tape(info.input_audio, begin.place if begin else 0.0),
+            )
         return lambda tasks: Speaker(voice, info, self._emit, self._actor.tell, tasks)
 
     def _make_floor(self, speaker: Speaker, tasks: asyncio.TaskGroup, crm: Any) -> Floor:

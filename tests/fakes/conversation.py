@@ -186,6 +186,9 @@ class FakeRecord:
     async def turn(self, turn_id, heard, understanding) -> None:
         self.log.append(("turn", turn_id, heard.text, understanding.intent))
 
+    def tape(self, form, begin):
+        return None
+
     async def took_effect(self, turn_id, outcomes, state) -> None:
         self.log.append(("took_effect", turn_id, tuple(o.event for o in outcomes)))
 

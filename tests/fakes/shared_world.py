@@ -104,6 +104,9 @@ class Record:
     async def spoke(self, turn_id: str, text: str, state: Any) -> None:
         self._put(lambda: self.database.turns.setdefault(turn_id, ("agent", text)))
 
+    def tape(self, form, begin):
+        return None
+
     async def took_effect(self, turn_id: str, outcomes: Any, state: Any) -> None:
         def write() -> None:
             for index, outcome in enumerate(outcomes):

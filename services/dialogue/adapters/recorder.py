@@ -18,6 +18,7 @@ from mesh.backoff import backoff_s
 from mesh.errors import ErrorReason, MeshError
 from mesh.outbox import Outbox
 from services.dialogue.content.filing import Filing
+from services.dialogue.content.recordings import Recordings
 from services.dialogue.dispositions.summarisers import Summariser
 from services.dialogue.model import Ended
 
@@ -43,11 +44,18 @@ class Recorder:
     """
 
     def __init__(
-        self, outbox: Outbox, instance: str, summariser: Summariser | None = None, filing: Filing | None = None
+        self,
+        outbox: Outbox,
+        instance: str,
+        summariser: Summariser | None = None,
+        filing: Filing | None = None,
+        recordings: Recordings | None = None,
     ) -> None:
         self.outbox = outbox
         self.instance = instance
         self._filing = filing
+        self.recordings = recordings
+        """Files what callers' turns sound like; None: that is not kept."""
         self.summariser = summariser
         """Writes the summaries of calls; None: they are made of the facts alone."""
         self.live: set[str] = set()
@@ -164,6 +172,7 @@ async def recorder(
     *,
     summariser: Summariser | None = None,
     filing: Filing | None = None,
+    recordings: Recordings | None = None,
     close_within_s: float = 10.0,
 ) -> AsyncIterator[Recorder]:
     """Run a recorder; on leaving, everything that waits is written first. Without a summariser the facts speak.
@@ -173,7 +182,7 @@ async def recorder(
     A database that is away for longer than `close_within_s` is not waited for: the calls' sessions stay open in it, and
     whoever finds them there closes them (`recovery.py`).
     """
-    made = Recorder(outbox, instance, summariser, filing)
+    made = Recorder(outbox, instance, summariser, filing, recordings)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(made.run())
         yield made

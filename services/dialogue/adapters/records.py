@@ -1,5 +1,6 @@
 """What one call leaves in the database: its session, its turns and its events."""
 
+import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -20,10 +21,14 @@ from services.dialogue.adapters.redaction import redacted, without_personal
 from services.dialogue.adapters.store import SESSIONS, TURNS
 from services.dialogue.dispositions.summarisers import summarised, summary_of
 from services.dialogue.policy import Outcome, State
+from services.dialogue.tape import Tape
 
 if TYPE_CHECKING:
     from services.dialogue.dispositions.model import Appointment
 
+_AROUND_S = 0.2
+"""Of a turn's audio that is kept, what lies before its first word and behind its last."""
+_RECORDINGS_WITHIN_S = 3.0
 _SUMMARY_WITHIN_S = 3.0
 """What a summariser may take. The caller has hung up by then; the process may be about to go away."""
 
@@ -50,6 +55,7 @@ class StoredCall:
         self._events = CallEvents(info)
         self._contact_name = ""
         self._contact_unsaved = False
+        self._tape: Tape | None = None
         self._appointment: Appointment | None = None
         # The caller's last turn, and where it began in seconds on the audio clock.
         self._learned: tuple[str, float] | None = None
@@ -83,6 +89,12 @@ class StoredCall:
         self._contact_unsaved = self._contact_unsaved or contact_id != self._events.contact_id
         self._events.contact_id, self._contact_name = contact_id, name
 
+    def tape(self, form: model.AudioFormat, begin: float) -> Tape | None:
+        """Return what the caller's audio goes on, from this place on; None: it is not kept."""
+        if self._recorder.recordings is not None:
+            self._tape = Tape(form, begin)
+        return self._tape
+
     async def turn(self, turn_id: str, heard: model.Heard, understanding: model.Understanding) -> None:
         """A caller's turn is over; its meaning is empty where it was not answered."""
         at = datetime.now(UTC)
@@ -100,7 +112,11 @@ class StoredCall:
             self._events.understood(turn_id, heard, understanding, at),
         ]
         self._learned = (turn_id, heard.start)
-        await self._write(row, events)
+        written = await self._write(row, events)
+        if self._tape is not None and self._recorder.recordings is not None and heard.end > heard.start:
+            clip = self._tape.clip(heard.start - _AROUND_S, heard.end + _AROUND_S)
+            if clip:
+                self._recorder.recordings.offer(self._info.tenant_id, self._info.session_id, turn_id, clip, written)
 
     async def took_effect(self, turn_id: str, outcomes: Sequence[Outcome], state: State) -> None:
         """Enough of an agent's turn was heard: its outcomes take effect."""
@@ -146,6 +162,8 @@ class StoredCall:
 
         try:
             summary = await self._other_summary(end, state)
+            if self._recorder.recordings is not None:
+                await self._recorder.recordings.settled(self._info.session_id, _RECORDINGS_WITHIN_S)
         finally:
             # Who cuts this off cuts the summariser off, not the record.
             written = await self._recorder.put(self._info.session_id, write)
@@ -177,7 +195,8 @@ class StoredCall:
 
     async def _write(
         self, row: dict[str, object] | None, events: Sequence[Message], *statements: sa.Executable
-    ) -> None:
+    ) -> asyncio.Future[None]:
+        """Have something written; the future is done once it is."""
         if self._contact_unsaved:
             # With the next turn: who the caller is must outlive the process, but nothing waits for it.
             mine = SESSIONS.c.session_id == self._info.session_id
@@ -192,7 +211,7 @@ class StoredCall:
             for event in events:
                 await self._recorder.outbox.add(connection, event)
 
-        await self._recorder.put(self._info.session_id, write)
+        return await self._recorder.put(self._info.session_id, write)
 
     def _tags(self) -> dict[str, str]:
         info = self._info
