@@ -12,6 +12,26 @@ from mesh.database import advisory_key
 from services.crm_gateway.adapters.tables import contacts, emails, phones
 from services.crm_gateway.model import Contact, ContactKey, Scope
 
+# Made once: making a statement takes longer than the database does to answer it.
+_TENANT: sa.BindParameter[str] = sa.bindparam("tenant_id", type_=sa.String)
+_OF_TENANT = sa.select(contacts).where(contacts.c.tenant_id == _TENANT)
+_VALUE: sa.BindParameter[str] = sa.bindparam("value", type_=sa.String)
+_FIND = {
+    "contact_id": _OF_TENANT.where(contacts.c.contact_id == _VALUE),
+    "customer_id": _OF_TENANT.where(contacts.c.customer_id == _VALUE),
+    "phone": _OF_TENANT.join(phones, phones.c.contact_id == contacts.c.contact_id)
+    .where(phones.c.tenant_id == _TENANT, phones.c.phone == _VALUE)
+    .order_by(phones.c.position, contacts.c.created_at, contacts.c.contact_id)
+    .limit(1),
+}
+_OF_CONTACT: sa.BindParameter[str] = sa.bindparam("contact_id", type_=sa.String)
+_VALUES = sa.union_all(
+    sa.select(sa.literal(1).label("is_phone"), phones.c.phone, phones.c.position).where(
+        phones.c.contact_id == _OF_CONTACT
+    ),
+    sa.select(sa.literal(0), emails.c.email, emails.c.position).where(emails.c.contact_id == _OF_CONTACT),
+).order_by("position")
+
 
 async def hold(connection: AsyncConnection, tenant_id: str, names: Iterable[str]) -> None:
     """Let no other transaction pass that holds one of these names, until this one ends.
@@ -32,29 +52,15 @@ def lock_name(key: ContactKey) -> str:
 
 async def find(connection: AsyncConnection, tenant_id: str, key: ContactKey) -> Contact | None:
     """Find a tenant's contact. Of several with one telephone number: whose preferred it is, then the oldest."""
-    statement = sa.select(contacts).where(contacts.c.tenant_id == tenant_id)
-    if key.kind == "phone":
-        statement = (
-            statement.join(phones, phones.c.contact_id == contacts.c.contact_id)
-            .where(phones.c.tenant_id == tenant_id, phones.c.phone == key.value)
-            .order_by(phones.c.position, contacts.c.created_at, contacts.c.contact_id)
-            .limit(1)
-        )
-    else:
-        statement = statement.where(contacts.c[key.kind] == key.value)
-    row = (await connection.execute(statement)).first()
+    row = (await connection.execute(_FIND[key.kind], {"tenant_id": tenant_id, "value": key.value})).first()
     if row is None:
         return None
+    values = (await connection.execute(_VALUES, {"contact_id": row.contact_id})).all()
     return _contact(
         row,
-        await _values(connection, phones, "phone", row.contact_id),
-        await _values(connection, emails, "email", row.contact_id),
+        tuple(value for is_phone, value, _ in values if is_phone),
+        tuple(value for is_phone, value, _ in values if not is_phone),
     )
-
-
-async def _values(connection: AsyncConnection, table: sa.Table, column: str, contact_id: str) -> tuple[str, ...]:
-    statement = sa.select(table.c[column]).where(table.c.contact_id == contact_id).order_by(table.c.position)
-    return tuple((await connection.execute(statement)).scalars())
 
 
 async def first_with_phones(connection: AsyncConnection, tenant_id: str, numbers: Collection[str]) -> dict[str, str]:

@@ -57,7 +57,9 @@ class ContactStore:
             history = await context_rows.history(connection, tenant_id, contact_id)
             ours = await context_rows.open_records(connection, tenant_id, contact_id)
             links = await context_rows.vendor_links(connection, tenant_id, contact_id)
-            theirs, closed = await context_rows.vendor_items(connection, tenant_id, links)
+            theirs, closed = (
+                await context_rows.vendor_items(connection, tenant_id, contact_id) if links else ((), False)
+            )
             consents = await context_rows.consents_of(connection, tenant_id, contact.keys)
         prior = context_rows.prior(history)
         return CallerContext(

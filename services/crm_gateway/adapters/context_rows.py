@@ -16,30 +16,73 @@ _INQUIRY = "order_inquiry"
 _STATES = {RecordState.DRAFT: "draft", RecordState.REVIEWED: "reviewed", RecordState.APPLIED: "open"}
 
 
+# Made once: making a statement takes longer than the database does to answer it.
+_TENANT: sa.BindParameter[str] = sa.bindparam("tenant_id", type_=sa.String)
+_CONTACT: sa.BindParameter[str] = sa.bindparam("contact_id", type_=sa.String)
+_MINE = (records.c.tenant_id == _TENANT, records.c.contact_id == _CONTACT)
+_CALLS = (*_MINE, records.c.kind == INTERACTION)
+
+
+def _of_last(column: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+    return sa.select(column).where(*_CALLS).order_by(records.c.sequence.desc()).limit(1).scalar_subquery()
+
+
+def _there_is(*conditions: sa.ColumnElement[bool]) -> sa.Exists:
+    return sa.exists(sa.select(records.c.sequence).where(*_MINE, *conditions))
+
+
+_HISTORY = sa.select(
+    sa.select(sa.func.count()).where(*_CALLS).scalar_subquery().label("count_"),
+    sa.select(sa.func.min(records.c.occurred_at)).where(*_CALLS).scalar_subquery().label("first_at"),
+    _of_last(records.c.title).label("title"),
+    _of_last(records.c.fields).label("fields"),
+    _of_last(records.c.occurred_at).label("last_at"),
+    _there_is(records.c.kind == OPT_OUT).label("opted_out"),
+    _there_is(records.c.kind == _INQUIRY).label("inquired"),
+    _there_is(
+        records.c.kind.not_in((INTERACTION, OPT_OUT, _INQUIRY)),
+        records.c.is_open.is_(False),
+        records.c.state == RecordState.APPLIED,
+    ).label("done"),
+)
+_TOLD_BY_OTHERS = sa.exists(
+    sa.select(items.c.item_id).where(items.c.tenant_id == _TENANT, items.c.record_id == records.c.record_id)
+)
+_OPEN_RECORDS = (
+    sa.select(records.c.record_id, records.c.kind, records.c.title, records.c.state, records.c.occurred_at)
+    .where(*_MINE, records.c.is_open.is_(True), records.c.state != RecordState.REJECTED, ~_TOLD_BY_OTHERS)
+    .order_by(records.c.sequence.desc())
+    .limit(_OPEN_ITEMS)
+)
+_KNOWN_AS = (links.c.tenant_id == _TENANT, links.c.contact_id == _CONTACT, links.c.gone.is_(False))
+_LINKS = (
+    sa.select(links.c.vendor, links.c.vendor_contact_id, links.c.stage, links.c.suppressed, links.c.changed_at)
+    .where(*_KNOWN_AS)
+    .order_by(links.c.vendor, links.c.vendor_contact_id)
+)
+_OF_LINK = (
+    items.c.tenant_id == links.c.tenant_id,
+    items.c.vendor == links.c.vendor,
+    items.c.vendor_contact_id == links.c.vendor_contact_id,
+)
+_ITEMS = (
+    sa.select(items)
+    .join(links, sa.and_(*_OF_LINK))
+    .where(*_KNOWN_AS, items.c.gone.is_(False))
+    .order_by(items.c.is_open.desc(), items.c.changed_at.desc(), items.c.item_id)
+    .limit(_OPEN_ITEMS)
+)
+_NAMES: sa.BindParameter[list[tuple[str, str]]] = sa.bindparam("names", expanding=True)
+_CONSENTS = (
+    sa.select(consents.c.channel, consents.c.purpose, consents.c.state, consents.c.changed_at)
+    .where(consents.c.tenant_id == _TENANT, sa.tuple_(consents.c.key_kind, consents.c.key_value).in_(_NAMES))
+    .order_by(consents.c.changed_at, consents.c.event_id)
+)
+
+
 async def history(connection: AsyncConnection, tenant_id: str, contact_id: str) -> sa.Row[Any]:
     """Return what calls left behind in a row: how many there were, the last of them, and what else there is."""
-    mine = (records.c.tenant_id == tenant_id, records.c.contact_id == contact_id)
-    calls = (*mine, records.c.kind == INTERACTION)
-
-    def of_last(column: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
-        return sa.select(column).where(*calls).order_by(records.c.sequence.desc()).limit(1).scalar_subquery()
-
-    def there_is(*conditions: sa.ColumnElement[bool]) -> sa.Exists:
-        return sa.exists(sa.select(records.c.sequence).where(*mine, *conditions))
-
-    action = records.c.kind.not_in((INTERACTION, OPT_OUT, _INQUIRY))
-    over = (action, records.c.is_open.is_(False), records.c.state == RecordState.APPLIED)
-    statement = sa.select(
-        sa.select(sa.func.count()).where(*calls).scalar_subquery().label("count_"),
-        sa.select(sa.func.min(records.c.occurred_at)).where(*calls).scalar_subquery().label("first_at"),
-        of_last(records.c.title).label("title"),
-        of_last(records.c.fields).label("fields"),
-        of_last(records.c.occurred_at).label("last_at"),
-        there_is(records.c.kind == OPT_OUT).label("opted_out"),
-        there_is(records.c.kind == _INQUIRY).label("inquired"),
-        there_is(*over).label("done"),
-    )
-    return (await connection.execute(statement)).one()
+    return (await connection.execute(_HISTORY, {"tenant_id": tenant_id, "contact_id": contact_id})).one()
 
 
 def prior(row: sa.Row[Any]) -> PriorInteractions:
@@ -65,53 +108,24 @@ def _number(text: str) -> float | None:
 
 async def open_records(connection: AsyncConnection, tenant_id: str, contact_id: str) -> tuple[OpenItem, ...]:
     """Return our own open records, the newest first; not those that a business system holds and tells of itself."""
-    told = sa.select(items.c.item_id).where(items.c.tenant_id == tenant_id, items.c.record_id == records.c.record_id)
-    statement = (
-        sa.select(records.c.record_id, records.c.kind, records.c.title, records.c.state, records.c.occurred_at)
-        .where(
-            records.c.tenant_id == tenant_id,
-            records.c.contact_id == contact_id,
-            records.c.is_open.is_(True),
-            records.c.state != RecordState.REJECTED,
-            ~sa.exists(told),
-        )
-        .order_by(records.c.sequence.desc())
-        .limit(_OPEN_ITEMS)
-    )
+    rows = await connection.execute(_OPEN_RECORDS, {"tenant_id": tenant_id, "contact_id": contact_id})
     return tuple(
         OpenItem(row.record_id, row.kind, row.title, _STATES[RecordState(row.state)], changed_at=row.occurred_at)
-        for row in await connection.execute(statement)
+        for row in rows
     )
 
 
 async def vendor_links(connection: AsyncConnection, tenant_id: str, contact_id: str) -> tuple[VendorLink, ...]:
     """Return who the contact is in the business systems."""
-    statement = (
-        sa.select(links.c.vendor, links.c.vendor_contact_id, links.c.stage, links.c.suppressed, links.c.changed_at)
-        .where(links.c.tenant_id == tenant_id, links.c.contact_id == contact_id, links.c.gone.is_(False))
-        .order_by(links.c.vendor, links.c.vendor_contact_id)
-    )
-    return tuple(VendorLink(*row) for row in await connection.execute(statement))
+    rows = await connection.execute(_LINKS, {"tenant_id": tenant_id, "contact_id": contact_id})
+    return tuple(VendorLink(*row) for row in rows)
 
 
 async def vendor_items(
-    connection: AsyncConnection, tenant_id: str, known_as: Collection[VendorLink]
+    connection: AsyncConnection, tenant_id: str, contact_id: str
 ) -> tuple[tuple[OpenItem, ...], bool]:
     """Return the business systems' open items of a contact, the newest first, and whether there are closed ones."""
-    if not known_as:
-        return (), False
-    theirs = sa.tuple_(items.c.vendor, items.c.vendor_contact_id)
-    statement = (
-        sa.select(items)
-        .where(
-            items.c.tenant_id == tenant_id,
-            theirs.in_([(link.vendor, link.vendor_contact_id) for link in known_as]),
-            items.c.gone.is_(False),
-        )
-        .order_by(items.c.is_open.desc(), items.c.changed_at.desc(), items.c.item_id)
-        .limit(_OPEN_ITEMS)
-    )
-    rows = (await connection.execute(statement)).all()
+    rows = (await connection.execute(_ITEMS, {"tenant_id": tenant_id, "contact_id": contact_id})).all()
     found = tuple(
         OpenItem(row.item_id, row.kind, row.title, row.state, row.vendor, row.amount, row.currency, row.changed_at)
         for row in rows
@@ -122,13 +136,7 @@ async def vendor_items(
 
 async def consents_of(connection: AsyncConnection, tenant_id: str, keys: Collection[ContactKey]) -> tuple[Consent, ...]:
     """Return the last word on each consent of a customer with these names."""
-    if not keys:
-        return ()
-    named = sa.tuple_(consents.c.key_kind, consents.c.key_value).in_([(key.kind, key.value) for key in keys])
-    statement = (
-        sa.select(consents.c.channel, consents.c.purpose, consents.c.state, consents.c.changed_at)
-        .where(consents.c.tenant_id == tenant_id, named)
-        .order_by(consents.c.changed_at, consents.c.event_id)
-    )
-    newest = {(row.channel, row.purpose): Consent(*row) for row in await connection.execute(statement)}
+    names = [(key.kind, key.value) for key in keys]
+    rows = await connection.execute(_CONSENTS, {"tenant_id": tenant_id, "names": names})
+    newest = {(row.channel, row.purpose): Consent(*row) for row in rows}
     return tuple(newest[key] for key in sorted(newest))
