@@ -5,7 +5,6 @@ import contextlib
 import json as json_codec
 import os
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -13,14 +12,15 @@ from typing import Annotated, Any
 import typer
 from google.protobuf.message import Message
 from nats.aio.msg import Msg
-from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from rich.text import Text
 
 from mesh import bus as mesh_bus
 from mesh import logs
 from mesh.bus.envelope import (
+    PREFIX_EARLY,
     PREFIX_EVENTS,
+    STREAM_EARLY,
     STREAM_EVENTS,
     MalformedEventError,
     UnknownEventTypeError,
@@ -34,12 +34,14 @@ from voicemesh_cli.commands.event_streams import add_streams
 
 _SOURCE = "/voicemesh/cli"
 _CONNECT_S = 5.0
-_LOOK_S = 0.2
 _MAX_KEPT = 10_000
 _TIME_WIDTH = 14
 _SINCE = re.compile(r"(\d+)(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,79}")
+_NAME = re.compile(r"(v\d+\.)?[A-Za-z][A-Za-z0-9]{0,79}")
+_AHEAD = 1000
+"""Messages that may wait to be shown; the broker waits with further ones."""
+_STREAMS = {"final": (STREAM_EVENTS, PREFIX_EVENTS), "early": (STREAM_EARLY, PREFIX_EARLY)}
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,14 @@ class Wanted:
     count: int | None
     wait_s: float | None
     personal: bool
+    profile: str
+    """"final", "early"; empty: both."""
 
     def takes(self, headers: dict[str, str]) -> bool:
         """Return whether an event of these headers is wanted."""
-        short = attribute(headers, "type").rpartition(".")[2]
+        version, short = _named(attribute(headers, "type"))
         return (
-            (not self.types or short in self.types)
+            (not self.types or bool(self.types & {short, f"v{version}.{short}"}))
             and (not self.tenant or attribute(headers, "tenantid") == self.tenant)
             and (not self.session or attribute(headers, "subject") == self.session)
         )
@@ -80,8 +84,13 @@ def register(app: typer.Typer) -> None:
         *,
         kind: Annotated[
             list[str] | None,
-            typer.Option("--type", help="Only events of this type, such as CallCompleted; may be repeated."),
+            typer.Option(
+                "--type", help="Only events of this type, such as CallCompleted or v2.CallCompleted; may be repeated."
+            ),
         ] = None,
+        profile: Annotated[
+            str, typer.Option(help="Only final events, or only early ones; else both.", show_default=False)
+        ] = "",
         tenant: Annotated[str, typer.Option(help="Only of this business.", show_default=False)] = "",
         session: Annotated[str, typer.Option(help="Only of this call.", show_default=False)] = "",
         region: Annotated[str, typer.Option(help="Only of this region.", show_default=False)] = "",
@@ -117,6 +126,7 @@ def register(app: typer.Typer) -> None:
                 count,
                 wait,
                 personal,
+                _profile(profile),
             )
             # What the bus logs is for services: here errors are sentences.
             logs.configure("cli", "CRITICAL", "console")
@@ -134,6 +144,12 @@ def register(app: typer.Typer) -> None:
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise output.InputError(f"--type {name!r} is no event's name; one is CallCompleted.")
+    return name
+
+
+def _profile(name: str) -> str:
+    if name not in {"", *_STREAMS}:
+        raise output.InputError(f"--profile {name!r} is none: say final or early, or leave it out for both.")
     return name
 
 
@@ -160,17 +176,20 @@ def _url(option: str | None) -> str:
 
 async def _tail(out: output.Output, url: str, wanted: Wanted, kept: list[dict[str, Any]], *, lines: bool) -> None:
     async with mesh_bus.connect(url, source=_SOURCE, connect_timeout_s=_CONNECT_S) as bus:
-        subscription = await _subscribed(bus, wanted)
+        messages: asyncio.Queue[Msg] = asyncio.Queue(_AHEAD)
+        for profile in [wanted.profile] if wanted.profile else _STREAMS:
+            await _subscribe(bus, profile, wanted, messages)
         if not (lines or out.json_mode):
             out.console.print("[dim]events as they are published; Ctrl-C ends[/]")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wanted.wait_s):
                 left = wanted.count
-                async for message in _messages(subscription, wanted):
+                while left != 0:
+                    message = await messages.get()
+                    if not wanted.takes(message.headers or {}):
+                        continue
                     _show(out, _document(message, personal=wanted.personal), kept, lines=lines)
                     left = None if left is None else left - 1
-                    if left == 0:
-                        return
 
 
 def _show(out: output.Output, document: dict[str, Any], kept: list[dict[str, Any]], *, lines: bool) -> None:
@@ -183,24 +202,21 @@ def _show(out: output.Output, document: dict[str, Any], kept: list[dict[str, Any
         kept.append(document)
 
 
-async def _subscribed(bus: mesh_bus.Bus, wanted: Wanted) -> JetStreamContext.PushSubscription:
+async def _subscribe(bus: mesh_bus.Bus, profile: str, wanted: Wanted, messages: asyncio.Queue[Msg]) -> None:
+    """Have a stream's messages put into the queue, in the stream's order."""
     config = ConsumerConfig(deliver_policy=DeliverPolicy.NEW)
     if wanted.since is not None:
         start = datetime.now(UTC) - wanted.since
         config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_TIME, opt_start_time=start)
-    subject = f"{PREFIX_EVENTS}.*.*.{wanted.region or '*'}"
-    return await bus.jetstream.subscribe(subject, stream=STREAM_EVENTS, ordered_consumer=True, config=config)
+    stream, prefix = _STREAMS[profile]
+    subject = f"{prefix}.*.*.{wanted.region or '*'}"
+    await bus.jetstream.subscribe(subject, stream=stream, cb=messages.put, ordered_consumer=True, config=config)
 
 
-async def _messages(subscription: JetStreamContext.PushSubscription, wanted: Wanted) -> AsyncIterator[Msg]:
-    """Yield the wanted messages, in the stream's order, for ever."""
-    while True:
-        try:
-            message = await subscription.next_msg(timeout=_LOOK_S)
-        except TimeoutError:
-            continue
-        if wanted.takes(message.headers or {}):
-            yield message
+def _named(full_name: str) -> tuple[int, str]:
+    """The version and the short name of an event's type; of what has no version, 0."""
+    *_, version, short = ["", "", *full_name.split(".")]
+    return int(version[1:]) if re.fullmatch(r"v\d+", version) else 0, short
 
 
 def _document(message: Msg, *, personal: bool) -> dict[str, Any]:
@@ -208,6 +224,8 @@ def _document(message: Msg, *, personal: bool) -> dict[str, Any]:
     at = occurred_at(headers)
     document: dict[str, Any] = {
         "type": attribute(headers, "type"),
+        "version": _named(attribute(headers, "type"))[0],
+        "profile": "early" if message.subject.startswith(f"{PREFIX_EARLY}.") else "final",
         "id": attribute(headers, "id"),
         "time": at.isoformat() if at else None,
         "subject": message.subject,
@@ -235,9 +253,10 @@ def _print(out: output.Output, document: dict[str, Any]) -> None:
     """The event in a line, its own values below."""
     at = document["time"]
     when = datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S.%f")[:-3] if at else "-"
-    name = document["type"].rpartition(".")[2]
+    version, name = _named(document["type"])
+    marks = (f" v{version}" if version > 1 else "") + (" early" if document["profile"] == "early" else "")
     session = f"session {document['session_id']}" if document["session_id"] else ""
-    line = Text.assemble((name, "bold"), "  ", (document["tenant_id"], "dim"), "  ", (session, "dim"))
+    line = Text.assemble((name, "bold"), (marks, "cyan"), "  ", (document["tenant_id"], "dim"), "  ", (session, "dim"))
     output.print_beside(out.console, Text(when), line, _TIME_WIDTH)
     values = {name: value for name, value in document.get("event", {}).items() if name != "context"}
     said = document.get("unreadable") or ", ".join(f"{name}={_brief(value)}" for name, value in values.items())

@@ -10,7 +10,9 @@ import pytest
 from fakes.nats_server import NatsServer, nats_server
 from voicemesh.events.v1.business_events_pb2 import ComplaintLogged
 from voicemesh.events.v1.call_events_pb2 import CallCompleted
+from voicemesh.events.v1.early_events_pb2 import UtteranceHeard
 from voicemesh.events.v1.event_pb2 import CustomerReference, EventContext
+from voicemesh.events.v2 import call_completed_pb2 as v2
 
 from mesh import bus as mesh_bus
 
@@ -39,6 +41,12 @@ async def nats() -> AsyncIterator[NatsServer]:
             CallCompleted(context=a_context("e4", region="eu-west"), disposition="no_action"),
         ):
             await bus.publish(event)
+        for early in (
+            UtteranceHeard(context=a_context("u1"), text="It is Sarah Miller speaking."),
+            UtteranceHeard(context=a_context("u2", session="s2"), text="Hello."),
+        ):
+            await bus.publish(early)
+        await bus.publish(v2.CallCompleted(context=a_context("e3.v2", session="s3"), summary="Sarah complained."))
         await bus.jetstream.publish(
             "voicemesh.events.v9.Unheard.local", b"", headers={"ce-type": "voicemesh.events.v9.Unheard", "ce-id": "e5"}
         )
@@ -61,27 +69,38 @@ def ids(document: Any) -> list[str]:
 
 
 async def test_what_was_published_is_shown_in_order_without_personal_data(nats: NatsServer) -> None:
-    code, document = await tail(nats, "--since", "1h", "--count", "5")
+    code, document = await tail(nats, "--since", "1h", "--count", "6", "--profile", "final")
     assert code == 0
-    assert ids(document) == ["e1", "e2", "e3", "e4", "e5"]
+    assert ids(document) == ["e1", "e2", "e3", "e4", "e3.v2", "e5"]
     complaint = document["events"][0]
     assert complaint["type"] == "voicemesh.events.v1.ComplaintLogged"
     assert complaint["event"]["category"] == "late"
     assert complaint["event"]["description"] == "[personal]"
     assert "Sarah" not in json.dumps(document)
-    assert "does not know" in document["events"][4]["unreadable"]
+    assert "does not know" in document["events"][5]["unreadable"]
+
+
+async def test_both_profiles_and_all_versions_are_shown(nats: NatsServer) -> None:
+    _, document = await tail(nats, "--since", "1h", "--count", "8")
+    shown = {event["id"]: (event["profile"], event["version"]) for event in document["events"]}
+    assert (shown["e2"], shown["e3.v2"], shown["u1"]) == (("final", 1), ("final", 2), ("early", 1))
+    assert "Sarah" not in json.dumps(document)
+    _, early = await tail(nats, "--since", "1h", "--count", "1", "--session", "s2", "--profile", "early")
+    assert ids(early) == ["u2"]
+    _, second = await tail(nats, "--since", "1h", "--type", "v2.CallCompleted", "--count", "1")
+    assert ids(second) == ["e3.v2"]
 
 
 async def test_what_is_wanted_is_chosen(nats: NatsServer) -> None:
-    _, of_a_kind = await tail(nats, "--since", "1h", "--type", "CallCompleted", "--count", "3")
-    assert ids(of_a_kind) == ["e2", "e3", "e4"]
+    _, of_a_kind = await tail(nats, "--since", "1h", "--type", "CallCompleted", "--count", "4")
+    assert ids(of_a_kind) == ["e2", "e3", "e4", "e3.v2"]
     _, of_a_tenant = await tail(nats, "--since", "1h", "--tenant", "shop", "--count", "1")
     assert ids(of_a_tenant) == ["e3"]
     _, of_a_region = await tail(nats, "--since", "1h", "--region", "eu-west", "--count", "1", "--personal")
     assert ids(of_a_region) == ["e4"]
     assert of_a_region["events"][0]["event"]["context"]["customer"] == {"name": "Sarah Miller"}
-    _, of_a_session = await tail(nats, "--since", "1h", "--session", "s1", "--count", "2", mode="--lines")
-    assert [json.loads(line)["id"] for line in of_a_session] == ["e1", "e2"]
+    _, of_a_session = await tail(nats, "--since", "1h", "--session", "s1", "--count", "4", mode="--lines")
+    assert {json.loads(line)["id"] for line in of_a_session} == {"e1", "e2", "e4", "u1"}
 
 
 async def test_only_what_comes_from_now_on_unless_asked(nats: NatsServer) -> None:
@@ -95,6 +114,7 @@ async def test_only_what_comes_from_now_on_unless_asked(nats: NatsServer) -> Non
         ((), "--count or --wait"),
         (("--wait", "1", "--since", "yesterday"), "10m"),
         (("--wait", "1", "--type", "call.completed"), "CallCompleted"),
+        (("--wait", "1", "--profile", "late"), "final or early"),
         (("--wait", "1", "--nats", "nats://127.0.0.1:1"), "start nats-server"),
     ],
 )
