@@ -138,6 +138,7 @@ async def test_each_business_system_has_its_own_threshold(tmp_path: Path, nats: 
     assert [ticket["fields"]["day"] for ticket in there.system.tickets] == ["2026-11-27"]
 
 
+@pytest.mark.slow
 async def test_killed_between_draft_decision_and_writing_it_is_written_once(
     tmp_path: Path, nats: NatsServer, there: Simulated
 ) -> None:
