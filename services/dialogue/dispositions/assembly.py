@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from services.dialogue.dispositions.model import TurnFacts
     from services.dialogue.policy import Commitment, State
 
-_ANSWERS = frozenset({"greet", "affirm", "deny", "correct", "help", "repeat", "goodbye", "thank", "inform"})
+_ANSWERS = frozenset({"greet", "affirm", "deny", "unsure", "correct", "help", "repeat", "goodbye", "thank", "inform"})
 """Intents that answer or keep the talk going, and want nothing."""
 
 _HANDED_OVER = {

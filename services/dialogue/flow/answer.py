@@ -67,14 +67,14 @@ def _is_sentence(turn: Turn) -> bool:
     """Whether the words can stand as a free answer: no bare yes or no, and no correction of another slot."""
     if turn.intent == "correct" and names_one_of(turn, wanted_slots(turn)):
         return False
-    bare = turn.intent in {"affirm", "deny", "greet", "thank"} and turn.word_count <= FEW_WORDS
+    bare = turn.intent in {"affirm", "deny", "unsure", "greet", "thank"} and turn.word_count <= FEW_WORDS
     return bool(turn.heard.text.strip()) and not bare
 
 
 def _skip(turn: Turn) -> bool:
-    """ "No" to a question that may stay unanswered."""
+    """ "No" or "I don't know" to a question that may stay unanswered."""
     step = turn.instruction
-    if turn.intent != "deny" or turn.state.mode or not isinstance(step, Ask) or not step.optional:
+    if turn.intent not in {"deny", "unsure"} or turn.state.mode or not isinstance(step, Ask) or not step.optional:
         return False
     if turn.frame is not None:
         turn.go_to(turn.frame.step + 1)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _SLOT_LISTS = ("collects", "suggested_by")
 _MOST_URGENT = 9
 UNIVERSAL_INTENTS = (
-    "greet", "affirm", "deny", "correct", "help", "repeat", "human", "goodbye", "thank", "opt_out", "inform",
+    "greet", "affirm", "deny", "unsure", "correct", "help", "repeat", "human", "goodbye", "thank", "opt_out", "inform",
 )  # fmt: skip
 """Intents the engine answers itself, in every domain."""
 

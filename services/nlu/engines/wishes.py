@@ -12,8 +12,11 @@ from services.nlu.scoring import INFORM, gives_only_information, shift
 SURE = 0.6
 """The least confidence of a part's intent: a part is short, and what it alone seems to say may mislead."""
 
-_NO_WISH = frozenset({INFORM, "greet", "thank", "correct", "goodbye"})
+_NO_WISH = frozenset({INFORM, "greet", "thank", "correct", "goodbye", "unsure"})
 """Moves that come along with others: "hello, I want ..." has one wish."""
+
+_ANSWERS = frozenset({"affirm", "deny"})
+"""Answers mean something where the rest is noise, but are no wishes beside another: "on Monday and not on Tuesday"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def joined(
     first = whole[0].name if whole else ""
     further: dict[str, FurtherIntent] = {}
     for wish in said:
-        if wish.first.name != first:
+        if wish.first.name != first and wish.first.name not in _ANSWERS:
             further.setdefault(wish.first.name, FurtherIntent(wish.first, wish.clause.start_char, wish.clause.end_char))
     return whole, tuple(further.values())
 

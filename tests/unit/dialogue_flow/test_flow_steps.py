@@ -119,6 +119,7 @@ def test_an_optional_question_may_stay_unanswered() -> None:
       - say: "{{ note | default('Nothing') }} was said."
 """
     assert texts(policy_with(flows), "go", "deny | No.") == ["Say it.", "Nothing was said. What else?"]
+    assert texts(policy_with(flows), "go", "unsure | I don't know.") == ["Say it.", "Nothing was said. What else?"]
     assert texts(policy_with(flows), "go", "- | all is well") == ["Say it.", "All is well was said. What else?"]
 
 

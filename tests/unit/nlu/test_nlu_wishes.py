@@ -10,7 +10,14 @@ from services.nlu.engines.wishes import SURE, Wish, joined, parts_of, wishes
 from services.nlu.entities.text import SpokenText
 from services.nlu.model import Entity, FurtherIntent, IntentCandidate, Parse
 
-WORDS = {"cleaning": "book", "prices": "ask_price", "open": "hours", "tuesday": "inform", "hello": "greet"}
+WORDS = {
+    "cleaning": "book",
+    "prices": "ask_price",
+    "open": "hours",
+    "tuesday": "inform",
+    "hello": "greet",
+    "not": "deny",
+}
 
 
 def known_words(text: str) -> Scores:
@@ -58,6 +65,11 @@ def test_the_same_wish_twice_is_one() -> None:
 
 def test_greetings_and_information_are_no_further_wishes() -> None:
     assert understood("hello there and book a cleaning and on tuesday please", BOOK) == ("book", [])
+
+
+def test_an_answer_is_no_further_wish_but_saves_a_whole_that_is_noise() -> None:
+    assert understood("book a cleaning and on friday but not on sunday", BOOK) == ("book", [])
+    assert understood("the dog is barking and not on sunday") == ("deny", [])
 
 
 def test_a_date_alone_asks_nothing() -> None:
