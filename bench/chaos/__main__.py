@@ -31,11 +31,18 @@ async def run(
     folder: Path,
     console: Console,
     *,
-    between_kills_s: tuple[float, float] = BETWEEN_KILLS_S,
+    between_kills_s: tuple[float, float] | None = BETWEEN_KILLS_S,
+    at_once: int = AT_ONCE,
 ) -> tuple[Verdict, Counter[str]]:
-    """Place so many calls on one kind of database; return the verdict and who was killed how often."""
+    """Place so many calls on one kind of database; return the verdict and who was killed how often.
+
+    Args:
+        between_kills_s: the shortest and the longest time between two kills at random; None: with each call that ended
+            the next process is killed, so that it is certain which ones are.
+    """
     placed: list[Call] = []
-    places = asyncio.Semaphore(AT_ONCE)
+    signs: asyncio.Queue[None] = asyncio.Queue(calls)
+    places = asyncio.Semaphore(at_once)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("calls", total=calls)
         async with House(folder, databases).open() as house:
@@ -43,13 +50,19 @@ async def run(
             async def one(number: int) -> None:
                 async with places:
                     placed.extend(await place(number, house.dialogues))
+                signs.put_nowait(None)
                 progress.advance(bar)
 
             async with asyncio.TaskGroup() as tasks:
-                killing = tasks.create_task(house.kill_now_and_then(between_kills_s))
+                killers = (
+                    house.kill_in_turn(signs) if between_kills_s is None else house.kill_now_and_then(between_kills_s)
+                )
+                killing = tasks.create_task(killers)
                 async with asyncio.TaskGroup() as talking:
                     for number in range(calls):
                         talking.create_task(one(number))
+                if between_kills_s is None:
+                    await signs.join()
                 killing.cancel()
             console.print(
                 f"{len(placed)} calls began; {house.kills.total()} kills; waiting for the records", style="dim"

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 import signal
 import socket
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -53,6 +54,7 @@ class House:
         self._ports = {name: free_port() for name in ("nats", "nlu", "crm", "consent", "simulator", "a", "b")}
         self._databases = databases
         self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._alive: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._random = random.Random(20)
         self.kills: Counter[str] = Counter()
         self.dialogues = [f"127.0.0.1:{self._ports[name]}" for name in ("a", "b")]
@@ -71,15 +73,25 @@ class House:
                 for keeper in keepers:
                     keeper.cancel()
 
+    async def kill_in_turn(self, signs: asyncio.Queue[None]) -> None:
+        """Kill one process after the other, one at each sign. Ends only by cancellation."""
+        for name in itertools.cycle(KILLED):
+            await signs.get()
+            await self._kill(name)
+            signs.task_done()
+
+    async def _kill(self, name: str) -> None:
+        """Kill a process; one that is not there yet, or not yet again, is waited for."""
+        await self._alive[name].wait()
+        self._running[name].kill()
+        self._alive[name].clear()
+        self.kills[name] += 1
+
     async def kill_now_and_then(self, between_s: tuple[float, float]) -> None:
         """Kill a process at random, again and again. Ends only by cancellation."""
         while True:
             await asyncio.sleep(self._random.uniform(*between_s))
-            name = self._random.choice(KILLED)
-            process = self._running.get(name)
-            if process is not None and process.returncode is None:
-                process.kill()
-                self.kills[name] += 1
+            await self._kill(self._random.choice(KILLED))
 
     async def _keep(self, name: str) -> None:
         """Run a process; start it again whenever it ends."""
@@ -90,9 +102,11 @@ class House:
                     *command, env={**os.environ, **environment}, stdout=log, stderr=log, start_new_session=True
                 )
                 self._running[name] = process
+                self._alive[name].set()
                 try:
                     await process.wait()
                 finally:
+                    self._alive[name].clear()
                     if process.returncode is None:
                         process.send_signal(signal.SIGKILL)
                         await process.wait()
