@@ -13,6 +13,7 @@ from obstore.store import MemoryStore
 from voicemesh.events.v2.call_completed_pb2 import CallCompleted
 
 from mesh.content import ContentAwayError, ContentStore, open_keys
+from mesh.database import database, migrate, sqlite_url
 from mesh.outbox import Outbox
 from services.dialogue.adapters.recorder import recorder
 from services.dialogue.adapters.store import OUTBOX
@@ -22,6 +23,15 @@ from services.dialogue.content.tables import CONTENTS
 from services.dialogue.model import AudioFormat
 
 FORM = AudioFormat("pcm16", 8000)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[CallStore]:
+    """One database is enough here: what differs between two is tested with what is filed and erased."""
+    url = sqlite_url(tmp_path / "dialogue.db")
+    await migrate(url, "services.dialogue")
+    async with database(url) as engine, recorder(Outbox(engine, OUTBOX), "me") as made:
+        yield CallStore(engine, made)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from voicemesh.events.v1.privacy_events_pb2 import ContentAccessed
 
 from mesh.config import ServiceSettings
 from mesh.content import ContentStore, open_keys
+from mesh.database import database, migrate, sqlite_url
 from mesh.errors import from_rpc_error
 from mesh.outbox import Outbox
 from mesh.serving import Runtime
@@ -72,6 +73,15 @@ async def serving(store: CallStore, tmp_path: Path, **settings: object) -> Async
         grpc.aio.insecure_channel(running.address) as channel,
     ):
         yield World(ContentServiceStub(channel), store, objects, end.transcript.uri)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[CallStore]:
+    """One database is enough here: what differs between two is tested with what is filed and erased."""
+    url = sqlite_url(tmp_path / "dialogue.db")
+    await migrate(url, "services.dialogue")
+    async with database(url) as engine, recorder(Outbox(engine, OUTBOX), "me") as made:
+        yield CallStore(engine, made)
 
 
 @pytest.fixture
