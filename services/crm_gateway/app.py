@@ -106,6 +106,6 @@ async def build(settings: CrmSettings, runtime: Runtime) -> None:
     runtime.tasks.create_task(review.count(_COUNT_DRAFTS_S), name="crm.drafts")
     runtime.add_servicer(
         review_service_pb2_grpc.add_ReviewServiceServicer_to_server,
-        ReviewServicer(review, _LOOK_FOR_DRAFTS_S),
+        ReviewServicer(review, _LOOK_FOR_DRAFTS_S, runtime.draining),
         review_service_pb2.DESCRIPTOR.services_by_name["ReviewService"],
     )

@@ -1,6 +1,7 @@
 """The use cases of those who review: see what waits, say yes, put right, say no."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
@@ -93,11 +94,16 @@ class Review:
         draft = await _decided(sequence, self._store.reject(tenant_id, sequence, decision))
         return _counted(draft, "rejected")
 
-    async def watch(self, tenant_id: str, wanted: Wanted, every_s: float) -> AsyncGenerator[Draft]:
-        """Yield the drafts that wait, then each that is made or moves, for ever.
+    async def watch(
+        self, tenant_id: str, wanted: Wanted, every_s: float, ending: asyncio.Event
+    ) -> AsyncGenerator[Draft]:
+        """Yield the drafts that wait, then each that is made or moves, until the process ends.
 
         Looks at the store every `every_s` seconds: what happened in between is told once, as it is then. Of what was
         shown before, every move is told, whatever the states that are wanted.
+
+        Raises:
+            MeshError: SHUTTING_DOWN when `ending` is set: whoever watches asks another process.
         """
         shown: dict[int, int] = {}
         waiting = Wanted(wanted.vendor, wanted.kind, wanted.states or (RecordState.DRAFT,), None, wanted.session_id)
@@ -117,7 +123,10 @@ class Review:
                 if shown.get(sequence) != draft.version:
                     shown[sequence] = draft.version
                     yield draft
-            await asyncio.sleep(every_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(every_s):
+                    await ending.wait()
+                raise MeshError(ErrorReason.ERROR_REASON_SHUTTING_DOWN, "this process ends; watch again")
 
     async def count(self, every_s: float) -> None:
         """Keep the gauges of what waits up to date, for ever."""

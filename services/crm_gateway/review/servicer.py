@@ -1,5 +1,6 @@
 """gRPC in, use cases out: the review queue's service."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -34,11 +35,13 @@ class ReviewServicer(ReviewServiceServicer):
 
     Args:
         look_s: how often a watcher's store is looked at, in seconds.
+        ending: set when the process ends, and watchers are to go elsewhere.
     """
 
-    def __init__(self, review: Review, look_s: float) -> None:
+    def __init__(self, review: Review, look_s: float, ending: asyncio.Event) -> None:
         self._review = review
         self._look_s = look_s
+        self._ending = ending
 
     async def ListDrafts(self, request: pb.ListDraftsRequest, _: Context) -> pb.ListDraftsResponse:
         """List a page of drafts."""
@@ -73,7 +76,7 @@ class ReviewServicer(ReviewServiceServicer):
     async def WatchDrafts(self, request: pb.WatchDraftsRequest, _: Context) -> AsyncIterator[pb.WatchDraftsResponse]:
         """Tell of drafts as they are made and move."""
         numbers = count()
-        found = self._review.watch(request.context.tenant_id, _wanted(request.filter), self._look_s)
+        found = self._review.watch(request.context.tenant_id, _wanted(request.filter), self._look_s, self._ending)
         async with contextlib.aclosing(found) as changed:
             async for draft in changed:
                 response = pb.WatchDraftsResponse(sequence=next(numbers), draft=_draft_pb(draft))
