@@ -1,9 +1,12 @@
 """How the speaker feels, from the words alone."""
 
+from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Final
 
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
+from services.nlu.feelings.es import SPANISH
 from services.nlu.model import Sentiment
 
 
@@ -12,11 +15,18 @@ def _analyzer() -> SentimentIntensityAnalyzer:
     return SentimentIntensityAnalyzer()
 
 
-def sentiment(text: str, language: str) -> Sentiment | None:
-    """Return VADER's compound score of a text (Hutto and Gilbert 2014); it has no confidence of its own.
+def _english(text: str) -> float:
+    return float(_analyzer().polarity_scores(text)["compound"])
 
-    VADER knows English words only: None for other languages, for a guess of 0 would look like a measured one.
+
+_SCORERS: Final[Mapping[str, Callable[[str], float]]] = {"en": _english, "es": SPANISH.score}
+
+
+def sentiment(text: str, language: str) -> Sentiment | None:
+    """Return how a text feels, -1 to 1; it has no confidence of its own.
+
+    English is scored by VADER's compound score (Hutto and Gilbert 2014), Spanish by the project's own words and VADER's
+    rules. None for other languages, for a guess of 0 would look like a measured one.
     """
-    if language.lower().split("-")[0] != "en":
-        return None
-    return Sentiment(score=float(_analyzer().polarity_scores(text)["compound"]))
+    score = _SCORERS.get(language.lower().split("-")[0])
+    return Sentiment(score=score(text)) if score is not None else None
