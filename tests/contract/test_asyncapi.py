@@ -126,7 +126,8 @@ class AsyncApi(Part):
     components: Components
 
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "docs" / "asyncapi.yaml").read_text())
+_DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENT: dict[str, Any] = yaml.safe_load((_DOCS / "asyncapi.yaml").read_text())
 EVENTS = event_types()
 
 
@@ -180,6 +181,12 @@ def test_every_event_is_in_it_with_its_subject_its_stream_and_its_profile() -> N
         assert f"publish.{name}" in DOCUMENT["operations"]
     v2 = messages["voicemesh.events.v2.CallCompleted"]
     assert v2["x-converted-from"] == ["voicemesh.events.v1.CallCompleted"]
+
+
+def test_the_page_on_events_lists_every_event() -> None:
+    rows = [line for line in (_DOCS / "events.md").read_text().splitlines() if line.startswith("| `")]
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert {kind.DESCRIPTOR.name for kind in EVENTS.values()} <= listed
 
 
 @pytest.mark.parametrize("kind", EVENTS.values(), ids=EVENTS)
