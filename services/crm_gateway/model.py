@@ -50,6 +50,12 @@ class Contact:
     region: str = ""
     version: int = 0
     updated_at: datetime | None = None
+    known_as: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    """Business systems and its ids there; filled in where something is written to one."""
+
+    def id_at(self, vendor: str) -> str:
+        """Return its id in a business system; empty: it is not known there, or that is not known here."""
+        return dict(self.known_as).get(vendor, "")
 
     @property
     def keys(self) -> frozenset[ContactKey]:

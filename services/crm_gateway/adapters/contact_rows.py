@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.database import advisory_key
+from services.crm_gateway.adapters.sync_tables import links
 from services.crm_gateway.adapters.tables import contacts, emails, phones
 from services.crm_gateway.model import Contact, ContactKey, Scope
 
@@ -96,16 +97,38 @@ async def find_many(connection: AsyncConnection, contact_ids: Collection[str]) -
         rows = sa.select(table).where(table.c.contact_id.in_(contact_ids)).order_by(table.c.position)
         for row in (await connection.execute(rows)).mappings():
             found.setdefault(row["contact_id"], []).append(row[column])
+    known_as = await _known_as(connection, contact_ids)
     statement = sa.select(contacts).where(contacts.c.contact_id.in_(contact_ids))
     return {
         row.contact_id: _contact(
-            row, tuple(values["phone"].get(row.contact_id, ())), tuple(values["email"].get(row.contact_id, ()))
+            row,
+            tuple(values["phone"].get(row.contact_id, ())),
+            tuple(values["email"].get(row.contact_id, ())),
+            tuple(known_as.get(row.contact_id, ())),
         )
         for row in (await connection.execute(statement)).all()
     }
 
 
-def _contact(row: sa.Row[Any], phones: tuple[str, ...], emails: tuple[str, ...]) -> Contact:
+async def _known_as(connection: AsyncConnection, contact_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+    """Return the business systems that contacts are known to be in, and their ids there: of several the first."""
+    statement = (
+        sa.select(links.c.contact_id, links.c.vendor, links.c.vendor_contact_id)
+        .where(links.c.contact_id.in_(contact_ids), links.c.gone.is_(False))
+        .order_by(links.c.created_at.desc(), links.c.vendor_contact_id.desc())
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    for contact_id, vendor, there in (await connection.execute(statement)).all():
+        found.setdefault(contact_id, []).append((vendor, there))
+    return found
+
+
+def _contact(
+    row: sa.Row[Any],
+    phones: tuple[str, ...],
+    emails: tuple[str, ...],
+    known_as: tuple[tuple[str, str], ...] = (),
+) -> Contact:
     return Contact(
         contact_id=row.contact_id,
         customer_id=row.customer_id or "",
@@ -116,6 +139,7 @@ def _contact(row: sa.Row[Any], phones: tuple[str, ...], emails: tuple[str, ...])
         region=row.region,
         version=row.version,
         updated_at=row.updated_at,
+        known_as=known_as,
     )
 
 

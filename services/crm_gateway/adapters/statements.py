@@ -20,7 +20,7 @@ from services.crm_gateway.conflicts.model import KNOWN, Overruled, Statement, Va
 from services.crm_gateway.conflicts.rules import Rules
 from services.crm_gateway.model import Contact, ContactKey, ContactNotFoundError, Scope
 
-FIELDS = frozenset(field.name for field in fields(Contact)) - {"contact_id", "version", "updated_at"}
+FIELDS = frozenset(field.name for field in fields(Contact)) - {"contact_id", "version", "updated_at", "known_as"}
 """The fields a contact has itself; other fields' statements are kept and merged, see `Statements.values`."""
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _values: TypeAdapter[Value] = TypeAdapter(Value)

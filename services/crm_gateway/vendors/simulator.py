@@ -125,7 +125,7 @@ class Simulator:
         return page_of(answer.json())
 
     async def _contact(self, contact: Contact) -> str:
-        known = self._contacts.get(contact.contact_id)
+        known = contact.id_at(self.name) or self._contacts.get(contact.contact_id)
         # Deliveries of one contact come one after the other: nobody else makes it between search and making.
         known = known or await self._search("/contacts", contact.contact_id)
         if known is None:
