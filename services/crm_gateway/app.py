@@ -43,6 +43,7 @@ from services.crm_gateway.sync_in.servicer import SyncServicer
 from services.crm_gateway.write_back.handlers import WriteBack
 from services.crm_gateway.write_back.servicer import WriteBackServicer
 
+_COUNT_CONFLICTS_S = 15.0
 _COUNT_DRAFTS_S = 15.0
 _LOOK_FOR_DRAFTS_S = 1.0
 _log = logs.get_logger(__name__)
@@ -97,9 +98,11 @@ async def build(settings: CrmSettings, runtime: Runtime) -> None:
         PrivacyServicer(privacy),
         privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
     )
+    conflicts = Conflicts(ConflictStore(engine, outbox, rules), gateway.changed)
+    runtime.tasks.create_task(conflicts.count(_COUNT_CONFLICTS_S), name="crm.conflicts")
     runtime.add_servicer(
         conflicts_service_pb2_grpc.add_ConflictServiceServicer_to_server,
-        ConflictServicer(Conflicts(ConflictStore(engine, outbox, rules), gateway.changed)),
+        ConflictServicer(conflicts),
         conflicts_service_pb2.DESCRIPTOR.services_by_name["ConflictService"],
     )
     review = Review(ReviewStore(engine, outbox))

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mesh.bus import new_event_id
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters.conflict_tables import conflicts as table
+from services.crm_gateway.conflicts import metrics
 from services.crm_gateway.conflicts.events import conflict_detected
 from services.crm_gateway.conflicts.merging import Outcome, new_conflicts, same_question
 from services.crm_gateway.conflicts.model import REVIEW, Conflict, ConflictState, Overruled, Statement
@@ -104,6 +105,7 @@ class ConflictLog:
             "reason": "",
         }
         await connection.execute(table.insert().values(**row))
+        metrics.CONFLICTS.labels(about.field, state).inc()
         await self._announce(connection, about, outcome, conflict_id)
 
     async def _announce(

@@ -1,14 +1,18 @@
 """The use cases of those who look after contacts: see where sources disagree, decide."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from voicemesh.crm.v1 import crm_pb2
 
+from mesh import logs
 from mesh.errors import ErrorReason, MeshError
 from mesh.validation import validate
-from services.crm_gateway import metrics
+from services.crm_gateway import metrics as gateway_metrics
+from services.crm_gateway.conflicts import metrics
 from services.crm_gateway.conflicts.model import (
     Conflict,
     Decision,
@@ -22,6 +26,7 @@ from services.crm_gateway.model import Contact, ContactKey, Scope
 
 T = TypeVar("T")
 _PAGE = 50
+_log = logs.get_logger(__name__)
 
 
 class Store(Protocol):
@@ -35,6 +40,9 @@ class Store(Protocol):
 
     async def resolve(self, scope: Scope, conflict_id: str, decision: Decision) -> tuple[Conflict, Contact]:
         """Write a decision down."""
+
+    async def waiting(self) -> tuple[int, datetime | None]:
+        """Count what waits, and since when the oldest does."""
 
 
 class Conflicts:
@@ -79,8 +87,22 @@ class Conflicts:
             conflict = await self.get(scope.tenant_id, conflict_id)
             _check_value(conflict.field, decision.values)
         resolved, contact = await _decided(conflict_id, self._store.resolve(scope, conflict_id, decision))
+        metrics.CONFLICTS.labels(resolved.field, resolved.state).inc()
         self._changed(scope.tenant_id, contact.keys)
         return resolved, contact
+
+    async def count(self, every_s: float) -> None:
+        """Keep the gauges of what waits up to date, for ever."""
+        while True:
+            try:
+                count, since = await self._store.waiting()
+                metrics.WAITING.set(count)
+                waited = (datetime.now(UTC) - since).total_seconds() if since else 0.0
+                metrics.OLDEST_SECONDS.set(max(0.0, waited))
+            except (SQLAlchemyError, OSError) as error:
+                gateway_metrics.STORE_ERRORS.inc()
+                _log.warning("crm_conflicts.not_counted", error=repr(error))
+            await asyncio.sleep(every_s)
 
 
 def _check_value(field: str, values: Sequence[str]) -> None:
@@ -121,7 +143,7 @@ async def _answered(answer: Awaitable[T]) -> T:
     try:
         return await answer
     except (SQLAlchemyError, OSError) as error:
-        metrics.STORE_ERRORS.inc()
+        gateway_metrics.STORE_ERRORS.inc()
         raise MeshError(
             ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
             "the store does not answer; try again",

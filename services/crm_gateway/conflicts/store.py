@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -69,6 +69,15 @@ class ConflictStore:
         """Return a conflict. Raises ``UnknownConflictError``."""
         async with self._engine.connect() as connection:
             return conflict_of(await _row(connection, tenant_id, conflict_id))
+
+    async def waiting(self) -> tuple[int, datetime | None]:
+        """Count the conflicts of all tenants that wait for a person; and since when the oldest does."""
+        statement = sa.select(sa.func.count(), sa.func.min(table.c.detected_at)).where(
+            table.c.state == ConflictState.WAITING
+        )
+        async with self._engine.connect() as connection:
+            count, since = (await connection.execute(statement)).one()
+        return count, since
 
     async def resolve(self, scope: Scope, conflict_id: str, decision: Decision) -> tuple[Conflict, Contact]:
         """Make a person's decision a statement of the source "review"; return the conflict and the contact then.

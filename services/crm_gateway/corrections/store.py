@@ -16,8 +16,10 @@ from services.crm_gateway.adapters.conflict_tables import corrections as table
 from services.crm_gateway.adapters.deliveries import Deliveries
 from services.crm_gateway.adapters.sync_tables import links
 from services.crm_gateway.adapters.tables import deliveries, records
+from services.crm_gateway.conflicts import metrics
 from services.crm_gateway.corrections.events import contact_corrected, record_corrected
 from services.crm_gateway.corrections.model import (
+    CONTACT,
     FIELDS,
     LOCAL,
     Correction,
@@ -73,6 +75,8 @@ class Corrections:
                 told.append(row.vendor)
         contact = await _contact(connection, right.scope, contact_id)
         await self._note(connection, right.scope, correction, contact, told)
+        for vendor in told:
+            metrics.CORRECTIONS.labels(right.kind, vendor).inc()
         await self._outbox.add(connection, record_corrected(right, contact, correction, names, told))
         return told
 
@@ -99,6 +103,8 @@ class Corrections:
             await self._queue(vendor).add(connection, record, contact, telemetry.inject())
         told = list(holders)
         await self._note(connection, scope, correction, contact, told)
+        for vendor in told:
+            metrics.CORRECTIONS.labels(CONTACT, vendor).inc()
         await self._outbox.add(connection, contact_corrected(scope, contact, correction, names, told))
         return told
 

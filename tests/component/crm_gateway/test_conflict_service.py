@@ -31,6 +31,7 @@ from services.crm_gateway.adapters.statements import Statements
 from services.crm_gateway.app import build
 from services.crm_gateway.conflicts.model import Statement, Value
 from services.crm_gateway.conflicts.rules import load_rules
+from services.crm_gateway.conflicts.store import ConflictStore
 from services.crm_gateway.deliveries import Allowance
 from services.crm_gateway.model import Contact as Known
 from services.crm_gateway.model import Customer, NewRecord, RecordState, Scope
@@ -117,7 +118,11 @@ async def test_a_person_decides_and_the_contact_follows(here: Here) -> None:
     assert (waiting.kept.source, list(waiting.kept.values)) == ("console", ["Sarah"])
     (other,) = waiting.overruled
     assert (other.statement.source, list(other.statement.values), other.because) == ("hubspot", ["Sara"], "doubtful")
+    store = ConflictStore(here.engine, Outbox(here.engine, tables.outbox), load_rules(None))
+    count, since = await store.waiting()
+    assert (count, since and since.tzinfo) == (1, UTC)
     resolved = await here.stub.ResolveConflict(resolving(waiting, source="hubspot"))
+    assert await store.waiting() == (0, None)
     assert resolved.contact.display_name == "Sara"
     assert resolved.conflict.state == conflicts.CONFLICT_STATE_RESOLVED
     assert (resolved.conflict.resolved_by, resolved.conflict.reason, resolved.conflict.version) == (
