@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from google.protobuf.message import Message
@@ -23,8 +24,11 @@ _published = Counter("voicemesh_early_events_published", "Early events published
 _dropped = Counter("voicemesh_early_events_dropped", "Early events that were not published.", ["reason"])
 
 
+Make = Callable[[], Message]
+
+
 class _Told(NamedTuple):
-    event: Message
+    make: Make
     at: float
     trace: otel.Context
 
@@ -41,12 +45,12 @@ class EarlyPublisher:
         self._waiting: deque[_Told] = deque()
         self._more = asyncio.Event()
 
-    def tell(self, event: Message) -> None:
-        """Have an event published. Returns at once, whatever the bus does; the event must not be changed afterwards."""
+    def tell(self, make: Make) -> None:
+        """Have an event made and published. Returns at once, whatever the bus does, and before the event is made."""
         if len(self._waiting) >= WAITING:
             self._waiting.popleft()
             _dropped.labels("full").inc()
-        self._waiting.append(_Told(event, time.monotonic(), otel.get_current()))
+        self._waiting.append(_Told(make, time.monotonic(), otel.get_current()))
         self._more.set()
 
     async def run(self, nats_url: str, source: str) -> None:
@@ -76,11 +80,14 @@ class EarlyPublisher:
         if time.monotonic() - told.at > LATE_S:
             _dropped.labels("late").inc()
             return
+        event = _made(told.make)
+        if event is None:
+            return
         try:
-            await bus.publish(told.event, parent=told.trace)
+            await bus.publish(event, parent=told.trace)
         except EventError as error:
             _dropped.labels("refused").inc()
-            _log.error("early.refused", type=told.event.DESCRIPTOR.full_name, error=str(error))
+            _log.error("early.refused", type=event.DESCRIPTOR.full_name, error=str(error))
         except BusUnavailableError as error:
             _dropped.labels("bus").inc()
             _log.warning("early.not_published", error=str(error))
@@ -94,3 +101,12 @@ class EarlyPublisher:
             await bus.set_up_streams()
         except (NatsError, TimeoutError, OSError) as error:
             raise BusUnavailableError(f"the stream of early events could not be made: {error!r}") from error
+
+
+def _made(make: Make) -> Message | None:
+    try:
+        return make()
+    except Exception:  # noqa: BLE001 - one event that cannot be made must cost neither the others nor the process
+        _dropped.labels("refused").inc()
+        _log.exception("early.not_made")
+        return None

@@ -1,7 +1,7 @@
 """Early events: what a call is about to become, told while it is on - to fraud and escalation watches.
 
-The only source is what the NLU service says of the caller's words, so that a call pays nothing for it but a few
-microseconds: words are read at the first short pause already, before anybody knows whether the caller goes on.
+The only source is what the NLU service says of the caller's words, which are read at the first short pause already,
+before anybody knows whether the caller goes on. A call notes what is new and goes on; the events are made later.
 """
 
 import contextlib
@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
-from google.protobuf.message import Message
 from voicemesh.events.v1 import early_events_pb2 as pb
 from voicemesh.events.v1.event_pb2 import EventContext
 
+from mesh.bus.early import Make
 from mesh.durations import to_duration
 from services.dialogue import model
 from services.dialogue.adapters.events import CallEvents, set_confidence
@@ -42,7 +43,7 @@ class Signs:
 class CallWatch:
     """Makes the early events of one call; each turn tells the same thing once."""
 
-    def __init__(self, info: model.SessionInfo, signs: Signs, tell: Callable[[Message], None]) -> None:
+    def __init__(self, info: model.SessionInfo, signs: Signs, tell: Callable[[Make], None]) -> None:
         self._events = CallEvents(info)
         self._signs = signs
         self._tell = tell
@@ -52,17 +53,21 @@ class CallWatch:
         self.language = info.language
 
     def understood(self, turn_id: str, heard: model.Heard, understanding: model.Understanding) -> None:
-        """The caller's words of a turn, perhaps not all of them, mean this."""
+        """The caller's words of a turn, perhaps not all of them, mean this. Takes microseconds."""
         if turn_id != self._turn_id:
             self._turn_id, self._told = turn_id, set()
         final = heard.is_final and not heard.is_speculative
         if self._is_new("utterance", heard.text, final):
-            self._tell(self._heard(heard, understanding, final=final))
+            context = self._context("utterance", heard, heard.confidence)
+            self._tell(partial(_heard, context, heard, understanding, final=final))
         if self._is_new("intent", understanding.intent, understanding.out_of_scope, final):
-            self._tell(self._suspected(heard, understanding, final=final))
+            context = self._context("suspicion", heard, understanding.confidence)
+            self._tell(partial(_suspected, context, understanding, final=final))
         for reason in self._reasons(understanding):
             if self._is_new("escalation", reason):
-                self._tell(self._escalation(heard, understanding, reason))
+                urgent = reason == pb.ESCALATION_REASON_URGENT_INTENT
+                context = self._context("escalation", heard, understanding.confidence if urgent else None)
+                self._tell(partial(_escalation, context, understanding, reason, self._best))
         if understanding.sentiment is not None:
             self._best = max(understanding.sentiment, -1.0 if self._best is None else self._best)
 
@@ -81,48 +86,48 @@ class CallWatch:
         if mood is not None and self._best is not None and self._best - mood >= signs.fall:
             yield pb.ESCALATION_REASON_SENTIMENT_FALLING
 
-    def _heard(self, heard: model.Heard, understanding: model.Understanding, *, final: bool) -> pb.UtteranceHeard:
-        return pb.UtteranceHeard(
-            context=self._context("utterance", heard, heard.confidence),
-            text=redacted(heard.text, understanding.entities, self.language),
-            final=final,
-            stability=heard.stability,
-            start=to_duration(heard.start),
-            end=to_duration(heard.end),
-        )
-
-    def _suspected(self, heard: model.Heard, understanding: model.Understanding, *, final: bool) -> pb.IntentSuspected:
-        event = pb.IntentSuspected(
-            context=self._context("suspicion", heard, understanding.confidence),
-            intent=understanding.intent,
-            out_of_scope=understanding.out_of_scope,
-            final=final,
-        )
-        if understanding.sentiment is not None:
-            event.sentiment.score = understanding.sentiment
-        return event
-
-    def _escalation(
-        self, heard: model.Heard, understanding: model.Understanding, reason: pb.EscalationReason.ValueType
-    ) -> pb.EscalationSuspected:
-        urgent = reason == pb.ESCALATION_REASON_URGENT_INTENT
-        event = pb.EscalationSuspected(
-            context=self._context("escalation", heard, understanding.confidence if urgent else None),
-            reason=reason,
-            intent=understanding.intent,
-        )
-        if understanding.sentiment is not None:
-            event.sentiment.score = understanding.sentiment
-        if self._best is not None:
-            event.sentiment_before.score = self._best
-        return event
-
     def _context(self, kind: str, heard: model.Heard, confidence: float | None) -> EventContext:
         suffix = f"{self._turn_id}.early-{kind}.{len(self._told)}"
         context = self._events.context(suffix, datetime.now(UTC), turn_id=self._turn_id, place=heard.start)
         context.language = self.language
         set_confidence(context, confidence)
         return context
+
+
+def _heard(
+    context: EventContext, heard: model.Heard, understanding: model.Understanding, *, final: bool
+) -> pb.UtteranceHeard:
+    return pb.UtteranceHeard(
+        context=context,
+        text=redacted(heard.text, understanding.entities, context.language),
+        final=final,
+        stability=heard.stability,
+        start=to_duration(heard.start),
+        end=to_duration(heard.end),
+    )
+
+
+def _suspected(context: EventContext, understanding: model.Understanding, *, final: bool) -> pb.IntentSuspected:
+    event = pb.IntentSuspected(
+        context=context, intent=understanding.intent, out_of_scope=understanding.out_of_scope, final=final
+    )
+    if understanding.sentiment is not None:
+        event.sentiment.score = understanding.sentiment
+    return event
+
+
+def _escalation(
+    context: EventContext,
+    understanding: model.Understanding,
+    reason: pb.EscalationReason.ValueType,
+    best: float | None,
+) -> pb.EscalationSuspected:
+    event = pb.EscalationSuspected(context=context, reason=reason, intent=understanding.intent)
+    if understanding.sentiment is not None:
+        event.sentiment.score = understanding.sentiment
+    if best is not None:
+        event.sentiment_before.score = best
+    return event
 
 
 class WatchedUnderstander:
@@ -150,8 +155,8 @@ class WatchedNeighbours:
 
     neighbours: Neighbours
     signs: Signs
-    tell: Callable[[Message], None]
-    """Takes an early event; never waits."""
+    tell: Callable[[Make], None]
+    """Takes what makes an early event; never waits."""
 
     @contextlib.asynccontextmanager
     async def understander(self, info: model.SessionInfo) -> AsyncIterator[Understander]:

@@ -18,7 +18,7 @@ class Told:
 
     def __init__(self, signs: Signs | None = None) -> None:
         self.events: list[Message] = []
-        self.watch = CallWatch(INFO, signs or Signs(), self.events.append)
+        self.watch = CallWatch(INFO, signs or Signs(), lambda make: self.events.append(make()))
 
     def of(self, kind: type[Message]) -> list[Message]:
         return [event for event in self.events if isinstance(event, kind)]
