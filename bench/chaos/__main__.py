@@ -21,7 +21,7 @@ from chaos.judge import Verdict, judge
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 AT_ONCE = 12
-BETWEEN_KILLS_S = (1.5, 4.0)
+BETWEEN_KILLS_S = (0.5, 2.5)
 PATIENCE_S = 180.0
 
 
