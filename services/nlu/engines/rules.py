@@ -9,6 +9,7 @@ from services.nlu.domains import IntentData, LanguageData, bundled_domains, load
 from services.nlu.engines.scores import Scorer, Scores
 from services.nlu.engines.shared import ScoringEngine
 from services.nlu.entities.text import straight
+from services.nlu.folding import folded, unaccented
 
 _PATTERN_WEIGHT = 5.0
 _UNMATCHED = -1.5
@@ -18,7 +19,10 @@ _WORDS = re.compile(r"[\w']+")
 
 
 class RuleScorer:
-    """Scores intents by the keywords a text holds: a longer keyword and a fuller match weigh more."""
+    """Scores intents by the keywords a text holds: a longer keyword and a fuller match weigh more.
+
+    Accents count neither in keywords and patterns nor in texts: who types "manana" means "mañana".
+    """
 
     def __init__(self, data: LanguageData) -> None:
         self._intents = {name: _compiled(intent) for name, intent in data.intents.items()}
@@ -28,9 +32,9 @@ class RuleScorer:
         return [self._score(text) for text in texts]
 
     def _score(self, text: str) -> Scores:
-        lowered = straight(text).lower()
-        count = max(len(_WORDS.findall(lowered)), 1)
-        weights = {name: rules.weight(lowered, count) for name, rules in self._intents.items()}
+        plain = folded(straight(text))
+        count = max(len(_WORDS.findall(plain)), 1)
+        weights = {name: rules.weight(plain, count) for name, rules in self._intents.items()}
         total = sum(math.exp(_SHARPNESS * weight) for weight in weights.values())
         logs = {name: _SHARPNESS * weight - math.log(total) for name, weight in weights.items()}
         return Scores(log_probabilities=logs, scope_margin=max(weights.values()))
@@ -53,9 +57,10 @@ class _Rules:
 
 
 def _compiled(intent: IntentData) -> _Rules:
-    alternatives = "|".join(re.escape(word.lower()) for word in sorted(intent.keywords, key=len, reverse=True))
-    keywords = re.compile(rf"(?<![\w'])(?:{alternatives})(?![\w'])") if alternatives else None
-    return _Rules(keywords, tuple(re.compile(pattern) for pattern in intent.patterns))
+    keywords = {folded(straight(word)) for word in intent.keywords}
+    alternatives = "|".join(re.escape(word) for word in sorted(keywords, key=lambda word: (-len(word), word)))
+    found = re.compile(rf"(?<![\w'])(?:{alternatives})(?![\w'])") if alternatives else None
+    return _Rules(found, tuple(re.compile(unaccented(pattern)) for pattern in intent.patterns))
 
 
 def create(settings: NluSettings) -> ScoringEngine:

@@ -52,7 +52,8 @@ class Speech:
         fillers: pattern of sounds and words that mean nothing, "uh"; they are left out of the canonical text.
         stutters: pattern of words that people say twice and mean once: "the the".
         counted: pattern of what is counted; a number said twice before it is meant once: "twenty twenty minutes".
-        respelled: number words as they are also written, and as text2num knows them: {"veintitres": "veintitrés"}.
+        respelled: words as they are also written, and as they are read here: {"veintitres": "veintitrés"}. In the
+            canonical text only words of one length take each other's place.
     """
 
     numbers: str = ""

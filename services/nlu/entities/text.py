@@ -96,7 +96,7 @@ class SpokenText:
         for token, start, end in tokens:
             if start < at:
                 continue
-            piece, at = pieces.get(start, (straight(token.lower()), end))
+            piece, at = pieces.get(start) or (self._respelled(straight(token.lower())), end)
             if len(piece) == 0:
                 continue
             if start in fillers:
@@ -107,6 +107,10 @@ class SpokenText:
             length += len(piece)
         self.canonical = "".join(canonical)
         self.hesitations = tuple(hesitations)
+
+    def _respelled(self, word: str) -> str:
+        other = self._speech.respelled.get(word, word)
+        return other if len(other) == len(word) else word
 
     def source(self, start: int, end: int) -> tuple[int, int]:
         """Return the place in the original of a stretch of the canonical text; a number counts as a whole."""

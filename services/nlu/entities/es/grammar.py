@@ -19,11 +19,17 @@ from services.nlu.entities.es.time_ranges import read_time_ranges
 from services.nlu.entities.es.times import read_times
 from services.nlu.entities.gazetteers import read_gazetteers
 from services.nlu.entities.grammar import Grammar, Speech
+from services.nlu.folding import folded
 
 # "Cuarto" is a part of the hour, "segundo" what one waits, "centavos" are no hundredths but coins.
 _NO_NUMBERS = "cuarto cuartos cuarta segundo segundos centavo centavos centésimo centésimos medio tercio tercios"
 
 _DIGITS = "cero uno una dos tres cuatro cinco seis siete ocho nueve doble triple"
+# What callers type without accents.
+_ACCENTED = """
+    mañana día días próximo próxima miércoles sábado último última penúltimo número teléfono dirección código después
+    aquí acá año años dólar dólares céntimo céntimos décimo séptimo médico cédula más mediodía
+"""
 
 GRAMMAR = Grammar(
     language="es",
@@ -60,6 +66,7 @@ GRAMMAR = Grammar(
             "veintitres": "veintitrés",
             "veintiseis": "veintiséis",
             "veintiun": "veintiún",
+            **{folded(word): word for word in _ACCENTED.split()},
         },
     ),
     retractions=RETRACTIONS,
