@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 
 from voicemesh.content.v1 import content_service_pb2
 from voicemesh.content.v1.content_service_pb2_grpc import add_ContentServiceServicer_to_server
@@ -31,6 +32,7 @@ from services.dialogue.content.access import ContentAccess
 from services.dialogue.content.erasure import Erasures
 from services.dialogue.content.filing import Filing
 from services.dialogue.content.recordings import Recordings
+from services.dialogue.content.retention import Retention, Sweeper
 from services.dialogue.content.servicer import ContentServicer
 from services.dialogue.dispositions.summarisers import Summariser, summariser
 from services.dialogue.domains import time_zones
@@ -121,6 +123,8 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
     erasures = Erasures(engine, outbox, contents, settings.region)
     runtime.tasks.create_task(erasures.listen(settings.nats_url))
     runtime.tasks.create_task(erasures.run())
+    sweeper = Sweeper(engine, contents, _retention(settings), runtime.instance, settings.dialogue_sweep_s)
+    runtime.tasks.create_task(sweeper.run())
     runtime.add_servicer(
         add_ContentServiceServicer_to_server,
         ContentServicer(ContentAccess(engine, outbox, contents)),
@@ -151,6 +155,14 @@ def _watched(settings: DialogueSettings, runtime: Runtime, neighbours: Neighbour
     runtime.tasks.create_task(early.run(settings.nats_url, "/voicemesh/dialogue"))
     urgent = frozenset(name.strip() for name in settings.dialogue_urgent_intents.split(",") if name.strip())
     return WatchedNeighbours(neighbours, Signs(urgent), early.tell)
+
+
+def _retention(settings: DialogueSettings) -> Retention:
+    return Retention(
+        transcripts=timedelta(days=settings.dialogue_transcript_days),
+        recordings=timedelta(days=settings.dialogue_audio_days),
+        accesses=timedelta(days=settings.dialogue_access_days),
+    )
 
 
 def _pace(settings: DialogueSettings) -> Pace:
