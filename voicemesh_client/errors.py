@@ -143,6 +143,7 @@ _BY_REASON: dict[str, type[VoicemeshError]] = {
     "DEPENDENCY_UNAVAILABLE": UnavailableError,
     "SHUTTING_DOWN": UnavailableError,
     "ENGINE_FAILED": ServiceError,
+    "CONTENT_UNREADABLE": ServiceError,
     "INTERNAL": ServiceError,
     "SESSION_NOT_RESUMABLE": SessionLimitError,
     "SESSION_TOO_LONG": SessionLimitError,
