@@ -18,6 +18,14 @@ from voicemesh_cli.commands.crm_options import TargetOption, TenantOption
 
 _TIMEOUT_S = 10.0
 _ID_WIDTH = 8
+_COUNTS = {
+    "waiting": "to be written",
+    "written": "written",
+    "dead": "given up",
+    "dropped": "dropped",
+    "drafts": "drafts",
+    "rejected": "rejected",
+}
 
 VendorOption = Annotated[str, typer.Option(help="Only of this business system.", show_default=False)]
 IdsArgument = Annotated[
@@ -36,10 +44,29 @@ def register(crm: typer.Typer) -> None:
         no_args_is_help=True,
     )
     crm.add_typer(dlq, name="dlq")
+    _add_status(dlq)
     _add_list(dlq)
     _add_show(dlq)
     _add_change(dlq, "replay", "Have them written after all: in their old order, and not twice.", "to be written again")
     _add_change(dlq, "drop", "Give them up for good; `dlq list` shows them no more.", "dropped")
+
+
+def _add_status(dlq: typer.Typer) -> None:
+    @dlq.command(epilog=output.example("voicemesh crm dlq status --json"))
+    def status(*, tenant: TenantOption = None, target: TargetOption = None, json: output.JsonOption = False) -> None:
+        """How many records wait, were written, or were given up, by business system."""
+        request = pb.GetWriteBackStatusRequest(context=endpoints.context(tenant=tenant))
+        with output.command(json) as out:
+            vendors = _ask(target, lambda stub: stub.GetWriteBackStatus(request, timeout=_TIMEOUT_S)).vendors
+            counts = [{name: getattr(each, name) for name in ("vendor", *_COUNTS)} for each in vendors]
+            since = [each.waiting_since.ToJsonString() if each.HasField("waiting_since") else None for each in vendors]
+            rows = [each | {"waiting_since": moment} for each, moment in zip(counts, since, strict=True)]
+            out.document({"vendors": rows})
+            for row in rows:
+                parts = [f"{row[name]} {text}" for name, text in _COUNTS.items() if row[name] or name == "waiting"]
+                out.console.print(f"[bold]{row['vendor']}[/]: {', '.join(parts)}")
+            if not rows:
+                out.console.print("nothing was queued for another business system yet")
 
 
 def _add_list(dlq: typer.Typer) -> None:

@@ -78,6 +78,9 @@ async def test_dead_letters_are_seen_replayed_and_dropped(crm: World, there: Sim
     await until(crm, dead=0, waiting=0, written=2, dropped=1)
     assert [ticket["title"] for ticket in there.system.tickets] == ["late 0", "late 2"], "in their old order"
     assert (await run("list", *where))["dead_letters"] == []
+    (status,) = (await run("status", *where))["vendors"]
+    assert (status["vendor"], status["written"], status["dropped"]) == ("simulator", 2, 1)
+    assert status["waiting_since"] is None
 
 
 async def test_bad_requests_say_what_to_do(crm: World) -> None:
