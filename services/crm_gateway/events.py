@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 
+from voicemesh.common.v1.speech_pb2 import SPEAKER_CALLER
 from voicemesh.events.v1.business_events_pb2 import RecordWritten
 from voicemesh.events.v1.event_pb2 import CustomerReference, EventContext
 
 from mesh.durations import to_timestamp
-from services.crm_gateway.model import Contact, ContactKey, Scope
+from services.crm_gateway.model import Contact, ContactKey, NewRecord, Scope
 
 
 def record_written(
@@ -18,9 +19,14 @@ def record_written(
     record_id: str,
     source_event_id: str,
     event_id: str,
+    record: NewRecord | None = None,
 ) -> RecordWritten:
-    """Say that a record was written. `event_id` must be the same each time this is said of the same writing."""
-    return RecordWritten(
+    """Say that a record was written. `event_id` must be the same each time this is said of the same writing.
+
+    Args:
+        record: what a call said; None: it was not a call that led to it.
+    """
+    event = RecordWritten(
         context=EventContext(
             event_id=event_id,
             occurred_at=to_timestamp(datetime.now(UTC)),
@@ -36,6 +42,17 @@ def record_written(
         record_id=record_id,
         source_event_id=source_event_id,
     )
+    if record is not None:
+        learned_from(event.context, record)
+    return event
+
+
+def learned_from(context: EventContext, record: NewRecord) -> None:
+    """Say in which turn a record's facts were learned, whose words they are and how sure they are."""
+    if record.turn_id:
+        context.turn_id, context.speaker = record.turn_id, SPEAKER_CALLER
+    if record.confidence is not None:
+        context.confidence = record.confidence
 
 
 def reference(contact: Contact | None) -> CustomerReference:

@@ -269,6 +269,7 @@ class Deliveries:
             record_id=result.record_id,
             source_event_id=record.event_id,
             event_id=f"record.{self._vendor}.{record.record_id}",
+            record=record,
         )
 
 

@@ -61,6 +61,7 @@ class Ledger:
             record_id=record_id,
             source_event_id=record.event_id,
             event_id=f"record.{vendor}.{record.record_id}",
+            record=record,
         )
         return await self._outbox.add(unit, event)
 

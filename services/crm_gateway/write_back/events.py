@@ -9,15 +9,17 @@ from voicemesh.events.v1.write_back_events_pb2 import CircuitClosed, CircuitOpen
 from mesh.bus import new_event_id
 from mesh.durations import to_timestamp
 from services.crm_gateway.deliveries import CircuitChange, GivenUp
-from services.crm_gateway.events import reference
+from services.crm_gateway.events import learned_from, reference
 from services.crm_gateway.model import Contact, Scope
 
 
 def write_back_failed(vendor: str, result: GivenUp) -> WriteBackFailed:
     """Say that a record was given up; to be written in the transaction that makes it a dead letter."""
     delivery = result.delivery
+    context = _context(delivery.record.scope, delivery.contact)
+    learned_from(context, delivery.record)
     return WriteBackFailed(
-        context=_context(delivery.record.scope, delivery.contact),
+        context=context,
         vendor=vendor,
         kind=delivery.record.kind,
         record_id=delivery.record.record_id,

@@ -9,7 +9,7 @@ from fakes.background import eventually, running
 from fakes.crm_world import World, a_request, an_event_context, sync_settings, world
 from fakes.nats_server import NatsServer
 from google.protobuf.message import Message
-from voicemesh.common.v1.speech_pb2 import Slot
+from voicemesh.common.v1.speech_pb2 import SPEAKER_CALLER, Slot
 from voicemesh.crm.v1 import crm_service_pb2 as pb
 from voicemesh.crm.v1.crm_pb2 import RECORD_STATE_APPLIED, RECORD_STATE_DRAFT, CallerContext, ContactKey, Record
 from voicemesh.events.v1.business_events_pb2 import (
@@ -78,6 +78,7 @@ async def test_an_event_that_comes_again_writes_nothing_twice(crm: World) -> Non
     written = Written()
     consumer = await crm.bus.consumer([RecordWritten], durable="test")
     event = ComplaintLogged(context=an_event_context("e1", name="Sarah"), category="damaged_item")
+    event.context.turn_id, event.context.confidence = "c2", 0.875
     async with running(consumer.run(written.handle)):
         await crm.publish(event)
         await crm.until_records(1)
@@ -99,6 +100,7 @@ async def test_an_event_that_comes_again_writes_nothing_twice(crm: World) -> Non
     first = written.events[0]
     assert (first.vendor, first.kind, first.record_id) == ("local", "complaint", records[1].record_id)
     assert (first.context.session_id, first.context.correlation_id) == ("s1", "corr-1")
+    assert (first.context.turn_id, first.context.speaker, first.context.confidence) == ("c2", SPEAKER_CALLER, 0.875)
     assert first.context.customer.contact_id == records[1].contact_id
 
 
