@@ -10,7 +10,7 @@ from fakes.background import eventually, running
 from fakes.crm_world import an_event_context, sync_settings
 from fakes.nats_server import NatsServer
 from fakes.simulator import Simulated, simulator
-from voicemesh.events.v1.business_events_pb2 import ComplaintLogged, RecordWritten
+from voicemesh.events.v1.business_events_pb2 import ComplaintLogged, OrderInquired, RecordWritten
 
 from mesh import bus as mesh_bus
 from mesh.bus import Bus, Delivery
@@ -121,3 +121,36 @@ async def test_what_can_wait_comes_with_one_request(
     assert there.system.requests["POST tickets/batch"] == 1
     assert there.system.requests["POST tickets"] == 0
     assert len({ticket["contact_id"] for ticket in there.system.tickets}) == 10
+
+
+async def test_urgent_and_patient_records_are_there_once_and_in_the_order_of_their_contact(
+    tmp_path: Path, nats: NatsServer, database_url: str, bus: Bus
+) -> None:
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(
+        "version = 1\n"
+        '[events."voicemesh.events.v1.ComplaintLogged"]\nkind = "complaint"\ntitles = ["{category}"]\n'
+        'profile = "batch"\n[events."voicemesh.events.v1.ComplaintLogged".fields]\ncategory = "category"\n'
+        '[events."voicemesh.events.v1.OrderInquired"]\nkind = "order_inquiry"\ntitles = ["{order}"]\n'
+        '[events."voicemesh.events.v1.OrderInquired".fields]\norder = "order_number"\n'
+    )
+    faults = Faults(busy=0.1, broken=0.1, drops_request=0.1, drops_answer=0.2, retry_after_s=0.02)
+    options = PATIENT | {"crm_mapping": mapping, "crm_batch_size": 8, "crm_batch_wait_s": 0.2}
+    async with simulator(faults) as there, worker(tmp_path, nats, database_url, there, **options):
+        for number in range(60):
+            context = an_event_context(f"e{number}", session_id=f"s{number}", phone=f"+1555000{number % 12:04d}")
+            urgent = number % 3 == 0
+            said = OrderInquired(context=context, order_number=f"{number:02d}")
+            await bus.publish(said if urgent else ComplaintLogged(context=context, category=f"{number:02d}"))
+
+        async def done() -> bool:
+            return len({ticket["external_id"] for ticket in there.system.tickets}) == 60
+
+        await eventually(done)
+    assert there.system.counts()["tickets_twice"] == []
+    assert there.system.requests["POST tickets/batch"]
+    by_contact: dict[str, list[str]] = {}
+    for ticket in there.system.tickets:
+        by_contact.setdefault(ticket["contact_id"], []).append(ticket["title"])
+    assert len(by_contact) == 12
+    assert all(titles == sorted(titles) for titles in by_contact.values())
