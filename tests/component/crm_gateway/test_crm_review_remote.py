@@ -1,5 +1,6 @@
 """What is not sure enough for somebody else's business system waits for a person, and is then written there once."""
 
+import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator
@@ -14,7 +15,12 @@ from fakes.crm_world import World, an_event_context, sync_settings, world
 from fakes.nats_server import NatsServer
 from fakes.review_desk import Desk, desk, doubtful
 from fakes.simulator import Simulated, simulator
-from voicemesh.crm.v1.crm_pb2 import RECORD_STATE_APPLIED, RECORD_STATE_REJECTED, RECORD_STATE_REVIEWED
+from voicemesh.crm.v1.crm_pb2 import (
+    RECORD_STATE_APPLIED,
+    RECORD_STATE_DRAFT,
+    RECORD_STATE_REJECTED,
+    RECORD_STATE_REVIEWED,
+)
 from voicemesh.events.v1.business_events_pb2 import ComplaintLogged
 
 from mesh import bus as mesh_bus
@@ -139,23 +145,48 @@ async def test_each_business_system_has_its_own_threshold(tmp_path: Path, nats: 
 
 
 @pytest.mark.slow
-async def test_killed_between_draft_decision_and_writing_it_is_written_once(
+async def test_killed_between_draft_decision_and_writing_each_is_written_once(
     tmp_path: Path, nats: NatsServer, there: Simulated
 ) -> None:
+    count = 20
     hot = Process("services.crm_gateway", tmp_path, nats.url)
     remote = {"VOICEMESH_CRM_VENDOR": "simulator", "VOICEMESH_CRM_URL": there.url}
     sync = Process("services.crm_gateway.sync", tmp_path, nats.url, **remote)
     async with started(hot) as address, mesh_bus.connect(nats.url, source="/voicemesh/test") as bus:
-        await sync.start()
-        await bus.publish(doubtful("e1", phone=PHONE))
-        async with desk(address) as ana:
-            [draft] = await ana.until_waiting(1)
-            await sync.end(signal.SIGKILL)
-            assert (await ana.confirm(draft.id)).record.state == RECORD_STATE_REVIEWED
-        await hot.end(signal.SIGKILL)
-    assert there.system.tickets == [], "nobody was there to write it"
-    async with started(hot) as address, desk(address) as ana, started(sync):
-        await until_state(ana, draft.id, RECORD_STATE_APPLIED)
-        assert [step.version for step in (await ana.show(draft.id)).steps] == [1, 2, 3]
-    assert [ticket["title"] for ticket in there.system.tickets] == ["cleaning on 2026-11-26 at 10:00"]
-    assert there.system.counts()["tickets_twice"] == []
+        async with started(sync):
+            for number in range(count):
+                caller = f"+1555000000{number % 5}"
+                await bus.publish(doubtful(f"e{number}", session_id=f"s{number}", phone=caller))
+            async with desk(address) as ana:
+                drafts = await ana.until_waiting(count)
+        # The process of the queue was killed with the drafts made; that of the decisions is, amid them.
+        confirmed: set[int] = set()
+        one_is = asyncio.Event()
+
+        async def confirm(ana: Desk, number: int) -> None:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                confirmed.add((await ana.confirm(number)).id)
+                one_is.set()
+
+        async with desk(address) as ana, asyncio.TaskGroup() as tasks:
+            for draft in drafts:
+                tasks.create_task(confirm(ana, draft.id))
+            async with asyncio.timeout(60):
+                await one_is.wait()
+            await hot.end(signal.SIGKILL)
+    assert there.system.tickets == [], "nobody was there to write them"
+    async with started(hot) as address, desk(address) as ana:
+        left = await ana.drafts(RECORD_STATE_DRAFT)
+        assert not confirmed & {draft.id for draft in left}, "what was answered was done"
+        for draft in left:
+            await ana.confirm(draft.id)
+        async with started(sync):
+
+            async def all_are_applied() -> bool:
+                return len(await ana.drafts(RECORD_STATE_APPLIED)) == count
+
+            await eventually(all_are_applied, within_s=90)
+        for draft in drafts:
+            assert [step.version for step in (await ana.show(draft.id)).steps] == [1, 2, 3]
+    counts = there.system.counts()
+    assert (counts["tickets"], counts["tickets_twice"]) == (count, [])
