@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.bus import new_event_id
@@ -15,7 +14,7 @@ from services.crm_gateway.adapters import contact_rows
 from services.crm_gateway.adapters.conflict_log import About, ConflictLog
 from services.crm_gateway.adapters.conflict_tables import statements as table
 from services.crm_gateway.adapters.tables import contacts
-from services.crm_gateway.conflicts.merging import Outcome, merge, retain
+from services.crm_gateway.conflicts.merging import Outcome, agree, merge, retain
 from services.crm_gateway.conflicts.model import KNOWN, Overruled, Statement, Value
 from services.crm_gateway.conflicts.rules import Rules
 from services.crm_gateway.model import Contact, ContactKey, ContactNotFoundError, Scope
@@ -23,7 +22,6 @@ from services.crm_gateway.model import Contact, ContactKey, ContactNotFoundError
 FIELDS = frozenset(field.name for field in fields(Contact)) - {"contact_id", "version", "updated_at", "known_as"}
 """The fields a contact has itself; other fields' statements are kept and merged, see `Statements.values`."""
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-_values: TypeAdapter[Value] = TypeAdapter(Value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +148,38 @@ class Statements:
         if other is None or other.contact_id == contact.contact_id:
             return outcome
         return Outcome(contact.customer_id, None, (Overruled(kept, "taken"), *outcome.overruled))
+
+
+class ChangesOnly:
+    """Takes of what business systems say only what they did not say before.
+
+    They tell when a contact changed there, not which of its values did: a name that changes there must not make a
+    telephone number that a person has put right meanwhile look new.
+    """
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    async def take(
+        self, connection: AsyncConnection, scope: Scope, contact: Contact, statements: Iterable[Statement]
+    ) -> Contact:
+        """Take what is new of it in, as `Statements.take` does."""
+        rows = await _rows(connection, scope.tenant_id, contact.contact_id, None)
+        last: dict[tuple[str, str], Statement] = {}
+        for one in sorted(map(_statement, rows), key=lambda statement: statement.place):
+            last[one.field, one.source] = one
+        new = [one for one in statements if _is_new(one, last.get((one.field, one.source)))]
+        return await self._statements.take(connection, scope, contact, new)
+
+    async def create(
+        self, connection: AsyncConnection, scope: Scope, statements: Iterable[Statement], contact_id: str = ""
+    ) -> Contact:
+        """Make a contact, as `Statements.create` does."""
+        return await self._statements.create(connection, scope, statements, contact_id)
+
+
+def _is_new(said: Statement, before: Statement | None) -> bool:
+    return bool(said.values) if before is None else not agree(said, before)
 
 
 def _by_field(statements: Iterable[Statement]) -> dict[str, list[Statement]]:

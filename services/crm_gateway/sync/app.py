@@ -18,7 +18,7 @@ from services.crm_gateway.adapters import tables
 from services.crm_gateway.adapters.deliveries import Deliveries
 from services.crm_gateway.adapters.leases import Lease
 from services.crm_gateway.adapters.ledger import Ledger
-from services.crm_gateway.adapters.statements import Statements
+from services.crm_gateway.adapters.statements import ChangesOnly, Statements
 from services.crm_gateway.config import DATABASE_VARIABLE, CrmSyncSettings
 from services.crm_gateway.conflicts.rules import load_rules
 from services.crm_gateway.deliveries import Allowance
@@ -65,7 +65,7 @@ async def build(settings: CrmSyncSettings, runtime: Runtime) -> None:
         lease = Lease(engine, f"intake:{name}:{settings.region}", runtime.instance, _LEASE)
         work = _Remote(settings, mapper, outbox, vendor, lease)
         runtime.tasks.create_task(work.dispatcher.run(), name="crm-dispatch")
-    statements = Statements(load_rules(settings.crm_conflict_rules), outbox)
+    statements = ChangesOnly(Statements(load_rules(settings.crm_conflict_rules), outbox))
     sync_in.start(settings, runtime, vendor, engine=engine, outbox=outbox, statements=statements)
     runtime.tasks.create_task(_consume(settings, work, outbox), name="crm-sync")
 

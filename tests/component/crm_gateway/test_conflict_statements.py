@@ -17,7 +17,7 @@ from mesh.database import database, migrate, transaction
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import conflict_tables, contact_rows, tables
 from services.crm_gateway.adapters.conflict_log import conflict
-from services.crm_gateway.adapters.statements import Statements
+from services.crm_gateway.adapters.statements import ChangesOnly, Statements
 from services.crm_gateway.conflicts.merging import merge, retain
 from services.crm_gateway.conflicts.model import Conflict, Statement, Value
 from services.crm_gateway.conflicts.rules import load_rules
@@ -214,3 +214,25 @@ async def test_another_tenants_contact_is_not_there(engine: AsyncEngine, taken: 
     async with transaction(engine) as connection:
         with pytest.raises(ContactNotFoundError):
             await taken.take(connection, other, contact, mine)
+
+
+async def test_a_value_a_business_system_only_repeats_is_no_change(engine: AsyncEngine, taken: Statements) -> None:
+    contact = await a_contact(engine)
+    changes = ChangesOnly(taken)
+
+    async def told(at: int, **values: Value) -> Contact:
+        every = [said(name, "hubspot", value, at) for name, value in values.items()]
+        async with transaction(engine) as connection:
+            return await changes.take(connection, SCOPE, contact, every)
+
+    await told(1, display_name="Sara", phones=("+15550000001",), emails=())
+    await take(engine, taken, contact, [said("phones", "console", ("+15550000009",), 2)])
+    repeated = await told(3, display_name="Sarah", phones=("+15550000001",), emails=())
+    assert (repeated.display_name, repeated.phones) == ("Sarah", ("+15550000009",))
+    changed = await told(4, phones=("+15550000001", "+15550000002"))
+    assert changed.phones == ("+15550000009", "+15550000001", "+15550000002")
+    gone = await told(5, phones=())
+    assert gone.phones == ("+15550000009",)
+    async with engine.connect() as connection:
+        count = sa.select(sa.func.count()).where(conflict_tables.statements.c.field == "emails")
+        assert (await connection.execute(count)).scalar_one() == 0
