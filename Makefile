@@ -71,6 +71,7 @@ lock: setup ## Choose the dependencies' versions anew
 
 endings: setup ## Train what last words tell of an utterance's end anew (DATA: folder of the two data sets)
 	@python tools/train_endings.py --data $(DATA)
+	@python tools/train_endings.py --language es
 
 recordings: setup ## Speak the callers' recordings of the demo anew (needs flite)
 	@python tools/make_recordings.py
