@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 DEAL = "deal"
 
@@ -109,6 +109,21 @@ class ChangeSource(Protocol):
         Raises:
             BusyError: it asks to wait.
             CursorError: it does not know the cursor (any more). Any other exception is a failure, and tried again.
+        """
+
+
+@runtime_checkable
+class OwnSignatures(Protocol):
+    """A `ChangeSource` whose webhooks are not signed as Standard Webhooks says."""
+
+    def verify(self, keys: Sequence[bytes], headers: Mapping[str, str], body: bytes, now_s: float) -> str:
+        """Return the id of a message that one of the keys signed, the same each time it is sent.
+
+        Args:
+            now_s: seconds since 1970; a message that was signed long ago is refused.
+
+        Raises:
+            WebhookError: it is not to be taken; see `standard_webhooks.py`.
         """
 
 
