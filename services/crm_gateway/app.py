@@ -89,7 +89,8 @@ async def build(settings: CrmSettings, runtime: Runtime) -> None:
         SyncServicer(SyncStates(engine)),
         sync_service_pb2.DESCRIPTOR.services_by_name["SyncService"],
     )
-    privacy = Privacy(ErasureStore(engine, outbox), settings.region)
+    wait_s = settings.crm_erasure_wait_s if settings.nats_url else 0
+    privacy = Privacy(ErasureStore(engine, outbox), settings.region, wait_s)
     runtime.tasks.create_task(privacy.run(), name="crm.erasures")
     if settings.nats_url:
         runtime.tasks.create_task(privacy.listen(settings.nats_url, settings.crm_bus_retry_s), name="crm.erased")

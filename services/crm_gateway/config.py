@@ -21,6 +21,9 @@ class CrmSettings(ServiceSettings):
     crm_cache_size: int = Field(10_000, ge=1, description="caller contexts kept")
     crm_read_timeout_s: float = Field(1.0, gt=0, description="longest a call waits for the store")
     crm_bus_retry_s: float = Field(2.0, gt=0, description="seconds between tries to reach the broker")
+    crm_erasure_wait_s: float = Field(
+        4 * 3600.0, ge=0, description="how long the gateway waits for the dialogue to forget a contact before it does"
+    )
     crm_conflict_rules: Path | None = Field(
         None, description="whose word counts where sources disagree (TOML); unset: the bundled rules"
     )

@@ -66,10 +66,17 @@ class ErasureStore:
             await insert_once(connection, erasures, row, unique=["erasure_id"])
             await self._outbox.add(connection, event)
 
-    async def work(self) -> int:
-        """Forget, in the gateway, whom it was asked to; return how many erasures that were."""
+    async def work(self, before: datetime | None = None, erasure_id: str = "") -> int:
+        """Forget, in the gateway, whom it was asked to; return how many erasures that were.
+
+        Args:
+            before: only what was asked for before; None: all.
+            erasure_id: only this one; empty: all.
+        """
         own = sa.select(erasure_progress.c.erasure_id).where(erasure_progress.c.service == OWN)
         query = sa.select(erasures).where(erasures.c.subject.is_not(None), erasures.c.erasure_id.not_in(own))
+        query = query.where(erasures.c.requested_at <= before) if before is not None else query
+        query = query.where(erasures.c.erasure_id == erasure_id) if erasure_id else query
         async with self._engine.connect() as connection:
             rows = [dict(row) for row in (await connection.execute(query)).mappings()]
         for row in rows:

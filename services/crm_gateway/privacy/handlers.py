@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Awaitable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -11,15 +13,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from voicemesh.events.v1.privacy_events_pb2 import ErasureCompleted
 
 from mesh import logs
-from mesh.bus import BusUnavailableError, Delivery, connect
+from mesh.bus import BusUnavailableError, ConsumerOptions, Delivery, connect
 from mesh.errors import ErrorReason, MeshError
 from mesh.interceptors.principals import require
+from services.crm_gateway.adapters.backlog import EventBacklog
 from services.crm_gateway.model import Scope
 from services.crm_gateway.privacy.model import OWN, Erasure, Progress, Subject
 
 SCOPE = "privacy:erase"
 _SOURCE = "/voicemesh/crm"
 _POLL_S = 5.0
+_FIRST = "dialogue"
+_TAKEN_WITHIN_S = 45.0
+_LOOK_S = 0.2
+_ATTEMPTS = 1_000
+"""An erasure is worth waiting for; `wait_s` ends it all the same."""
+_AT_ONCE = 8
 _log = logs.get_logger(__name__)
 T = TypeVar("T")
 
@@ -36,8 +45,8 @@ class Store(Protocol):
     async def request(self, scope: Scope, erasure_id: str, subject: Subject, principal: str, purpose: str) -> None:
         """Write down that contacts are to be forgotten."""
 
-    async def work(self) -> int:
-        """Forget whom it was asked to."""
+    async def work(self, before: datetime | None = None, erasure_id: str = "") -> int:
+        """Forget whom it was asked to: what was asked for before a moment, or one erasure."""
 
     async def completed(self, event: ErasureCompleted) -> None:
         """Write down that a service is done."""
@@ -46,12 +55,25 @@ class Store(Protocol):
         """Return how far an erasure is."""
 
 
-class Privacy:
-    """Erasures. Use cases raise `MeshError`: UNAUTHENTICATED, PERMISSION_DENIED, DEPENDENCY_UNAVAILABLE."""
+class Backlog(Protocol):
+    """The events that the gateway's own consumers have yet to take; `adapters/backlog.py` says more."""
 
-    def __init__(self, store: Store, region: str) -> None:
+    async def taken(self, sequence: int) -> bool:
+        """Whether all events up to this place in the stream were."""
+
+
+class Privacy:
+    """Erasures. Use cases raise `MeshError`: UNAUTHENTICATED, PERMISSION_DENIED, DEPENDENCY_UNAVAILABLE.
+
+    The gateway forgets last: once the dialogue has, no event of the contact's calls comes any more; and once those that
+    came are taken in, none of them makes a record of somebody who was forgotten. Where there is no answer for `wait_s`
+    seconds - there is no dialogue, or a business system's consumer that nobody serves - it forgets all the same.
+    """
+
+    def __init__(self, store: Store, region: str, wait_s: float) -> None:
         self._store = store
         self._region = region
+        self._wait = timedelta(seconds=wait_s)
         self._woken = asyncio.Event()
 
     async def erase(self, scope: Scope, contact: str, *, dry_run: bool) -> Erasure:
@@ -88,7 +110,7 @@ class Privacy:
         while True:
             self._woken.clear()
             try:
-                await self._store.work()
+                await self._store.work(datetime.now(UTC) - self._wait)
             except (SQLAlchemyError, OSError) as error:
                 _log.warning("erasure.waiting", error=repr(error))
             with contextlib.suppress(TimeoutError):
@@ -96,21 +118,36 @@ class Privacy:
                     await self._woken.wait()
 
     async def listen(self, nats_url: str, retry_s: float) -> None:
-        """Hear which services are done, for ever; a broker that is not there is tried again."""
+        """Hear which services are done, and forget in turn, for ever; a broker that is not there is tried again."""
         while True:
             try:
                 async with connect(nats_url, source=_SOURCE) as bus:
                     durable = f"crm-erasure-{self._region}"
-                    consumer = await bus.consumer([ErasureCompleted], durable=durable, region=self._region)
-                    await consumer.run(self.on_completed)
+                    options = ConsumerOptions(max_attempts=_ATTEMPTS, concurrency=_AT_ONCE)
+                    consumer = await bus.consumer(
+                        [ErasureCompleted], durable=durable, region=self._region, options=options
+                    )
+                    await consumer.run(partial(self.on_completed, EventBacklog(bus)))
             except BusUnavailableError as error:
                 _log.warning("erasure.no_bus", error=str(error))
             await asyncio.sleep(retry_s)
 
-    async def on_completed(self, event: Message, _: Delivery) -> None:
-        """Note that a service is done."""
+    async def on_completed(self, backlog: Backlog, event: Message, delivery: Delivery) -> None:
+        """Note that a service is done; the dialogue's word is the gateway's turn.
+
+        Raises:
+            TimeoutError: events still wait to be taken in: this one comes again.
+        """
         assert isinstance(event, ErasureCompleted)
         await self._store.completed(event)
+        if event.service != _FIRST:
+            return
+        async with asyncio.timeout(_TAKEN_WITHIN_S):
+            while True:
+                if await backlog.taken(delivery.stream_sequence):
+                    break
+                await asyncio.sleep(_LOOK_S)
+        await self._store.work(erasure_id=event.erasure_id)
 
 
 async def _answered(answer: Awaitable[T]) -> T:

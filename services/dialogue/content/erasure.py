@@ -29,7 +29,7 @@ from services.dialogue.content.tables import CONTENTS, ERASURES
 
 SERVICE = "dialogue"
 _SOURCE = "/voicemesh/dialogue"
-_POLL_S = 5.0
+_POLL_S = 2.0
 _RETRY_S = 2.0
 _log = logs.get_logger(__name__)
 Row = Mapping[str, Any]
@@ -101,7 +101,7 @@ class Erasures:
         """Erase the calls that are over; say whether that was all."""
         on = 0
         for session in await self._sessions(erasure):
-            if session["ended_at"] is None:
+            if session["ended_at"] is None or await self._untold(session):
                 on += 1
                 continue
             for kind in FOLDERS:
@@ -128,6 +128,16 @@ class Erasures:
         )
         async with self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+    async def _untold(self, session: Row) -> bool:
+        """Whether events of a call wait to be published: told after the erasure, they would bring the contact back."""
+        waits = sa.select(OUTBOX.c.id).where(
+            OUTBOX.c.published_at.is_(None),
+            OUTBOX.c.tenant_id == session["tenant_id"],
+            OUTBOX.c.correlation_id == session["correlation_id"],
+        )
+        async with self._engine.connect() as connection:
+            return (await connection.execute(waits.limit(1))).first() is not None
 
     async def _forget(self, erasure: Row, session: Row) -> None:
         """Erase a call and count it, in one transaction: done again, it is neither found nor counted."""

@@ -51,7 +51,15 @@ async def calls(store: CallStore, contents: ContentStore) -> CallStore:
         on.identified("contact-7", "Sarah")
         await on.spoke("a8", "One moment.", state())
     await filing.upload()
+    await publish(store)
     return store
+
+
+async def publish(store: CallStore, session_id: str = "") -> None:
+    """Let the events that wait be published, as the relay would: all, or those of a call."""
+    async with store.engine.begin() as connection:
+        statement = OUTBOX.update().values(published_at=datetime.now(UTC))
+        await connection.execute(statement.where(OUTBOX.c.correlation_id == session_id) if session_id else statement)
 
 
 def erasures(store: CallStore, contents: ContentStore) -> Erasures:
@@ -109,7 +117,8 @@ async def test_the_contact_s_calls_are_forgotten_and_no_others(calls: CallStore,
     assert sorted(row["session_id"] for row in await calls.rows(CONTENTS)) == ["family", "stranger"]
     [told] = await completed(calls)
     assert (told.erasure_id, told.service) == ("e-1", "dialogue")
-    assert dict(told.counts) == {"sessions": 4, "turns": 12, "transcripts": 3, "events": 0}
+    assert dict(told.counts) == {"sessions": 4, "turns": 12, "transcripts": 3, "events": 25}
+    assert {row["correlation_id"] for row in await calls.rows(OUTBOX)} == {"family", "stranger", "x"}
     [row] = await calls.rows(ERASURES)
     assert row["subject"] is None, "whom it concerned is forgotten too"
     assert await erase.work() == 0
@@ -137,6 +146,19 @@ async def test_an_erasure_that_was_cut_off_is_finished_by_the_next_process(
     [told] = await completed(calls)
     assert told.counts["sessions"] == 4
     assert told.counts["transcripts"] == 3
+
+
+async def test_a_call_whose_events_wait_to_be_told_is_not_forgotten_before(calls: CallStore, contents: ContentStore):
+    """Told afterwards, they would bring the contact back into the business systems."""
+    await end_the_call_that_is_on(calls)
+    async with calls.engine.begin() as connection:
+        await connection.execute(OUTBOX.update().where(OUTBOX.c.correlation_id == "known").values(published_at=None))
+    erase = erasures(calls, contents)
+    await erase.on_requested(requested(), None)
+    assert await erase.work() == 1
+    assert {row["session_id"] for row in await calls.rows(SESSIONS) if row["summary"]} >= {"known"}
+    await publish(calls, "known")
+    assert await erase.work() == 0
 
 
 async def test_two_processes_at_once_count_each_call_once(calls: CallStore, contents: ContentStore):
