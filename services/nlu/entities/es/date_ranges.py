@@ -88,6 +88,16 @@ def _named_month(match: re.Match[str], today: date) -> _Span:
     return first.replace(day=begin), first.replace(day=end) if end else end_of_month(first)
 
 
+def _week_of_month(match: re.Match[str], today: date) -> _Span:
+    """Read "la primera semana de diciembre", "la última semana del mes que viene"."""
+    first = next_month(MONTHS[match["month"]], today) if match["month"] else shifted(today.replace(day=1), months=1)
+    week = _WEEKS[match["nth"]]
+    if week == 0:
+        last = end_of_month(first)
+        return last - timedelta(days=6), last
+    return first.replace(day=7 * week - 6), first.replace(day=7 * week)
+
+
 def _days_of_month(match: re.Match[str], today: date) -> _Span | None:
     month = MONTHS[match["month"]]
     first = next_month_day(month, int(match["one"]), today)
@@ -95,6 +105,7 @@ def _days_of_month(match: re.Match[str], today: date) -> _Span | None:
     return (first, last) if first and last and first <= last else None
 
 
+_WEEKS = {"1ª": 1, "primera": 1, "2ª": 2, "segunda": 2, "3ª": 3, "tercera": 3, "4ª": 4, "cuarta": 4, "última": 0}
 _BEFORE = r"(?:(?P<before>próxim[ao]|proxim[ao]) )?"
 _BEHIND = r"(?: (?P<behind>que viene|próxim[ao]|proxim[ao]|entrante|pasad[ao]))?"
 _ONE, _TWO = r"(?P<one>\d{1,2})º?", r"(?P<two>\d{1,2})"
@@ -105,6 +116,11 @@ _RULES: tuple[tuple[re.Pattern[str], _Builder, float], ...] = tuple(
             rf"\b(?:del?|entre el|desde el) {_ONE} (?:al?|y el|hasta el) {_TWO} de (?P<month>{MONTH})\b",
             _days_of_month,
             0.97,
+        ),
+        (
+            rf"\bla (?P<nth>{'|'.join(_WEEKS)}) semana (?:del mes que viene|del próximo mes|de (?P<month>{MONTH}))\b",
+            _week_of_month,
+            0.93,
         ),
         (rf"\b(?:la|esta) {_BEFORE}semana\b{_BEHIND}(?! el\b| en\b)", _week, 0.85),
         (rf"\b(?:el|este) {_BEFORE}fin de semana\b{_BEHIND}", _weekend, 0.85),

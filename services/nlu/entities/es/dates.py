@@ -136,6 +136,11 @@ def _weeks_on_weekday(match: re.Match[str], today: date) -> Iterator[Reading]:
     yield monday_of(today + weeks) + timedelta(days=WEEKDAYS[match["weekday"]]), 0.9
 
 
+def _weeks_after_weekday(match: re.Match[str], today: date) -> Iterator[Reading]:
+    weeks = timedelta(weeks=int(decimal(match["count"])))
+    yield coming(WEEKDAYS[match["weekday"]], today) + weeks, 0.87
+
+
 def _weekday_next_week(match: re.Match[str], today: date) -> Iterator[Reading]:
     yield monday_of(today) + timedelta(days=7 + WEEKDAYS[match["weekday"]]), 0.95
 
@@ -226,9 +231,10 @@ _RULES: tuple[tuple[str, Builder], ...] = (
     (rf"\b{_WEEKDAY_BEFORE}{_DAY} de (?P<month>{MONTH})\b{_YEAR}", _month_day),
     (rf"\b{_WEEKDAY_BEFORE}(?P<month>{MONTH}) {_DAY}\b{_YEAR}(?![:\d])", _month_day),
     (r"\b(?:de )?(?P<start>hoy|mañana) en (?P<count>8|15)\b(?: días| dias)?", _today_in),
-    (r"\bpasado mañana\b", _named(2)),
+    (r"\bpasado mañana\b|(?<=\bmañana o )pasado\b", _named(2)),
     (r"\b(?:anteayer|antier|antes de ayer|antes de anoche)\b", _named(-2)),
     (rf"\b(?:en|dentro de) {_COUNT} semanas?,? (?:el |1 |un )?{_WEEKDAY}\b", _weeks_on_weekday),
+    (rf"\b{_COUNT} semanas? después del? (?:próximo )?{_WEEKDAY}\b", _weeks_after_weekday),
     (rf"\b{_WEEKDAY} en (?P<count>8|15)\b(?: días| dias)?", _weekday_later),
     (rf"\b{_WEEKDAY},? {_NEXT_WEEK}\b", _weekday_next_week),
     (rf"\b{_NEXT_WEEK},? (?:el )?{_WEEKDAY}\b", _weekday_next_week),
@@ -254,6 +260,8 @@ _RULES: tuple[tuple[str, Builder], ...] = (
     (r"\b(?:este|el) fin de semana\b(?! que viene| próximo)", _weekend),
     (r"\bnochebuena\b", _feast(12, 24)),
     (r"\bnavidad\b", _feast(12, 25)),
+    (r"\bnochevieja\b|\bfin de año\b", _feast(12, 31)),
+    (r"\b(?:día de )?(?:los )?reyes magos\b|\bdía de (?:los )?reyes\b", _feast(1, 6)),
     (r"\baño nuevo\b", _feast(1, 1)),
     (
         r"(?<!\bla )(?<!\besta )(?<!\bcada )(?<!\bmedia )(?<!\bhasta )\bmañana\b(?! en (?:8|15)\b)",

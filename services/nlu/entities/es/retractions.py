@@ -53,7 +53,8 @@ RETRACTIONS = Retractions(
         r"|(?<=[^\W_] )no|(?<=[^\W_], )no)(?: (?:el|la|los|las|a|al|para|por|en|de|del|mi|una|1))*[ ]$"
     ),
     rejection=re.compile(
-        r",? (?:ya )?no (?:puedo|podría|podré|me (?:sirve|queda|conviene|va|viene bien)|se puede|estoy|trabajo)\b"
+        r",? no,? (?:el|la|los|las) (?:otr[oa]s?|siguientes?)\b"
+        r"|,? (?:ya )?no (?:puedo|podría|podré|me (?:sirve|queda|conviene|va|viene bien)|se puede|estoy|trabajo)\b"
     ),
     repair=re.compile(rf"(?:\b(?:{_NO}|(?:{_REPAIRS})\b)[\s,.!;\u2013\u2014\u2026-]*)+"),
     lead=re.compile(rf"(?:(?:{_LEADS})(?! (?:la )?(?:mañana|madrugada|tarde|noche)\b)\s+)*"),

@@ -13,6 +13,9 @@ _FROM = re.compile(r"\b(?P<frame>entre|de|desde)(?: las?)? $")
 _JOINT = re.compile(r"^ (?:a|y|hasta)(?: las?)? $")
 _SPAN_OF = {"mañana": "06:00/12:00", "tarde": "12:00/19:00", "noche": "19:00/24:00"}
 _PART = re.compile(r"\b(?:por|en|a|de) la (?P<part>mañana|tarde|noche)\b|\besta (?P<this>tarde|noche)\b")
+_EARLY_LATE = re.compile(r"\ba (?P<which>1ª|primera|última) hora(?: (?:de|por) la (?P<part>mañana|tarde))?\b")
+_HOURS = {"mañana": ("08:00/10:00", "12:00/14:00"), "tarde": ("15:00/17:00", "18:00/20:00")}
+"""The first and the last hours of a part of the day."""
 _HALF_DAY = 12 * 60
 
 
@@ -29,6 +32,10 @@ def read_time_ranges(text: SpokenText, context: Context) -> Iterator[Found]:
                 end += _HALF_DAY
             yield Found("time_range", frame.start(), other.end, f"{clock(start)}/{clock(end)}", 0.97)
     if not times:
+        for match in _EARLY_LATE.finditer(text.canonical):
+            late = match["which"] == "última"
+            part = match["part"] or ("tarde" if late else "mañana")
+            yield Found("time_range", match.start(), match.end(), _HOURS[part][late], 0.7)
         for match in _PART.finditer(text.canonical):
             part = match["part"] or match["this"]
             yield Found(
