@@ -116,7 +116,8 @@ def _step(step: drafts.DraftStep) -> Text:
 
 def _doubt(doubt: DoubtfulField) -> str:
     what = doubt.field or "what was meant"
-    return f"{what} is {doubt.confidence:.0%} sure, and should be {doubt.threshold:.0%}"
+    # 99.9% and 100% are not the same.
+    return f"{what} is {100 * doubt.confidence:.3g}% sure, and should be {100 * doubt.threshold:.3g}%"
 
 
 def _overdue(draft: drafts.Draft) -> bool:

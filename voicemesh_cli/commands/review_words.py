@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from voicemesh.crm.v1 import review_pb2 as drafts
 
 _TIMEOUT_S = 10.0
-_BEFORE, _AFTER = 2, 1
+_BEFORE, _AFTER = 4, 1
 """Turns around the draft's own that are shown."""
 _WIDTH = 8
 

@@ -19,12 +19,6 @@ class Doubt:
     threshold: float
     """How sure it should be, 0 to 1."""
 
-    @property
-    def reason(self) -> str:
-        """Why it is doubted, in words."""
-        what = self.field or "what was meant"
-        return f"{what} is {self.confidence:.0%} sure, and should be {self.threshold:.0%}"
-
 
 @dataclass(frozen=True, slots=True)
 class Escrow:

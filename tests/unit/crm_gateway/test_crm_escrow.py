@@ -45,7 +45,6 @@ def test_a_draft_says_what_is_doubtful_what_may_be_changed_and_where_it_was_said
     assert record.escrow is not None
     doubts = [(doubt.field, doubt.value, doubt.confidence, doubt.threshold) for doubt in record.escrow.doubts]
     assert doubts == [("day", "2026-11-26", 0.4, 0.5), ("date", "2026-11-26", 0.4, 0.5)], "not the event beside them"
-    assert record.escrow.doubts[0].reason == "day is 40% sure, and should be 50%"
     assert record.escrow.same == {"date": "day"}
     types = {"service": "text", "date": "date", "time": "time", "time_zone": "time_zone", "day": "date"}
     assert record.escrow.types == types, "of fields that are empty, too"
