@@ -9,10 +9,12 @@ from voicemesh.events.v1.review_events_pb2 import DraftMade, DraftRejected
 
 from mesh import logs
 from mesh.bus import BusUnavailableError, Delivery, connect
+from mesh.errors import MeshError
 from mesh.outbox import Outbox
 from services.crm_gateway import metrics
 from services.crm_gateway.events import keys_of
 from services.crm_gateway.handlers import Gateway
+from services.crm_gateway.model import ContactKey, Scope
 
 _SOURCE = "/voicemesh/crm"
 # Drafts are shown to calls as what they are; one that is applied is a record that was written.
@@ -45,4 +47,20 @@ class Listening:
     async def on_written(self, event: Message, _: Delivery) -> None:
         """Have the calls of the contact look again."""
         assert isinstance(event, _HEARD)
-        self._gateway.changed(event.context.tenant_id, keys_of(event.context.customer))
+        tenant_id = event.context.tenant_id
+        keys = keys_of(event.context.customer)
+        self._gateway.changed(tenant_id, keys)
+        if isinstance(event, ContactChanged) and "phones" in event.fields:
+            # The event names one number; calls from any other one are to learn who calls, too.
+            for key in keys:
+                if key.kind == "contact_id":
+                    await self._tell_all(tenant_id, key)
+
+    async def _tell_all(self, tenant_id: str, key: ContactKey) -> None:
+        try:
+            context = await self._gateway.contexts.read(Scope(tenant_id, "", "", ""), key)
+        except MeshError as error:
+            _log.warning("crm.change_half_told", error=str(error))
+            return
+        if context.contact is not None:
+            self._gateway.changed(tenant_id, context.contact.keys)

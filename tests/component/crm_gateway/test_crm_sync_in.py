@@ -133,6 +133,17 @@ async def test_a_deal_closed_there_reaches_the_call_that_is_on(
         assert world.there.system.requests["webhook 200"] == 3
 
 
+async def test_a_call_from_any_of_the_numbers_learns_who_calls(tmp_path: Path, nats: NatsServer) -> None:
+    other = "+15550000009"
+    async with synced(tmp_path, nats.url) as world:
+        await tell(world.there, world.webhooks)
+        async with call(world.stub, phone=other) as session:
+            assert not (await session.context()).HasField("contact")
+            world.there.system.add("contacts", {**CONTACT, "external_id": "sarah", "phones": [PHONE, other]})
+            assert list((await session.context()).contact.phones) == [PHONE, other]
+            await session.end()
+
+
 async def test_what_no_webhook_tells_is_read(tmp_path: Path, nats: NatsServer) -> None:
     faults = Faults(busy=0.2, broken=0.2, drops_request=0.1, retry_after_s=0.05, webhook_lost=1.0)
     async with synced(tmp_path, nats.url, faults, every_s=0.1) as world:

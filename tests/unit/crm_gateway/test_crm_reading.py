@@ -1,13 +1,16 @@
 """Values of business systems in the canonical forms; the simulated one's documents; how far an intent has come."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from voicemesh.crm.v1.crm_pb2 import CallerContext
 
-from services.crm_gateway.canonical import Consent, IntentStage, VendorLink, is_suppressed, stage_of
+from services.crm_gateway.canonical import SCHEMA_VERSION, Consent, IntentStage, VendorLink, is_suppressed, stage_of
 from services.crm_gateway.simulator.model import Faults, System
 from services.crm_gateway.sync_in import reading
 from services.crm_gateway.sync_in.model import UnreadableChangeError, VendorContact, VendorItem, place_of
@@ -128,6 +131,15 @@ def test_who_is_not_to_be_reached() -> None:
     assert is_suppressed([], [VendorLink("there", "1", "", suppressed=True, changed_at=NOON)])
     assert is_suppressed([Consent("", "", "suppressed", NOON)], [])
     assert not is_suppressed([Consent("sms", "", "suppressed", NOON), Consent("", "", "revoked", NOON)], [link])
+
+
+def test_the_page_on_the_canonical_schema_has_every_field_and_the_present_version() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "crm-sync.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:3] for line in page.splitlines() if re.match(r"\| \d{1,2} \|", line)]
+    named = {name for _, names in rows for name in re.findall(r"`(\w+)", names)}
+    fields = {field.name for field in CallerContext.DESCRIPTOR.fields} - {"schema_version"}
+    assert fields <= named
+    assert max(int(version) for version, _ in rows) == SCHEMA_VERSION
 
 
 def test_faults_of_webhooks_are_shares() -> None:
