@@ -4,11 +4,12 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mesh.bus.consumer import DEFAULT_OPTIONS, ConsumerOptions
 from mesh.config import ConfigError
@@ -62,6 +63,26 @@ class Topology(BaseModel):
 
     streams: dict[str, Stream] = Field(min_length=1)
     consumers: dict[str, ConsumerOptions] = Field(default_factory=dict)
+
+    @field_validator("consumers", mode="before")
+    @classmethod
+    def _known_values(cls, consumers: object) -> object:
+        """A dataclass would take no notice of what it does not know."""
+        known = {field.name for field in fields(ConsumerOptions)}
+        for name, table in consumers.items() if isinstance(consumers, dict) else ():
+            unknown = sorted(set(table) - known) if isinstance(table, dict) else []
+            if unknown:
+                raise ValueError(f"[consumers.{name}] has {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        return consumers
+
+    @field_validator("consumers")
+    @classmethod
+    def _above_zero(cls, consumers: dict[str, ConsumerOptions]) -> dict[str, ConsumerOptions]:
+        for name, options in consumers.items():
+            wrong = [value for value, given in asdict(options).items() if given <= 0]
+            if wrong:
+                raise ValueError(f"[consumers.{name}]: {', '.join(wrong)} must be more than 0")
+        return consumers
 
     def consumer_options(self, durable: str | None) -> ConsumerOptions:
         """Give the policy of a consumer: its own, else the default one."""

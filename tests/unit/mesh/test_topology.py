@@ -78,6 +78,9 @@ def test_what_cannot_be_is_refused_by_its_name(environment: dict[str, str], comp
         ("streams = 3", "streams"),
         ("[streams.events]\nname = 'X'\nsurprise = 1", r"streams\.events\.surprise"),
         ("consumers = 1\n", "consumers"),
+        ("[consumers.fraud]\nmax_atempts = 2", r"\[consumers\.fraud\] has max_atempts"),
+        ("[consumers.fraud]\nmax_attempts = 0", "max_attempts must be more than 0"),
+        ("[consumers.fraud]\nmax_attempts = 'many'", r"consumers\.fraud\.max_attempts"),
         ("[", "as TOML"),
     ],
 )
