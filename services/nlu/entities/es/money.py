@@ -43,7 +43,7 @@ _NAMES = {
     "pesos cubanos": "CUP",
 }
 _ARTICLES = frozenset({"un", "una"})
-_AMOUNT = rf"(?P<amount>{NUMBER}(?: millones(?: de)?)?)"
+_AMOUNT = rf"(?P<amount>\d+000000 y medio de|{NUMBER}(?: millones(?: de)?|(?<=000000) de)?)"
 _UNIT = rf"(?P<unit>{'|'.join(sorted(_NAMES, key=len, reverse=True))})"
 _CENTS = r"(?P<cents>\d{1,2})"
 _BEFORE = r"(?<![\w.,/:$€-])"
@@ -100,6 +100,7 @@ def _total(match: re.Match[str]) -> Decimal:
     said = groups.get("amount") or "0"
     number = re.match(NUMBER, said)
     whole = decimal(number.group() if number else "0") * (1_000_000 if "millones" in said else 1)
+    whole += 500_000 if " y medio" in said else 0  # "dos millones y medio"
     return whole + Decimal(groups.get("cents") or 0) / 100 + (Decimal("0.5") if groups.get("half") else 0)
 
 
