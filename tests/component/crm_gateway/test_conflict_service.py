@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,8 +11,10 @@ from typing import Any
 import grpc
 import pytest
 import sqlalchemy as sa
+import typer
 from fakes.crm_world import a_request, settings
 from sqlalchemy.ext.asyncio import AsyncEngine
+from typer.testing import CliRunner
 from voicemesh.crm.v1 import conflicts_pb2 as conflicts
 from voicemesh.crm.v1 import conflicts_service_pb2 as pb
 from voicemesh.crm.v1 import crm_service_pb2
@@ -35,6 +36,7 @@ from services.crm_gateway.conflicts.store import ConflictStore
 from services.crm_gateway.deliveries import Allowance
 from services.crm_gateway.model import Contact as Known
 from services.crm_gateway.model import Customer, NewRecord, RecordState, Scope
+from voicemesh_cli.commands import crm
 
 SCOPE = Scope("clinic", "local", "corr-1", "en-US")
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -212,13 +214,14 @@ async def test_who_has_it_wrong_is_told_though_the_contact_was_right(here: Here)
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_command_shows_and_decides(here: Here) -> None:
+    app = typer.Typer()
+    crm.register(app)
+
     async def run(*arguments: str) -> dict[str, Any]:
         options = ("--json", "--target", here.address, "--tenant", "clinic")
-        command = (sys.executable, "-m", "voicemesh_cli", "crm", "conflicts", *arguments, *options)
-        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-        printed, _ = await process.communicate()
-        document: dict[str, Any] = json.loads(printed)
-        return document | {"exit_code": process.returncode}
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["crm", "conflicts", *arguments, *options])
+        document: dict[str, Any] = json.loads(result.stdout)
+        return document | {"exit_code": result.exit_code}
 
     contact = await undecided(here)
     (listed,) = (await run("list"))["conflicts"]

@@ -99,7 +99,7 @@ def in_groups(statements: list[Statement], random: Random) -> list[list[Statemen
 
 
 @settings(
-    max_examples=25,
+    max_examples=15,
     phases=[Phase.explicit, Phase.generate],
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
