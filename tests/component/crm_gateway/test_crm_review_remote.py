@@ -92,9 +92,9 @@ async def test_a_draft_holds_up_nothing_and_is_written_once_when_confirmed(
 
 
 async def test_an_override_of_what_is_applied_puts_it_right_wherever_it_went(
-    tmp_path: Path, nats: NatsServer, there: Simulated
+    tmp_path: Path, nats: NatsServer, there: Simulated, database_url: str
 ) -> None:
-    async with with_simulator(tmp_path, nats, there) as (crm, ana):
+    async with with_simulator(tmp_path, nats, there, database_url) as (crm, ana):
         await crm.publish(doubtful("e1", phone=PHONE))
         drafts = {draft.vendor: draft.id for draft in await ana.until_waiting(2)}
         await ana.confirm(drafts["local"])
