@@ -8,7 +8,8 @@ import pytest
 from voicemesh.common.v1 import audio_pb2
 
 from mesh import audio
-from services.dialogue.model import AudioFormat
+from services.dialogue.intake import AudioIntake
+from services.dialogue.model import AudioFormat, CallerAudio
 from services.dialogue.tape import Tape, wav
 
 PCM = AudioFormat("pcm16", 100)
@@ -42,6 +43,27 @@ def test_what_is_older_is_gone():
     assert samples(tape.clip(0.0, 8.01)) == [800], "of a longer turn the end is kept"
     assert tape.clip(0.0, 7.0) == b""
     assert len(tape._pieces) == 2
+
+
+async def test_what_the_recogniser_hears_goes_on_the_tape():
+    """Silence while the caller is on hold, and in the place of what was lost."""
+    tape = Tape(PCM)
+    intake = AudioIntake(PCM, SilentRecognition(), lambda: 40, tape=tape)
+    await intake.take(CallerAudio(seconds(1, 2), 0))
+    intake.on_hold = True
+    await intake.take(CallerAudio(seconds(2, 3), 1))
+    intake.on_hold = False
+    await intake.skip(3)
+    await intake.take(CallerAudio(seconds(4, 5), 3))
+    heard = samples(tape.clip(0.0, 4.0))
+    assert heard == [*range(100, 200), *[0] * 200, *range(400, 500)]
+
+
+class SilentRecognition:
+    """Takes audio and says nothing."""
+
+    async def send(self, data: bytes) -> None:
+        assert data
 
 
 @pytest.mark.parametrize("encoding", ["mulaw", "alaw"])
