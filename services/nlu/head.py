@@ -1,7 +1,8 @@
 """The trained part: what turns a sentence into intents with their probabilities, and tells what is out of scope.
 
-Two networks over the sentence encoder's vectors and a linear expert over n-grams each have an opinion; their weighted
-geometric mean, divided by a temperature, is the answer. All of it is plain arrays in one file, read without pickle.
+Two networks over the sentence encoder's vectors and a linear expert over n-grams each have an opinion; so have the
+training examples that are nearest. Their weighted geometric mean, divided by a temperature, is the answer. All of it is
+plain arrays in one file, read without pickle.
 """
 
 import hashlib
@@ -18,13 +19,14 @@ from mesh.config import ConfigError
 from services.nlu.domains import LanguageData
 from services.nlu.entities.text import straight
 from services.nlu.lexical import Vocabulary
+from services.nlu.nearest import nearest, weighed
 from services.nlu.network import Array, Layer, Network, combined, log_softmax, softmax
-from services.nlu.scope import NEAR_LABELS, Experts, Scope, neighbours, signs
+from services.nlu.scope import Experts, Scope, signs
 
 __all__ = ["HEAD_FILE", "Array", "Head", "Judgement", "data_sha256", "load_head", "plain", "quantized", "softmax"]
 
 HEAD_FILE = "head.npz"
-FORMAT = 2
+FORMAT = 3
 """Raised when the file's form changes: a head of another form is refused with advice."""
 
 _INT8_MAX = 127.0
@@ -66,6 +68,7 @@ class Head:
         vocabulary: the n-grams that the lexical expert knows.
         lexical: the lexical expert's layer, weight of shape (n-grams, labels + 1), calibrated too.
         lexical_share: what the lexical expert counts beside the networks.
+        near_share: what the scores of the nearest examples count beside all that.
         temperature: log-probabilities are divided by it, so that confidences are right as often as they say.
         examples: the training examples' mean vectors, float32 of shape (examples, 384), those of a label together.
         starts: where each label's examples begin, and the end, shape (labels + 1,).
@@ -78,6 +81,7 @@ class Head:
     vocabulary: Vocabulary
     lexical: Layer
     lexical_share: float
+    near_share: float
     temperature: float
     examples: Array
     starts: "np.ndarray[Any, np.dtype[np.int64]]"
@@ -90,28 +94,25 @@ class Head:
 
     def judge_all(self, texts: Sequence[str], vectors: Array) -> list[Judgement]:
         """Return what texts mean, given their wide vectors of shape (texts, 1152); one text or more."""
-        experts = self.experts(texts, vectors)
-        likely = experts.log_probabilities
-        logs = np.maximum(log_softmax(likely / np.float32(self.temperature)), np.float32(-20.0))
-        near = np.array([self.near(*each) for each in zip(vectors, likely, strict=True)], np.float32)
-        margins = self.scope.log_odds(signs(experts, near)).tolist()
+        experts, found = self.opinions(texts, vectors)
+        logs = np.maximum(log_softmax(experts.log_probabilities / np.float32(self.temperature)), np.float32(-20.0))
+        margins = self.scope.log_odds(found).tolist()
         return [Judgement(row, margin - self.scope.threshold) for row, margin in zip(logs, margins, strict=True)]
 
-    def experts(self, texts: Sequence[str], vectors: Array) -> Experts:
-        """Return what the experts say of texts, given their wide vectors of shape (texts, 1152)."""
+    def opinions(self, texts: Sequence[str], vectors: Array) -> tuple[Experts, Array]:
+        """Return what the experts say of texts, and the texts' signs of being in scope, shape (texts, 8).
+
+        Args:
+            texts: one text or more.
+            vectors: their wide vectors, shape (texts, 1152).
+        """
         networks = [network(vectors) for network in self.networks]
         rows = [self.vocabulary.row(plain(text)) for text in texts]
         lexical = np.stack([weights @ self.lexical.weight[places] + self.lexical.bias for places, weights in rows])
-        return Experts(networks, lexical, combined(networks, lexical, self.lexical_share))
-
-    def near(self, vector: Array, log_probabilities: Array) -> tuple[float, float]:
-        """Return what `neighbours` says of a text, given its wide vector and the labels' log-probabilities."""
-        order = np.argsort(-log_probabilities)[:NEAR_LABELS]
-        mean = vector[: self.examples.shape[1]]
-        parts = [self.examples[self.starts[label] : self.starts[label + 1]] @ mean for label in order]
-        same = np.zeros(sum(map(len, parts)), bool)
-        same[: len(parts[0])] = True
-        return neighbours(np.concatenate(parts), same)
+        first = combined(networks, lexical, self.lexical_share)
+        near = nearest(vectors[:, : self.examples.shape[1]], first, self.examples, self.starts)
+        experts = Experts(networks, lexical, weighed(first, near, self.near_share))
+        return experts, signs(experts, near.signs(experts.log_probabilities))
 
     def save(self, path: Path) -> None:
         """Write plain arrays, readable without pickle."""
@@ -132,6 +133,7 @@ class Head:
             lexical_weight=self.lexical.weight.astype(np.float16),
             lexical_bias=self.lexical.bias,
             lexical_share=np.float32(self.lexical_share),
+            near_share=np.float32(self.near_share),
             temperature=np.float32(self.temperature),
             examples=quantized(self.examples),
             starts=self.starts,
@@ -171,6 +173,7 @@ def _read(arrays: Mapping[str, Any]) -> Head:
         vocabulary=Vocabulary(arrays["vocabulary_keys"], arrays["vocabulary_idf"].astype(np.float32)),
         lexical=_layer(arrays, "lexical_"),
         lexical_share=float(arrays["lexical_share"]),
+        near_share=float(arrays["near_share"]),
         temperature=float(arrays["temperature"]),
         examples=arrays["examples"].astype(np.float32) / np.float32(_INT8_MAX),
         starts=arrays["starts"],

@@ -17,11 +17,6 @@ SIGNS = (
     "mean cosine to the five nearest training examples",
     "share of the ten nearest that have the likeliest intent",
 )
-NEAR_LABELS = 10
-"""Neighbours are looked for among the examples of that many likeliest intents: a search of all takes longer."""
-
-_NEAREST = 10
-_NEAREST_MEAN = 5
 
 
 def signs(experts: "Experts", near: Array) -> Array:
@@ -31,7 +26,7 @@ def signs(experts: "Experts", near: Array) -> Array:
 
     Args:
         experts: what the experts say.
-        near: what `neighbours` returned for each text, shape (texts, 2).
+        near: the two signs of the nearest examples, as `Near.signs` returns them, shape (texts, 2).
     """
     second, first = np.partition(experts.log_probabilities, (-2, -1), axis=1)[:, -2:].T
     networks = np.stack(experts.networks)
@@ -48,22 +43,6 @@ def signs(experts: "Experts", near: Array) -> Array:
         near[:, 1],
     ]
     return np.stack(columns, axis=1).astype(np.float32)
-
-
-def neighbours(cosines: Array, same: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> tuple[float, float]:
-    """Return the mean cosine to the five nearest examples, and which share of the ten nearest has the likeliest intent.
-
-    Args:
-        cosines: to the examples of the likeliest intents.
-        same: which of them have the likeliest.
-    """
-    if not len(cosines):
-        return 0.0, 0.0
-    # Only the nearest are put in order: sorting a thousand takes longer than finding ten.
-    least = np.partition(cosines, -_NEAREST)[-_NEAREST] if len(cosines) > _NEAREST else -np.inf
-    candidates = np.flatnonzero(cosines >= least)
-    nearest = candidates[np.argsort(-cosines[candidates], kind="stable")[:_NEAREST]]
-    return float(cosines[nearest[:_NEAREST_MEAN]].mean()), float(same[nearest].mean())
 
 
 @dataclass(frozen=True, slots=True)

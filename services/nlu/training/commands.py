@@ -118,6 +118,7 @@ def _benchmark_document(split: Split, trained: Trained, encoder: SentenceEncoder
         "threshold_from": "the validation part" if has_validation else "cross-validation of the training file",
         "temperature": shown["temperature"],
         "lexical_share": head.lexical_share,
+        "near_share": head.near_share,
         "counts": {
             "train": sum(row.label is not None for row in split.train),
             "train_oos": sum(row.label is None for row in split.train),

@@ -86,6 +86,15 @@ def read_split(train: Path, test: Path) -> Split:
     return Split(name, learnt, judged, seen)
 
 
+def read_rows(path: Path) -> tuple[Row, ...]:
+    """Read one file: all of its rows.
+
+    Raises:
+        DatasetError: when it is no data set.
+    """
+    return tuple(_read(path)[1])
+
+
 def _check_training(path: Path, rows: Sequence[Row]) -> None:
     counts: dict[str, int] = {}
     for row in rows:

@@ -20,8 +20,9 @@ from sklearn.preprocessing import StandardScaler
 from services.nlu.encoder.encoder import DIMENSION, SentenceEncoder
 from services.nlu.encoder.source import WEIGHTS_SHA256
 from services.nlu.head import Head, plain
+from services.nlu.nearest import NEAR_LABELS, Near, nearest, weighed
 from services.nlu.network import Array, Layer, Network, combined
-from services.nlu.scope import EVERYTHING, NEAR_LABELS, Experts, Scope, neighbours, signs
+from services.nlu.scope import EVERYTHING, Experts, Scope, signs
 from services.nlu.training import figures
 from services.nlu.training.experts import MANY, SEED, Fitted, Ints, Texts, fit, matrix
 from services.nlu.training.figures import Predictions
@@ -32,6 +33,9 @@ COST = 0.005
 _FOLDS = 5
 _FOLDS_OF_MANY = 4
 _SHARES = (0.0, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0)
+_NEAR_SHARES = (0.0, 0.15, 0.3, 0.5, 0.8)
+_LEXICAL_AT_FIRST = 0.5
+"""The lexical expert's share while it is not chosen yet: for which labels' examples are looked at."""
 _DETECTOR_C = 0.1
 
 
@@ -68,7 +72,7 @@ class _Unseen:
 
     networks: list[Array]
     lexical: Array
-    near: Array
+    near: Near
 
 
 def train(
@@ -89,9 +93,9 @@ def train(
     outside = _encoded(examples.outside, encoder)
     unseen = _cross_validate(inside, targets, outside)
     temperatures = [_temperature(logits[: len(targets), :-1], targets) for logits in (*unseen.networks, unseen.lexical)]
-    experts, share = _mixed(unseen, temperatures, targets)
+    experts, shares = _mixed(unseen, temperatures, targets)
     temperature = figures.best_temperature(experts.log_probabilities[: len(targets)], targets)
-    found = signs(experts, unseen.near)
+    found = signs(experts, unseen.near.signs(experts.log_probabilities))
     scope, scores = _detector(found, len(targets))
     predictions = _predictions(inside, targets, outside, experts, scores)
     validation = (
@@ -105,7 +109,8 @@ def train(
         networks=fitted.networks,
         vocabulary=fitted.vocabulary,
         lexical=fitted.lexical,
-        lexical_share=share,
+        lexical_share=shares[0],
+        near_share=shares[1],
         temperature=temperature,
         examples=inside.vectors[:, :DIMENSION],
         starts=np.searchsorted(targets, np.arange(len(labels) + 1)).astype(np.int64),
@@ -126,9 +131,8 @@ def predict(head: Head, texts: Sequence[str], targets: Ints, outside: Sequence[s
         vectors: the wide vectors of both, in that order.
     """
     everything = [*texts, *outside]
-    experts = head.experts(everything, vectors)
-    near = np.array([head.near(v, p) for v, p in zip(vectors, experts.log_probabilities, strict=True)], np.float32)
-    scores = head.scope.log_odds(signs(experts, near.reshape(-1, 2)))
+    experts, found = head.opinions(everything, vectors)
+    scores = head.scope.log_odds(found)
     count = len(texts)
     return Predictions(
         texts, targets, experts.log_probabilities[:count], scores[:count],
@@ -143,7 +147,13 @@ def _encoded(texts: Sequence[str], encoder: SentenceEncoder) -> Texts:
 def _cross_validate(inside: Texts, targets: Ints, outside: Texts) -> _Unseen:
     count, columns = len(targets) + len(outside.texts), int(targets.max()) + 2
     logits = [np.zeros((count, columns), np.float32) for _ in range(3)]
-    near = np.zeros((count, 2), np.float32)
+    width = min(NEAR_LABELS, columns - 1)
+    near = Near(
+        np.zeros((count, width), np.int64),
+        np.zeros((count, width), np.float32),
+        np.zeros(count, np.float32),
+        np.zeros((count, width), np.float32),
+    )
     folds = min(_FOLDS if len(targets) < MANY else _FOLDS_OF_MANY, int(np.bincount(targets).min()))
     parts = StratifiedKFold(folds, shuffle=True, random_state=SEED).split(inside.vectors, targets)
     for (seen, held), (outside_seen, outside_held) in zip(
@@ -159,8 +169,11 @@ def _cross_validate(inside: Texts, targets: Ints, outside: Texts) -> _Unseen:
         lexical = matrix(fitted.vocabulary, texts.texts) @ fitted.lexical.weight + fitted.lexical.bias
         for kept, new in zip(logits, (*said, lexical), strict=True):
             kept[rows] = new
-        likely = combined(said, np.asarray(lexical, np.float32), 0.5)
-        near[rows] = _near(texts.vectors, likely, inside.vectors[seen], targets[seen])
+        likely = combined(said, np.asarray(lexical, np.float32), _LEXICAL_AT_FIRST)
+        starts = np.searchsorted(targets[seen], np.arange(columns))
+        part = nearest(texts.vectors[:, :DIMENSION], likely, inside.vectors[seen, :DIMENSION], starts)
+        for name in ("labels", "scores", "cosine", "shares"):
+            getattr(near, name)[rows] = getattr(part, name)
     return _Unseen(logits[:-1], logits[-1], near)
 
 
@@ -171,38 +184,33 @@ def _outside_parts(count: int, folds: int) -> list[tuple[Ints, Ints]]:
     return list(KFold(folds, shuffle=True, random_state=SEED).split(np.arange(count)))
 
 
-def _near(vectors: Array, likely: Array, examples: Array, targets: Ints) -> Array:
-    cosines = vectors[:, :DIMENSION] @ examples[:, :DIMENSION].T
-    order = np.argsort(-likely, axis=1)[:, :NEAR_LABELS]
-    found = []
-    for row, labels in zip(cosines, order, strict=True):
-        among = np.isin(targets, labels)
-        found.append(neighbours(row[among], targets[among] == labels[0]))
-    return np.array(found, np.float32).reshape(-1, 2)
-
-
 def _temperature(logits: Array, targets: Ints) -> float:
     return figures.best_temperature(logits, targets)
 
 
-def _mixed(unseen: _Unseen, temperatures: Sequence[float], targets: Ints) -> tuple[Experts, float]:
-    """Return the calibrated experts together, and the lexical expert's share: of least log loss and error together.
+def _mixed(unseen: _Unseen, temperatures: Sequence[float], targets: Ints) -> tuple[Experts, tuple[float, float]]:
+    """Return the calibrated experts together, and the shares of the lexical expert and of the nearest examples.
 
-    The loss alone favours whoever is well calibrated; the error alone is coarse where texts are few.
+    Each share is that of least log loss and error together, the lexical expert's first. The loss alone favours whoever
+    is well calibrated; the error alone is coarse where texts are few.
     """
     scale = [np.float32(each) for each in temperatures]
     networks = [logits / t for logits, t in zip(unseen.networks, scale, strict=False)]
     lexical = unseen.lexical / scale[-1]
-    mixtures = {share: combined(networks, lexical, share) for share in _SHARES}
     rows = np.arange(len(targets))
 
-    def loss(share: float) -> float:
-        logits = mixtures[share][: len(targets)]
+    def loss(mixture: Array) -> float:
+        logits = mixture[: len(targets)]
         calibrated = logits / np.float32(figures.best_temperature(logits, targets))
         return figures.log_loss(calibrated, rows, targets) + 1 - figures.accuracy(logits, targets)
 
-    best = min(_SHARES, key=loss)
-    return Experts(networks, lexical, mixtures[best]), best
+    best, first = min(
+        ((share, combined(networks, lexical, share)) for share in _SHARES), key=lambda each: loss(each[1])
+    )
+    near, mixture = min(
+        ((share, weighed(first, unseen.near, share)) for share in _NEAR_SHARES), key=lambda each: loss(each[1])
+    )
+    return Experts(networks, lexical, mixture), (best, near)
 
 
 def _detector(found: Array, inside: int) -> tuple[Scope, Array]:

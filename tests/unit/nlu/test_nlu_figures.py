@@ -66,3 +66,17 @@ def test_confusions_name_what_was_taken_for_what() -> None:
     assert found == [("cancel", OUTSIDE, 1, 0.5, ("d",)), (OUTSIDE, "book", 1, 0.5, ("y",))]
     everything = figures.judged(predictions(), LABELS, float("-inf"))
     assert ("cancel", "book") in {(c.intent, c.taken_for) for c in figures.confusions(everything)}
+
+
+def test_a_handful_of_texts_that_are_all_told_right_makes_no_answer_certain() -> None:
+    logits = np.array([[0.1, 0], [0.1, 0], [0, 0.1], [0, 0.1]], np.float32)
+    found = softmax(logits / np.float32(figures.best_temperature(logits, np.array([0, 0, 1, 1]))))
+    assert found.max() == pytest.approx(5 / 6, abs=0.01)  # four of four right, one of two doubted
+
+
+def test_the_temperature_of_many_texts_is_the_one_they_were_made_with() -> None:
+    chance = np.random.default_rng(3)
+    logits = chance.normal(size=(4000, 5)).astype(np.float32) * 3
+    said = np.cumsum(softmax(logits / 2), axis=1)
+    targets = np.minimum((said < chance.random((4000, 1))).sum(axis=1), 4)
+    assert figures.best_temperature(logits, targets) == pytest.approx(2.0, rel=0.1)

@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from services.nlu.network import Layer, Network, combined, log_softmax, softmax
-from services.nlu.scope import EVERYTHING, SIGNS, Experts, Scope, neighbours, signs
+from services.nlu.scope import EVERYTHING, SIGNS, Experts, Scope, signs
 
 
 def logits(*rows: tuple[float, ...]) -> np.ndarray:
@@ -45,24 +43,6 @@ def test_signs_tell_the_sure_from_the_strange() -> None:
 def test_signs_are_finite_however_sure_an_expert_is() -> None:
     assert np.isfinite(signs(experts(500, -500), np.zeros((1, 2), np.float32))).all()
     assert np.isfinite(signs(experts(-500, 500), np.zeros((1, 2), np.float32))).all()
-
-
-def test_neighbours_are_the_nearest_few() -> None:
-    cosines = np.array([0.1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4], np.float32)
-    same = np.array([False, True, True, False, False, False, False])
-    mean, share = neighbours(cosines, same)
-    assert mean == pytest.approx(0.7)
-    assert share == pytest.approx(2 / 7)
-    assert neighbours(np.zeros(0, np.float32), np.zeros(0, bool)) == (0.0, 0.0)
-
-
-@given(st.lists(st.sampled_from([-0.5, 0.0, 0.1, 0.2, 0.25, 0.5, 0.9]), min_size=1, max_size=40), st.integers(0, 40))
-def test_neighbours_are_those_of_a_full_sort(said: list[float], first: int) -> None:
-    cosines, same = np.array(said, np.float32), np.arange(len(said)) < first
-    order = np.argsort(-cosines, kind="stable")[:10]
-    mean, share = neighbours(cosines, same)
-    assert mean == pytest.approx(float(cosines[order[:5]].mean()))
-    assert share == pytest.approx(float(same[order].mean()))
 
 
 def test_signs_are_what_their_names_say() -> None:
