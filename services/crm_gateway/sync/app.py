@@ -55,7 +55,10 @@ async def build(settings: CrmSyncSettings, runtime: Runtime) -> None:
         raise ConfigError(f"VOICEMESH_CRM_VENDOR={name!r}: the business systems are {', '.join(known)}")
     create = None if name == LocalCrm.name else load_engine(GROUP, name)
     vendor = await runtime.stack.enter_async_context(create(settings)) if create else None
-    mapper = Mapper(load_mapping(name, settings.crm_mapping), settings.crm_review_below, name)
+    mapping = load_mapping(name, settings.crm_mapping)
+    for other in sorted(set(mapping.vendors) - set(known)):
+        _log.warning("crm_sync.thresholds_of_nobody", vendor=other, advice=f"vendors.NAME: one of {', '.join(known)}")
+    mapper = Mapper(mapping, settings.crm_review_below, name)
     url = settings.database_url()
     await migrate(url, "services.crm_gateway", variable=DATABASE_VARIABLE)
     engine = await runtime.stack.enter_async_context(database(url, variable=DATABASE_VARIABLE))
