@@ -200,5 +200,7 @@ def _print(out: output.Output, conflict: conflicts.Conflict) -> None:
 
 def _print_statement(out: output.Output, label: str, said: conflicts.Statement, because: str) -> None:
     when = said.changed_at.ToDatetime(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    text = Text.assemble((", ".join(said.values), "bold"), f" says {said.source}, {when}", (f" {because}", "yellow"))
+    text = Text.assemble(f"{said.source} says ", (", ".join(said.values), "bold"), f" since {when}")
+    if because:
+        text.append(f" ({because})", "yellow")
     output.print_beside(out.console, Text(label, "dim"), text, _WIDTH)

@@ -10,6 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 import mesh.bus
 import mesh.outbox  # noqa: F401
+import services.crm_gateway.conflicts.metrics
 import services.crm_gateway.metrics
 import services.crm_gateway.review.metrics  # noqa: F401
 
