@@ -35,6 +35,8 @@ SPANISH = Spanish()
         ("money", "1.01 GBP", "una libra con un penique"),
         ("money", "90.00 EUR", "90 euros"),
         ("money", "0.50 MXN", "50 centavos"),
+        ("money", "1200.00 ARS", "1200 pesos argentinos"),
+        ("money", "1.00 COP", "un peso colombiano"),
         ("money", "5 XYZ", "5 XYZ"),
         ("money", "-5 USD", "-5 USD"),
         ("money", "NaN USD", "NaN USD"),

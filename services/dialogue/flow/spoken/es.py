@@ -25,6 +25,12 @@ _CURRENCIES: Final = {
     "EUR": ("un euro", "euros", "un céntimo", "céntimos"),
     "GBP": ("una libra", "libras", "un penique", "peniques"),
     "MXN": ("un peso", "pesos", "un centavo", "centavos"),
+    "ARS": ("un peso argentino", "pesos argentinos", "un centavo", "centavos"),
+    "CLP": ("un peso chileno", "pesos chilenos", "un centavo", "centavos"),
+    "COP": ("un peso colombiano", "pesos colombianos", "un centavo", "centavos"),
+    "CUP": ("un peso cubano", "pesos cubanos", "un centavo", "centavos"),
+    "DOP": ("un peso dominicano", "pesos dominicanos", "un centavo", "centavos"),
+    "UYU": ("un peso uruguayo", "pesos uruguayos", "un centavo", "centavos"),
 }
 _QUARTERS: Final = {15: "cuarto", 30: "media"}
 # Before the same sound "o" becomes "u" and "y" becomes "e"; "ocho" and "once" are written 8 and 11.
