@@ -274,3 +274,12 @@ async def test_a_dry_run_and_a_refusal_change_nothing_and_whom_nobody_knows_is_p
     await privacy.EraseContact(pb.EraseContactRequest(context=a_request(), contact="+15550009999"), metadata=WHO)
     told = [row for row in await rows(engine, tables.outbox) if row["type"].endswith("ErasureRequested")]
     assert list(ErasureRequested.FromString(told[0]["payload"]).phones) == ["+15550009999"]
+
+
+def test_every_table_that_names_a_contact_is_known_to_erasure():
+    """A table that is new here must be erased too: add it to `adapters/erasing.py`, to `fill` above, and then here."""
+    named = {table.name for table in tables.metadata.sorted_tables if "contact_id" in table.c}
+    assert named == {
+        *("crm_contacts", "crm_contact_phones", "crm_contact_emails", "crm_records", "crm_deliveries", "crm_drafts"),
+        *("crm_vendor_contacts", "crm_statements", "crm_conflicts", "crm_corrections"),
+    }
