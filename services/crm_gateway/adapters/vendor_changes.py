@@ -57,7 +57,7 @@ class VendorChanges:
         link = await vendor_rows.link_of(connection, tenant_id, self.vendor, said.contact_id)
         if not vendor_rows.is_news(link, said):
             return False
-        before = await vendor_rows.contact_linked(connection, tenant_id, self.vendor, said.contact_id)
+        before = await vendor_rows.contact_at(connection, tenant_id, link)
         if before is None:
             before = await vendor_rows.find_contact(connection, tenant_id, self.vendor, said)
         if before is None and said.gone:

@@ -46,10 +46,14 @@ async def contact_linked(
     """Return the contact that a business system's contact is; None: it is not known yet."""
     if not vendor_contact_id:
         return None
-    row = await link_of(connection, tenant_id, vendor, vendor_contact_id)
-    if row is None or row.contact_id is None:
+    return await contact_at(connection, tenant_id, await link_of(connection, tenant_id, vendor, vendor_contact_id))
+
+
+async def contact_at(connection: AsyncConnection, tenant_id: str, link: sa.Row[Any] | None) -> Contact | None:
+    """Return the contact at the mesh's end of a link; None: there is none."""
+    if link is None or link.contact_id is None:
         return None
-    return await contact_rows.find(connection, tenant_id, ContactKey("contact_id", row.contact_id))
+    return await contact_rows.find(connection, tenant_id, ContactKey("contact_id", link.contact_id))
 
 
 async def find_contact(connection: AsyncConnection, tenant_id: str, vendor: str, said: VendorContact) -> Contact | None:
