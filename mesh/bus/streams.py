@@ -144,5 +144,5 @@ def _text(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.12g}"
     return str(getattr(value, "value", value))

@@ -77,8 +77,8 @@ def _document(stream: Stream, found: list[Difference], left: list[Difference]) -
 def _print(
     out: output.Output, stream: Stream, found: list[Difference], left: list[Difference], *, changed: bool
 ) -> None:
-    kept = f"{stream.storage}, {stream.max_age_s:g} s, replicas {stream.replicas}"
-    state = Text(" as described" if not found else "", "green")
+    kept = f"{stream.storage}, {stream.max_age_s:.12g} s, replicas {stream.replicas}  "
+    state = Text("as described" if not found else "", "green")
     body = Text.assemble((kept, "dim"), state)
     output.print_beside(out.console, Text(stream.name, "bold"), body, _NAME_WIDTH)
     for one in found:
