@@ -34,6 +34,14 @@ _VALUES = sa.union_all(
 ).order_by("position")
 
 
+_HOLD = sa.select(
+    sa.func.pg_advisory_xact_lock(
+        sa.func.unnest(sa.bindparam("keys", type_=sa.ARRAY(sa.BigInteger))).column_valued("key")
+    )
+)
+"""Locks are taken in the order of the keys: rows of a function come, and are worked off, one after the other."""
+
+
 async def hold(connection: AsyncConnection, tenant_id: str, names: Iterable[str]) -> None:
     """Let no other transaction pass that holds one of these names, until this one ends.
 
@@ -42,8 +50,8 @@ async def hold(connection: AsyncConnection, tenant_id: str, names: Iterable[str]
     if connection.dialect.name != "postgresql":
         return
     # In one order everywhere: otherwise two transactions could wait for each other.
-    for key in sorted(advisory_key(f"crm:{tenant_id}:{name}") for name in set(names)):
-        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+    keys = sorted(advisory_key(f"crm:{tenant_id}:{name}") for name in set(names))
+    await connection.execute(_HOLD, {"keys": keys})
 
 
 def lock_name(key: ContactKey) -> str:

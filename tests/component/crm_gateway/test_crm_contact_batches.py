@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
+import sqlalchemy as sa
+from fakes.databases import new_database
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from mesh.database import database, migrate, sqlite_url, transaction
+from mesh.database import advisory_key, database, migrate, sqlite_url, transaction
 from mesh.outbox import Outbox
-from services.crm_gateway.adapters import tables
+from services.crm_gateway.adapters import contact_rows, tables
 from services.crm_gateway.adapters.contact_batches import contacts_of
 from services.crm_gateway.adapters.ledger import Ledger
 from services.crm_gateway.model import Contact, Customer, NewRecord, RecordState, Scope
@@ -81,3 +83,18 @@ async def test_a_batch_ends_as_one_by_one_does(engines: tuple[AsyncEngine, Async
             together += await contacts_of(connection, ledgers[1], records[begin : begin + BATCH])
     assert seen(together) == seen(single)
     assert len({contact.contact_id for contact in single if contact}) > 4
+
+
+async def test_on_postgresql_every_name_is_held(postgres: str) -> None:
+    async with database(new_database(postgres)) as engine, engine.connect() as first, engine.connect() as second:
+        await contact_rows.hold(first, "clinic", [f"name {number}" for number in range(50)])
+        held = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+        assert (await second.execute(held)).scalar_one() == 50
+        names = [f"name {number}" for number in reversed(range(50))]
+        free = [await _is_free(second, advisory_key(f"crm:clinic:{name}")) for name in names]
+        assert not any(free)
+        assert await _is_free(second, advisory_key("crm:shop:name 1")), "another tenant's"
+
+
+async def _is_free(connection: AsyncConnection, key: int) -> bool:
+    return bool((await connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(key)))).scalar_one())
