@@ -144,7 +144,7 @@ def _seen(rule: FieldRule, statement: Statement, newest: dict[str, Statement], e
 
 
 def _sure(rule: FieldRule, statement: Statement) -> bool:
-    return statement.confidence is None or statement.confidence >= rule.review_below
+    return rule.is_sure(statement.source, statement.confidence)
 
 
 def _group(rule: FieldRule, statement: Statement) -> str:

@@ -3,7 +3,7 @@
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -13,6 +13,7 @@ VARIABLE = "VOICEMESH_CRM_CONFLICT_RULES"
 _VERSION = 1
 _ANYBODY = "*"
 
+Share = Annotated[float, Field(ge=0, le=1)]
 Strategy = Literal["priority", "latest", "highest", "union", "append", "manual"]
 
 
@@ -28,8 +29,12 @@ class FieldRule(BaseModel):
     """Sources whose word ends what others said before it."""
     fills_in: tuple[str, ...] = ()
     """Sources that count only where no other says anything; of what such a source says the first counts."""
-    review_below: float = Field(0.0, ge=0, le=1)
-    """A statement with a lower confidence counts only where nobody is surer; if it differs, a person decides."""
+    review_below: Share | dict[str, Share] = 0.0
+    """A statement with a lower confidence counts only where nobody is surer; if it differs, a person decides.
+
+    A table is by source, with "*" for those that are not named."""
+    asked_about: tuple[str, ...] = ()
+    """Sources that are never sure enough."""
     scale: tuple[str, ...] = ()
     """Of "highest": all values, the one that wins last."""
     limit: int = Field(50, ge=1, le=1000)
@@ -44,6 +49,14 @@ class FieldRule(BaseModel):
         if self.strategy == "append" and ("settled_by" in self.model_fields_set or self.fills_in):
             raise ValueError('strategy "append" keeps what everybody says: leave `settled_by` and `fills_in` out')
         return self
+
+    def is_sure(self, source: str, confidence: float | None) -> bool:
+        """Return whether a source's word counts without a person's."""
+        if source in self.asked_about:
+            return False
+        limits = self.review_below
+        limit = limits.get(source, limits.get(_ANYBODY, 0.0)) if isinstance(limits, dict) else limits
+        return confidence is None or confidence >= limit
 
 
 class Rules(BaseModel):

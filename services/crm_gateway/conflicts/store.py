@@ -53,11 +53,9 @@ class ConflictStore:
             ValueError: the token was not handed out.
         """
         statement = sa.select(table).where(table.c.tenant_id == tenant_id)
-        for column, value in ((table.c.state, wanted.state), (table.c.contact_id, wanted.contact_id)):
-            if value:
-                statement = statement.where(column == value)
-        if wanted.field:
-            statement = statement.where(table.c.field == wanted.field)
+        for name in ("state", "contact_id", "field"):
+            if value := getattr(wanted, name):
+                statement = statement.where(table.c[name] == value)
         if token:
             statement = statement.where(table.c.sequence < read_token(token))
         async with self._engine.connect() as connection:
@@ -155,10 +153,13 @@ def _check(conflict: Conflict, version: int) -> None:
 def _check_counts(contact: Contact, said: Statement) -> None:
     if said.field not in FIELDS:
         return
-    value = getattr(contact, said.field)
-    if not agree(said, replace(said, value=value)):
-        # The rules refuse it to a person only where it cannot be.
-        raise DecisionRefusedError("value", f"{said.field}: another contact has that value; change that contact first")
+    if agree(said, replace(said, value=getattr(contact, said.field))):
+        return
+    if said.field == "customer_id":
+        raise DecisionRefusedError("value", "customer_id: another contact has that one; change that contact first")
+    raise DecisionRefusedError(
+        "value", f"{said.field}: by the conflict rules another source counts more than a person; change the rules"
+    )
 
 
 async def _resolve(connection: AsyncConnection, conflict: Conflict, decision: Decision) -> Conflict:

@@ -17,6 +17,7 @@ RULES = load_rules(None)
 SOURCES = ("call", "console", "review", "hubspot", "salesforce", "known")
 STRATEGIES: list[dict[str, object]] = [
     {"strategy": "priority", "review_below": 0.5, "fills_in": ["call"]},
+    {"strategy": "priority", "review_below": {"hubspot": 0.95, "*": 0.1}, "asked_about": ["salesforce"]},
     {"strategy": "manual"},
     {"strategy": "latest", "fills_in": ["call", "known"]},
     {"strategy": "highest", "scale": ["a", "b", "c"], "settled_by": ["review"]},
@@ -140,6 +141,21 @@ def test_a_doubtful_statement_that_differs_waits_for_a_person() -> None:
     assert (outcome.value, outcome.waits) == ("Sarah", True)
 
 
+def test_how_sure_is_sure_enough_may_differ_by_source() -> None:
+    rules = rules_of({"strategy": "latest", "review_below": {"hubspot": 0.9, "*": 0.4}, "asked_about": ["salesforce"]})
+    known = said("f", "console", "a", 1)
+    for source, confidence, counts in (
+        ("hubspot", 0.8, False),
+        ("hubspot", 0.95, True),
+        ("pipedrive", 0.8, True),
+        ("pipedrive", 0.3, False),
+        ("salesforce", 1.0, False),
+        ("salesforce", None, False),
+    ):
+        outcome = merge(rules, [known, said("f", source, "b", 2, confidence)])
+        assert (outcome.value, outcome.waits) == (("b", False) if counts else ("a", True))
+
+
 def test_union_joins_and_a_persons_list_ends_what_was_said_before() -> None:
     first, second = said("phones", "hubspot", ("+1", "+2"), 1), said("phones", "salesforce", ("+2", "+3"), 2)
     assert merge(RULES, [first, second]).value == ("+2", "+3", "+1")
@@ -198,6 +214,10 @@ def test_the_same_said_again_is_no_new_conflict() -> None:
         ),
         ("version = 1\nname = 'x'\n[sources]\n'*' = 1\n[default]\nstrategy = 'highest'\n", "give `scale`"),
         ("version = 1\nname = 'x'\n[sources]\n'*' = 1\n", "default is missing; add it"),
+        (
+            "version = 1\nname = 'x'\n[sources]\n'*' = 1\n[default]\nstrategy = 'latest'\nreview_below = 3\n",
+            "default.review_below",
+        ),
         ("version = ", "is no TOML"),
     ],
 )
