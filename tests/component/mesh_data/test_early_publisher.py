@@ -101,9 +101,10 @@ async def test_what_cannot_be_published_is_dropped_and_counted(
             assert "u7777" not in inbox.ids
 
 
-async def test_telling_never_waits_for_a_bus_that_is_not_there() -> None:
-    publisher = EarlyPublisher()
+async def test_what_waits_for_a_bus_that_is_not_there_is_bounded() -> None:
+    publisher, full = EarlyPublisher(), dropped("full")
     async with running(publisher.run("nats://127.0.0.1:1", "/voicemesh/test")):
+        await asyncio.sleep(0)  # it tries to connect
         for number in range(2 * WAITING):
             publisher.tell(partial(an_utterance, number))
-        await asyncio.sleep(0)
+        assert dropped("full") - full == WAITING
