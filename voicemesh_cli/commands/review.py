@@ -20,6 +20,7 @@ from voicemesh_cli import endpoints, output
 from voicemesh_cli.commands import review_shown as shown
 from voicemesh_cli.commands import review_words
 from voicemesh_cli.commands.crm_options import TargetOption, TenantOption  # noqa: TC001 - typer reads them
+from voicemesh_cli.commands.review_watch import add_watch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -82,6 +83,7 @@ def register(app: typer.Typer) -> None:
     _add_confirm(review)
     _add_override(review)
     _add_reject(review)
+    add_watch(review)
 
 
 def _add_list(review: typer.Typer) -> None:

@@ -80,7 +80,14 @@ async def test_drafts_are_listed_shown_and_decided_on(run: Run) -> None:
     assert [draft["record"]["state"] for draft in states] == ["applied", "applied", "rejected"]
 
 
+async def test_what_waits_is_shown_as_it_comes(run: Run) -> None:
+    watched = json.loads((await run("watch", "--count", "3", "--json")).stdout)["drafts"]
+    assert [draft["record"]["event_id"] for draft in watched] == ["e0", "e1", "e2"]
+    assert (await run("watch", "--count", "2")).stdout.count("appointment for local draft") == 2
+
+
 MISTAKES = [
+    (("watch",), 2, "give --count"),
     (("show", "999"), 1, "ListDrafts shows them"),
     (("override", "1", "date"), 2, "FIELD=VALUE"),
     (("override", "1", "date=x", "date=y"), 2, "given twice"),
