@@ -39,7 +39,7 @@ bench-soak: models ## Measure whether memory stays flat over 500 calls
 	@python bench/soak.py $(ARGS)
 
 bench-crm: models ## Measure the CRM gateway: reads, records a second, time to the record, whether voices notice
-	@PYTHONPATH=bench python bench/crm.py $(ARGS)
+	@PYTHONPATH=bench:tests python bench/crm.py $(ARGS)
 
 chaos: models ## Kill processes at random during hundreds of calls and count what is left (30 minutes; needs PostgreSQL)
 	@PYTHONPATH=bench:tests python -m chaos $(ARGS)

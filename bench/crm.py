@@ -3,6 +3,7 @@
 Contexts are read in the service's own process, without gRPC. Records go through a real broker to the simulated
 business system over HTTP; the workers share the machine with broker, simulator and database. Each record is of a caller
 nobody knows yet, which is the most work: a contact is made here, looked for there, made there, and then the record.
+How it grows with workers is measured on SQLite, which has one writer, and on PostgreSQL where one is installed.
 
 Voices are heard beside a business system that is well and one that hangs, in turns on one mesh, so that what else the
 machine does meets both alike.
@@ -18,15 +19,18 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import httpx
+import pytest
 from chaos.calls import place
 from chaos.house import House, free_port
 from chaos.judge import all_tickets
+from fakes.databases import new_database
+from fakes.postgres_server import postgres_server
 from load import DEMO, Level, cpu_seconds, one_call
 from rich.console import Console
 from rich.table import Table
@@ -51,8 +55,9 @@ CONTACTS = 500
 READERS = 32
 READS = 20_000
 HANGING = {"hangs": 1.0, "hang_s": 600.0}
-OUTCOMES = 3000
+OUTCOMES = 2000
 WORKERS = (1, 2, 3)
+NO_VARIABLES: Mapping[str, str] = {}
 CALLS = 6
 _ROUNDS = ("well", "down", "down", "well")
 """In this order, so that what grows or fades with time meets both alike."""
@@ -114,7 +119,9 @@ class Remote:
 
 
 @contextlib.asynccontextmanager
-async def remote(folder: Path, nats_url: str, workers: int) -> AsyncIterator[Remote]:
+async def remote(
+    folder: Path, nats_url: str, workers: int, database: Mapping[str, str] = NO_VARIABLES
+) -> AsyncIterator[Remote]:
     """Run the simulated business system and so many workers for it."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -128,6 +135,7 @@ async def remote(folder: Path, nats_url: str, workers: int) -> AsyncIterator[Rem
         "VOICEMESH_CRM_URL": url,
         "VOICEMESH_CRM_RATE_PER_S": "100000",
         "VOICEMESH_CRM_BURST": "100000",
+        **database,
     }
     async with contextlib.AsyncExitStack() as stack:
         command = [sys.executable, "-m", "services.crm_gateway.simulator", "--port", str(port)]
@@ -166,7 +174,9 @@ async def until(wanted: int, count: Callable[[], Awaitable[int]]) -> int:
             await asyncio.sleep(_LOOK_S)
 
 
-async def outcomes(folder: Path, workers: int, count: int) -> tuple[float, float]:
+async def outcomes(
+    folder: Path, workers: int, count: int, database: Mapping[str, str] = NO_VARIABLES
+) -> tuple[float, float]:
     """Publish so many outcomes at once; return how many were written a second, and the workers' CPU ms for each."""
     broker = LaunchOptions(state_dir=folder, services=())
     async with launch(broker) as mesh, mesh_bus.connect(mesh.nats_url, source="/voicemesh/bench") as bus:
@@ -174,13 +184,26 @@ async def outcomes(folder: Path, workers: int, count: int) -> tuple[float, float
             places = asyncio.Semaphore(64)
             for number in range(count):
                 tasks.create_task(_publish(bus, number, places))
-        async with remote(folder, mesh.nats_url, workers) as there:
+        async with remote(folder, mesh.nats_url, workers, database) as there:
             # From the first ticket on: the workers' start is not what is measured.
             first = await until(1, there.tickets)
             began, used = time.perf_counter(), cpu_seconds(there.workers)
             done = await until(count, there.tickets)
             took, used = time.perf_counter() - began, cpu_seconds(there.workers) - used
             return (done - first) / took, 1000 * used / (done - first)
+
+
+async def _growth(console: Console, kind: str, folder: Callable[[], Path], server: str = "") -> dict[str, object]:
+    """Write records with one worker and with more; `server` has the databases, else they are SQLite's."""
+    figures: dict[str, object] = {}
+    for workers in WORKERS:
+        console.print(f"writing records, {workers} worker(s), {kind}", style="dim")
+        database = {"VOICEMESH_CRM_DATABASE_URL": new_database(server)} if server else {}
+        rate, cpu_ms = await outcomes(folder(), workers, OUTCOMES, database)
+        where = f"_{kind}" if server else ""
+        behind = where + ("" if workers == 1 else f"_{workers}_workers")
+        figures |= {f"outcomes_per_s{behind}": round(rate, 1), f"outcome_cpu_ms{behind}": round(cpu_ms, 2)}
+    return figures
 
 
 async def _publish(bus: mesh_bus.Bus, number: int, places: asyncio.Semaphore) -> None:
@@ -256,11 +279,9 @@ async def measure(console: Console, parts: list[str]) -> dict[str, object]:
             console.print("reading contexts", style="dim")
             figures |= await contexts(folder())
         if "outcomes" in parts:
-            for workers in WORKERS:
-                console.print(f"writing records, {workers} worker(s)", style="dim")
-                rate, cpu_ms = await outcomes(folder(), workers, OUTCOMES)
-                behind = "" if workers == 1 else f"_{workers}_workers"
-                figures |= {f"outcomes_per_s{behind}": round(rate, 1), f"outcome_cpu_ms{behind}": round(cpu_ms, 2)}
+            figures |= await _growth(console, "sqlite", folder)
+            with contextlib.suppress(pytest.skip.Exception), postgres_server() as server:
+                figures |= await _growth(console, "postgresql", folder, server)
         if "record" in parts:
             console.print("calls to records", style="dim")
             waits = await time_to_record(folder(), 100, 5)
