@@ -48,6 +48,13 @@ class Bus:
         """Whether the server is reached at this moment."""
         return self._client.is_connected
 
+    @property
+    def replicas(self) -> int:
+        """How many servers keep a copy of what must not be lost: as many as of the event stream."""
+        return max(
+            (stream.replicas for stream in self._topology.streams.values() if stream.storage == "file"), default=1
+        )
+
     async def set_up_streams(self) -> None:
         """Make the streams that are missing, as a server that started anew lacks those it kept in memory.
 

@@ -59,7 +59,9 @@ class Snapshots:
         try:
             return await cancellable(bus.jetstream.key_value(BUCKET))
         except NotFoundError:
-            config = KeyValueConfig(bucket=BUCKET, history=1, ttl=self._keep_s, storage=StorageType.FILE)
+            config = KeyValueConfig(
+                bucket=BUCKET, history=1, ttl=self._keep_s, storage=StorageType.FILE, replicas=bus.replicas
+            )
             return await cancellable(bus.jetstream.create_key_value(config))
 
     async def save(self, session_id: str, document: bytes, revision: int | None) -> int:

@@ -6,15 +6,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from fakes.background import running
+from fakes.background import eventually, running
 from fakes.nats_cluster import NatsCluster, nats_cluster
 from google.protobuf.message import Message
+from nats.js.errors import NotFoundError
 from voicemesh.events.v1.business_events_pb2 import HandoverRequested
 from voicemesh.events.v1.event_pb2 import EventContext
 
 from mesh import bus as mesh_bus
 from mesh.bus import Bus, BusUnavailableError, Delivery
 from mesh.bus.topology import load_topology
+from services.dialogue.adapters.snapshots import BUCKET, Snapshots
 
 TOPOLOGY = load_topology({"VOICEMESH_STREAM_REPLICAS": "3"})
 
@@ -50,8 +52,21 @@ async def publish(bus: Bus, event: Message) -> None:
                 await asyncio.sleep(0.1)
 
 
+async def sessions_have_copies(bus: Bus) -> bool:
+    """Say whether the bucket of sessions is there; it must be kept three times then."""
+    try:
+        info = await bus.jetstream.stream_info(f"KV_{BUCKET}")
+    except NotFoundError:
+        return False
+    assert info.config.num_replicas == 3
+    return True
+
+
 @pytest.mark.timeout(240)
-async def test_the_cluster_outlives_the_loss_of_a_stream_s_leader(tmp_path: Path) -> None:
+async def test_the_cluster_outlives_the_loss_of_a_stream_s_leader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEMESH_STREAM_REPLICAS", "3")
     got: list[str] = []
     whole = asyncio.Event()
 
@@ -67,6 +82,8 @@ async def test_the_cluster_outlives_the_loss_of_a_stream_s_leader(tmp_path: Path
         assert info.config.num_replicas == 3, cluster.logs()
         assert info.cluster is not None
         leader = info.cluster.leader
+        async with running(Snapshots(cluster.url, 60).run()):
+            await eventually(lambda: sessions_have_copies(bus), within_s=60)
         assert leader in {"nats-a", "nats-b", "nats-c"}
         await cluster.kill(leader)
         for number in range(10, 20):
