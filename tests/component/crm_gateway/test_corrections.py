@@ -12,10 +12,11 @@ from mesh.bus import new_event_id
 from mesh.database import database, migrate, transaction
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import contact_rows, sync_tables, tables
+from services.crm_gateway.adapters.dead_letters import DeadLetters
 from services.crm_gateway.adapters.deliveries import Deliveries
 from services.crm_gateway.corrections.model import Correction, put_right
 from services.crm_gateway.corrections.store import Corrections
-from services.crm_gateway.deliveries import Allowance, Delivery, Written
+from services.crm_gateway.deliveries import Allowance, Delivery, GivenUp, Written
 from services.crm_gateway.model import Contact, Customer, NewRecord, RecordState, Scope
 from services.crm_gateway.vendors.local import LocalCrm
 
@@ -125,6 +126,18 @@ async def test_a_record_of_nobody_is_put_right_behind_itself(outbox: Outbox) -> 
     assert await claimed(outbox, "writes") == []
     await queue(outbox, "writes").settle("one", [Written(begun, "W1")])
     assert [delivery.record.event_id for delivery in await claimed(outbox, "writes")] == ["correction.1"]
+
+
+async def test_what_was_given_up_is_right_when_it_is_tried_again(engine: AsyncEngine, outbox: Outbox) -> None:
+    contact = await a_contact(outbox)
+    await queued(outbox, "gave-up", WRONG, contact)
+    (begun,) = await claimed(outbox, "gave-up")
+    await queue(outbox, "gave-up").settle("one", [GivenUp(begun, "no answer")])
+    assert await correct(outbox) == ["gave-up"]
+    (behind,) = await claimed(outbox, "gave-up")
+    assert (behind.record.event_id, behind.record.corrects) == ("correction.1", WRONG.record_id)
+    (letter,), _ = await DeadLetters(engine).page("clinic", vendor="", sequence=0, size=10, token="")
+    assert letter.record.title == RIGHT.title
 
 
 async def test_a_correction_is_of_the_same_event(engine: AsyncEngine, outbox: Outbox) -> None:
