@@ -33,8 +33,7 @@ def register(nlu: typer.Typer) -> None:
             document = tool.document_of(_MODULE, "train", *domains, *_repeated("--language", language))
             out.document(document)
             for each in document["trained"]:
-                out.console.print(_heading(each), f"[dim]written to {escape(each['file'])}[/]")
-                out.console.print(_figures(each))
+                _show_trained(out, each)
 
     @nlu.command(
         "eval",
@@ -95,6 +94,13 @@ def register(nlu: typer.Typer) -> None:
                 if not isinstance(value, (dict, list)):
                     table.add_row(name, escape(str(value)))
             out.console.print(table)
+
+
+def _show_trained(out: output.Output, each: Mapping[str, Any]) -> None:
+    out.console.print(_heading(each), f"[dim]written to {escape(each['file'])}[/]")
+    out.console.print(_figures(each))
+    for warning in each["warnings"]:
+        out.console.print(f"[yellow]warning:[/] {escape(warning)}")
 
 
 def _repeated(option: str, values: Sequence[str] | None) -> list[str]:

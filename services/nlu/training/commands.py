@@ -16,10 +16,10 @@ from services.nlu.encoder.cache import prepare
 from services.nlu.encoder.encoder import SentenceEncoder
 from services.nlu.head import HEAD_FILE, data_sha256, load_head, plain
 from services.nlu.training import evaluate as evaluation
-from services.nlu.training.datasets import Row, Split, read_split
+from services.nlu.training.datasets import Row, Split, read_split, threshold_from
 from services.nlu.training.report import html as drawn
 from services.nlu.training.timing import parse_times
-from services.nlu.training.train import Examples, Trained, predict
+from services.nlu.training.train import LEAST_OUTSIDE, Examples, Trained, predict
 from services.nlu.training.train import train as train_head
 
 DOMAIN_COST = 0.03
@@ -45,7 +45,7 @@ def train(domains: Sequence[str], languages: Sequence[str]) -> dict[str, Any]:
         seconds = round(time.perf_counter() - begin, 2)
         document = _document(domain, language, trained)
         shown = {name: document[name] for name in ("domain", "language", *_SHOWN)}
-        done.append({**shown, "train_s": seconds, "file": str(path)})
+        done.append({**shown, "train_s": seconds, "file": str(path), "warnings": _warnings(domain, language, data)})
         _progress(f"{domain.file.name}/{language}: trained in {seconds} s")
     return {"trained": done}
 
@@ -75,7 +75,8 @@ def benchmark(train: Path, test: Path) -> dict[str, Any]:
     """Train on one public data set's file and test on another of the same form.
 
     The operating point is chosen on the training file's validation part where it has one, else by cross-validation of
-    it; the test file is read when everything is chosen.
+    it. Both files are read first, to see that they belong together; but of the test file nothing is looked at before
+    everything is chosen.
 
     Raises:
         DatasetError: when the files are no data sets.
@@ -106,7 +107,6 @@ def _benchmark_document(split: Split, trained: Trained, encoder: SentenceEncoder
     vectors = encoder.pooled([plain(text) for text in (*texts, *outside)])
     predictions = predict(head, texts, targets, outside, vectors)
     shown = evaluation.document(predictions, head.labels, head.temperature, head.scope.threshold)
-    has_validation = any(row.role == "val" for row in split.train)
     return {
         "dataset": split.name,
         "in_scope_accuracy": shown["in_scope_accuracy"] if inside else None,
@@ -115,7 +115,7 @@ def _benchmark_document(split: Split, trained: Trained, encoder: SentenceEncoder
         "in_scope_kept": shown["in_scope_kept"] if inside else None,
         "ece": shown["ece"] if inside else None,
         "threshold": shown["threshold"],
-        "threshold_from": "the validation part" if has_validation else "cross-validation of the training file",
+        "threshold_from": threshold_from(split.train),
         "temperature": shown["temperature"],
         "lexical_share": head.lexical_share,
         "near_share": head.near_share,
@@ -175,7 +175,7 @@ def _chosen(
     for name in names:
         path = Path(name)
         here = path.is_dir() or len(path.parts) > 1
-        domain = load_domain(path.resolve() if here else (settings.domains_dir or bundled_domains()) / name)
+        domain = load_domain(path.resolve() if here else _named(settings.domains_dir or bundled_domains(), name))
         strange = sorted(set(languages) - set(domain.languages))
         if strange:
             raise ConfigError(f"{domain.file.name} does not speak {strange[0]!r}; it has {', '.join(domain.languages)}")
@@ -183,6 +183,27 @@ def _chosen(
             data = domain.languages[language]
             _check(domain, language, data)
             yield domain, language, data
+
+
+def _named(folder: Path, name: str) -> Path:
+    """Return the folder of a domain that is called by its name."""
+    if not (folder / name / "domain.yaml").is_file():
+        there = ", ".join(sorted(path.parent.name for path in folder.glob("*/domain.yaml"))) or "none"
+        raise ConfigError(
+            f"there is no domain {name!r} in {folder}; there are: {there}. Name one of them, or the path of a folder"
+        )
+    return folder / name
+
+
+def _warnings(domain: DomainData, language: str, data: LanguageData) -> list[str]:
+    count = len(data.out_of_scope)
+    if count >= LEAST_OUTSIDE:
+        return []
+    path = domain.folder / language / "intents.yaml"
+    few = (
+        f"{path}: has {count} out-of-scope sentences; with fewer than {LEAST_OUTSIDE} everything is taken for in scope"
+    )
+    return [f"{few}. Write fifty or more under out_of_scope"]
 
 
 def _check(domain: DomainData, language: str, data: LanguageData) -> None:

@@ -95,6 +95,18 @@ def read_rows(path: Path) -> tuple[Row, ...]:
     return tuple(_read(path)[1])
 
 
+def threshold_from(rows: Sequence[Row]) -> str:
+    """Say which rows of a training file the operating point was chosen on."""
+    parts = {(row.label is None, row.role == "val") for row in rows}
+    if not {(True, False), (True, True)} & parts:
+        return "nowhere: the training file has nothing out of scope, so everything is kept"
+    inside, outside = (False, True) in parts, (True, True) in parts
+    if inside != outside:
+        there, elsewhere = ("in scope", "out of scope")[:: 1 if inside else -1]
+        return f"{there} the validation part, {elsewhere} cross-validation of the training file"
+    return "the validation part" if inside else "cross-validation of the training file"
+
+
 def _check_training(path: Path, rows: Sequence[Row]) -> None:
     counts: dict[str, int] = {}
     for row in rows:

@@ -30,6 +30,9 @@ from services.nlu.training.figures import Predictions
 COST = 0.005
 """How much in-scope accuracy the operating point may cost at most."""
 
+LEAST_OUTSIDE = 5
+"""With fewer out-of-scope texts no detector is trained: everything is in scope."""
+
 _FOLDS = 5
 _FOLDS_OF_MANY = 4
 _SHARES = (0.0, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0)
@@ -216,7 +219,7 @@ def _mixed(unseen: _Unseen, temperatures: Sequence[float], targets: Ints) -> tup
 def _detector(found: Array, inside: int) -> tuple[Scope, Array]:
     """Return the detector fitted on all signs, and its cross-validated log-odds."""
     outside = len(found) - inside
-    if outside < _FOLDS or not found[inside:].any():
+    if outside < LEAST_OUTSIDE or not found[inside:].any():
         return EVERYTHING, np.zeros(len(found), np.float32)
     is_inside = np.arange(len(found)) < inside
     model = make_pipeline(StandardScaler(), LogisticRegression(C=_DETECTOR_C, class_weight="balanced", max_iter=2000))

@@ -85,6 +85,7 @@ def test_a_domain_is_trained_by_its_path_and_understood_in_both_languages(bakery
         assert head.metadata["data_sha256"] == data_sha256(load_domain(bakery).languages[each["language"]])
         assert set(head.labels) == {"order_bread", "opening_hours"}
         assert each["accuracy"] > 0.8
+        assert each["warnings"] == []
     engine = minilm.create(NluSettings(cache_dir=cache_dir, domains_dir=bakery.parent))
     for text, language, intent in (
         ("could I have a rye loaf", "en", "order_bread"),
@@ -123,6 +124,9 @@ def test_two_examples_an_intent_are_enough(
     (bakery / "en" / "intents.yaml").write_text(json.dumps(content))
     (bakery / "domain.yaml").write_text(DOMAIN.replace("[en, es]", "[en]"))
     assert main(["train", str(bakery)]) == 0, capsys.readouterr().out
+    (trained,) = json.loads(capsys.readouterr().out)["trained"]
+    (warning,) = trained["warnings"]
+    assert warning.startswith(f"{bakery / 'en' / 'intents.yaml'}: has {len(outside)} out-of-scope sentences")
     engine = minilm.create(NluSettings(cache_dir=cache_dir, domains_dir=bakery.parent))
     assert engine.parse(ParseRequest("two rolls", "bakery", "en", _now())).intents[0].name == "order_bread"
 
@@ -194,6 +198,24 @@ def test_what_cannot_be_trained_is_said_in_a_sentence(
     (bakery / "domain.yaml").write_text(DOMAIN.replace(*change))
     assert main(["train", str(bakery), "--language", "es"]) == 2
     assert said in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_a_name_that_is_no_domain_is_answered_with_those_there_are(
+    bakery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEMESH_DOMAINS_DIR", str(bakery.parent))
+    result = voicemesh("train", "nope", "--json")
+    assert result.exit_code == 2
+    said = json.loads(result.stdout)["error"]["message"]
+    assert said.startswith(f"there is no domain 'nope' in {bakery.parent}; there are: bakery.")
+
+
+def test_too_few_out_of_scope_sentences_are_warned_about(bakery: Path) -> None:
+    path = bakery / "en" / "intents.yaml"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"out_of_scope": OUTSIDE["en"][:4]}))
+    result = voicemesh("train", str(bakery), "--language", "en")
+    assert result.exit_code == 0
+    assert "has 4 out-of-scope sentences" in " ".join((result.stderr + result.stdout).split())
 
 
 @pytest.mark.parametrize(

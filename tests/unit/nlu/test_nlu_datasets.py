@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from services.nlu.training.datasets import DatasetError, read_split
+from services.nlu.training.datasets import DatasetError, read_rows, read_split, threshold_from
 
 CLINC = {
     "train": [
@@ -121,3 +121,20 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
         read_split(train, train)
     with pytest.raises(DatasetError, match="cannot be read"):
         read_split(train, tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("train", "val", "oos_train", "oos_val"), "the validation part"),
+        (
+            ("train", "val", "oos_train"),
+            "in scope the validation part, out of scope cross-validation of the training file",
+        ),
+        (("train", "oos_val"), "out of scope the validation part, in scope cross-validation of the training file"),
+        (("train", "oos_train"), "cross-validation of the training file"),
+        (("train", "val"), "nowhere: the training file has nothing out of scope, so everything is kept"),
+    ],
+)
+def test_what_a_threshold_is_chosen_on_is_said(tmp_path: Path, names: tuple[str, ...], said: str) -> None:
+    assert threshold_from(read_rows(write(tmp_path, "train.json", parts(*names)))) == said
