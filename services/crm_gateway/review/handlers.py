@@ -141,6 +141,16 @@ class Review:
 
 def _counted(draft: Draft, result: str) -> Draft:
     metrics.DECISIONS.labels(draft.vendor, draft.record.kind, result).inc()
+    # Who decided, and what was changed, is in the history: a log is no place for persons.
+    _log.info(
+        "crm_review.decided",
+        result=result,
+        draft=draft.sequence,
+        vendor=draft.vendor,
+        kind=draft.record.kind,
+        tenant_id=draft.record.scope.tenant_id,
+        correlation_id=draft.record.scope.correlation_id,
+    )
     return draft
 
 
