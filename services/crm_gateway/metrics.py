@@ -20,6 +20,11 @@ CIRCUIT = Gauge(
     "Whether a business system is written to: 0 yes, 1 it is being tried, 2 it is left alone.",
     ["vendor", "tenant_id"],
 )
+OLDEST_WAITING = Gauge(
+    "voicemesh_crm_oldest_waiting_seconds",
+    "How long the oldest record has waited to be written to a business system, of any tenant.",
+    ["vendor"],
+)
 BUS_CONNECTED = Gauge("voicemesh_crm_bus_connected", "Whether the process hears the bus.")
 CHANGES = Counter(
     "voicemesh_crm_changes",

@@ -181,6 +181,18 @@ class Deliveries:
             rows = await self._claims.choose(connection, now, size, permits, Profile.BATCH)
             return await self._hand_out(connection, rows, worker, now, lease)
 
+    async def oldest(self) -> datetime | None:
+        """Return when the oldest that waits was queued; None: none does. Raises ``SQLAlchemyError``."""
+        found: list[datetime] = []
+        async with self._engine.connect() as connection:
+            # For each profile by itself: each is the beginning of an index.
+            for profile in Profile:
+                mine = (table.c.vendor == self._vendor, table.c.state == DeliveryState.WAITING)
+                statement = sa.select(table.c.created_at).where(*mine, table.c.profile == profile)
+                first = (await connection.execute(statement.order_by(table.c.sequence).limit(1))).scalar()
+                found += [first] if first is not None else []
+        return min(found, default=None)
+
     async def _hand_out(
         self, connection: AsyncConnection, rows: Sequence[sa.Row[Any]], worker: str, now: datetime, lease: timedelta
     ) -> list[Delivery]:

@@ -1,18 +1,20 @@
 """Deliveries are made: many at once, one after the other for each contact, at the pace a business system bears."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from mesh import logs
 from mesh.backoff import backoff_s
-from services.crm_gateway.deliveries import CircuitChange, Delivery, Result
+from services.crm_gateway import metrics
+from services.crm_gateway.deliveries import CircuitChange, Delivery, Postponed, Result
 from services.crm_gateway.model import BatchVendor, RemoteVendor
 from services.crm_gateway.sync.attempts import Attempts, DispatchOptions
 
@@ -22,6 +24,9 @@ _AHEAD = 4
 _GATHER_S = 0.05
 """How long results are gathered before they are written down together."""
 _LOOK_S = 0.005
+_FINISH_S = 1.0
+"""How long attempts get to end once the process is told to."""
+_WATCH_S = 15.0
 
 Permits = Callable[[str], int | None]
 
@@ -39,6 +44,9 @@ class Queue(Protocol):
 
     async def settle(self, worker: str, results: Sequence[Result], changes: Sequence[CircuitChange]) -> None:
         """Write down what became of them, and of circuits."""
+
+    async def oldest(self) -> datetime | None:
+        """Return when the oldest that waits was queued."""
 
 
 class Dispatcher:
@@ -59,6 +67,9 @@ class Dispatcher:
         self._claimed: Counter[str] = Counter()
         # Which of them are of a batch: these take nobody else's place. At most `batch_size`.
         self._batched: set[int] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._ending = False
         self._running: Counter[str] = Counter()
         self._places = asyncio.Semaphore(options.concurrency)
         # As many results as deliveries are claimed: none waits for a place.
@@ -69,26 +80,56 @@ class Dispatcher:
         self._woken.set()
 
     async def run(self) -> None:
-        """Make deliveries, for ever. Ends only by cancellation; what was in flight is then another's to finish."""
+        """Make deliveries, for ever. Ends only by cancellation.
+
+        What has begun then gets a moment to end; what has not is another's at once, and the rest when its lease ends.
+        """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._settle())
             tasks.create_task(self._make_batches())
-            failures = 0
-            while True:
-                self._woken.clear()
-                until = time.monotonic() + self._options.lease_s
-                wanted = self._wanted()
-                try:
-                    claimed = await self._claim(wanted) if wanted else []
-                    failures = 0
-                except (SQLAlchemyError, OSError) as error:
-                    failures += 1
-                    await _wait_for_store(error, failures)
-                    continue
-                for delivery in claimed:
-                    tasks.create_task(self._deliver(delivery, until))
-                if len(claimed) <= wanted / 2:
-                    await self._wait()
+            tasks.create_task(self._watch())
+            try:
+                await self._make(tasks)
+            except asyncio.CancelledError:
+                await self._finish()
+                raise
+
+    async def _make(self, tasks: asyncio.TaskGroup) -> None:
+        failures = 0
+        while True:
+            self._woken.clear()
+            until = time.monotonic() + self._options.lease_s
+            wanted = self._wanted()
+            try:
+                claimed = await self._claim(wanted) if wanted else []
+                failures = 0
+            except (SQLAlchemyError, OSError) as error:
+                failures += 1
+                await _wait_for_store(error, failures)
+                continue
+            for delivery in claimed:
+                tasks.create_task(self._deliver(delivery, until))
+            if len(claimed) <= wanted / 2:
+                await self._wait()
+
+    async def _finish(self) -> None:
+        """Put back what has not begun, and wait a little for what has."""
+        self._ending = True
+        for _ in range(self._most + self._options.batch_size):
+            # Nobody has to wait for a place any more.
+            self._places.release()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FINISH_S):
+                await self._idle.wait()
+
+    async def _watch(self) -> None:
+        """Note how long the oldest has waited."""
+        while True:
+            with contextlib.suppress(SQLAlchemyError, OSError):
+                oldest = await self._queue.oldest()
+                waited = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
+                metrics.OLDEST_WAITING.labels(self._vendor.name).set(waited)
+            await asyncio.sleep(_WATCH_S)
 
     def _wanted(self) -> int:
         """How many to claim. Many at a time: a transaction for each delivery would cost more than the deliveries."""
@@ -97,8 +138,13 @@ class Dispatcher:
 
     async def _claim(self, size: int) -> list[Delivery]:
         claimed = await self._queue.claim(self._worker, size, self._lease, self._permits)
-        self._claimed.update(delivery.record.scope.tenant_id for delivery in claimed)
+        self._note_claimed(claimed)
         return claimed
+
+    def _note_claimed(self, claimed: Sequence[Delivery]) -> None:
+        self._claimed.update(delivery.record.scope.tenant_id for delivery in claimed)
+        if claimed:
+            self._idle.clear()
 
     async def _wait(self) -> None:
         try:
@@ -114,7 +160,7 @@ class Dispatcher:
         """Make what can wait: one batch at a time, beside everything else."""
         failures = 0
         wait = timedelta(seconds=self._options.batch_wait_s)
-        while True:
+        while not self._ending:
             until = time.monotonic() + self._options.lease_s
             try:
                 size = self._options.batch_size
@@ -124,7 +170,7 @@ class Dispatcher:
                 failures += 1
                 await _wait_for_store(error, failures)
                 continue
-            self._claimed.update(delivery.record.scope.tenant_id for delivery in claimed)
+            self._note_claimed(claimed)
             self._batched.update(delivery.sequence for delivery in claimed)
             by_tenant: dict[str, list[Delivery]] = {}
             for delivery in claimed:
@@ -150,7 +196,7 @@ class Dispatcher:
         tenant_id = together[0].record.scope.tenant_id
         async with self._places:
             results: list[Result]
-            put_back = self._attempts.put_back(together[0], until, self._running[tenant_id])
+            put_back = self._put_back(together[0], until)
             if put_back is not None:
                 results = [replace(put_back, delivery=delivery) for delivery in together]
             else:
@@ -166,7 +212,7 @@ class Dispatcher:
         """Make a delivery whose lease ends at `until` (monotonic seconds), unless there is a reason not to."""
         tenant_id = delivery.record.scope.tenant_id
         async with self._places:
-            result: Result | None = self._attempts.put_back(delivery, until, self._running[tenant_id])
+            result: Result | None = self._put_back(delivery, until)
             if result is None:
                 self._running[tenant_id] += 1
                 try:
@@ -174,6 +220,11 @@ class Dispatcher:
                 finally:
                     self._running[tenant_id] -= 1
         await self._results.put(result)
+
+    def _put_back(self, delivery: Delivery, until: float) -> Postponed | None:
+        if self._ending:
+            return Postponed(delivery, "this process ends", datetime.now(UTC), made=False)
+        return self._attempts.put_back(delivery, until, self._running[delivery.record.scope.tenant_id])
 
     async def _settle(self) -> None:
         """Write results down, as many at once as there are; what cannot be written down is tried until it can."""
@@ -191,6 +242,8 @@ class Dispatcher:
             for result in results:
                 self._claimed[result.delivery.record.scope.tenant_id] -= 1
                 self._batched.discard(result.delivery.sequence)
+            if not self._claimed.total():
+                self._idle.set()
             self.wake()
 
     async def _gather(self) -> list[Result]:

@@ -266,3 +266,16 @@ async def test_what_became_of_a_circuit_is_an_event(engine: AsyncEngine) -> None
     assert first.retry_at.ToDatetime(UTC) == now + LEASE
     assert isinstance(second, CircuitClosed)
     assert second.opened_at.ToDatetime(UTC) == now
+
+
+async def test_how_long_the_oldest_waits(engine: AsyncEngine) -> None:
+    queue = await filled(engine)
+    assert await queue.oldest() is None
+    before = datetime.now(UTC)
+    await filled(engine, can_wait(1, "a"), a_record(2, "b"))
+    oldest = await queue.oldest()
+    assert oldest is not None
+    assert before <= oldest <= datetime.now(UTC)
+    for delivery in [*await claim(queue), *await claim_batch(queue, 1)]:
+        await queue.settle("one", [Written(delivery, "r")])
+    assert await queue.oldest() is None

@@ -55,6 +55,9 @@ class FakeQueue:
         if len(self.results) == self._missing:
             self.done.set()
 
+    async def oldest(self) -> datetime | None:
+        return None
+
 
 class Plain:
     """A business system that takes records, and no changes of them."""
@@ -239,3 +242,30 @@ class Picky(Plain):
 async def test_a_batch_that_is_refused_as_a_whole_is_no_dead_letter_yet() -> None:
     results = await results_of(Picky(), *can_wait("e1", "e2"))
     assert [isinstance(result, Postponed) for result in results] == [True, True]
+
+
+class Slow(Plain):
+    """One that answers when it is let to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.answer = asyncio.Event(), asyncio.Event()
+
+    async def write(self, record: NewRecord, contact: Contact | None) -> str:
+        written = await super().write(record, contact)
+        self.begun.set()
+        await self.answer.wait()
+        return written
+
+
+async def test_a_process_that_ends_finishes_what_has_begun_and_puts_the_rest_back() -> None:
+    vendor, queue = Slow(), FakeQueue(*(a_delivery(f"e{number}") for number in range(4)))
+    async with asyncio.TaskGroup() as tasks:
+        working = tasks.create_task(Dispatcher(vendor, queue, "one", DispatchOptions(concurrency=1)).run())
+        await vendor.begun.wait()
+        working.cancel()
+        vendor.answer.set()
+    assert vendor.asked == ["write e0"]
+    put_back = [result.delivery.record.event_id for result in queue.results if isinstance(result, Postponed)]
+    assert sorted(put_back) == ["e1", "e2", "e3"]
+    assert [result.record_id for result in queue.results if isinstance(result, Written)] == ["there-e0"]
