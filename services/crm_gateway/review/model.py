@@ -21,7 +21,8 @@ MOVES: Mapping[RecordState, frozenset[RecordState]] = {
 
 _ADVICE = {
     RecordState.DRAFT: "confirm, override or reject it",
-    RecordState.REVIEWED: "somebody said yes and it waits to be written; override puts it right once it is applied",
+    RecordState.REVIEWED: "somebody said yes and it waits to be written, or could not be (`voicemesh crm dlq list`); "
+    "override puts it right once it is applied",
     RecordState.APPLIED: "it is in the business system; override puts it right there",
     RecordState.REJECTED: "somebody turned it down; what is right can be written by hand in the business system",
 }
