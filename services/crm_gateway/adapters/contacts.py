@@ -98,7 +98,8 @@ class ContactStore:
             if known is None:
                 if given.version:
                     raise ContactConflictError("version: the contact is not there; send version 0 to make it")
-                contact = await self._statements.create(connection, scope, _said(given, Contact("")), given.contact_id)
+                said = _said(given, Contact(""), datetime.now(UTC))
+                contact = await self._statements.create(connection, scope, said, given.contact_id)
             else:
                 present = await self._statements.lock(connection, scope.tenant_id, known.contact_id)
                 _check_version(present, given)
@@ -117,11 +118,13 @@ class ContactStore:
 
     async def _change(self, connection: AsyncConnection, scope: Scope, present: Contact, given: Contact) -> Contact:
         """Take in what a person says of a contact; who has it otherwise is told."""
-        said = _said(given, present)
+        now = datetime.now(UTC)
+        at = await self._statements.moment(connection, scope.tenant_id, present.contact_id, sorted(FIELDS), now)
+        said = _said(given, present, at)
         contact = await self._statements.take(connection, scope, present, said)
         names = changed_names(present, contact)
         if names:
-            correction = Correction(f"console.{said[-1].statement_id}", CONSOLE, datetime.now(UTC))
+            correction = Correction(f"console.{said[-1].statement_id}", CONSOLE, now)
             await self._corrections.correct_contact(connection, scope, contact, names, correction)
         return contact
 
@@ -184,16 +187,16 @@ def _check_version(known: Contact, given: Contact) -> None:
         )
 
 
-def _said(given: Contact, known: Contact) -> list[Statement]:
+def _said(given: Contact, known: Contact, at: datetime) -> list[Statement]:
     """Return what a person says of a contact: whoever changes a value has seen the present one, which is said first."""
-    now, statement_id = datetime.now(UTC), new_event_id()
+    statement_id = new_event_id()
     values = {name: value for name in sorted(FIELDS) if (value := getattr(given, name))}
     seen = [
-        Statement(name, CONSOLE, old, now - _JUST_BEFORE, f"{statement_id}.seen")
+        Statement(name, CONSOLE, old, at - _JUST_BEFORE, f"{statement_id}.seen")
         for name, value in values.items()
         if (old := getattr(known, name)) and old != value
     ]
-    return [*seen, *(Statement(name, CONSOLE, value, now, statement_id) for name, value in values.items())]
+    return [*seen, *(Statement(name, CONSOLE, value, at, statement_id) for name, value in values.items())]
 
 
 def _record(row: sa.Row[Any]) -> Record:

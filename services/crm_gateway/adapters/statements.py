@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +22,9 @@ from services.crm_gateway.model import Contact, ContactKey, ContactNotFoundError
 FIELDS = frozenset(field.name for field in fields(Contact)) - {"contact_id", "version", "updated_at", "known_as"}
 """The fields a contact has itself; other fields' statements are kept and merged, see `Statements.values`."""
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
+# Room for what was seen just before.
+_TICKS = timedelta(microseconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +103,16 @@ class Statements:
         by_field = _by_field(_statement(row) for row in rows)
         return {name: merge(self.rules, said).value for name, said in by_field.items()}
 
-    async def newest(self, connection: AsyncConnection, tenant_id: str, contact_id: str, field: str) -> datetime:
-        """Return when the newest statement of a field was made; long ago where there is none."""
-        rows = await _rows(connection, tenant_id, contact_id, [field])
-        return max((row.changed_at for row in rows), default=_LONG_AGO)
+    async def moment(
+        self, connection: AsyncConnection, tenant_id: str, contact_id: str, names: Sequence[str], now: datetime
+    ) -> datetime:
+        """Return when a person speaks who has seen what is said of some fields: now, and behind all of it.
+
+        Clocks of business systems may be ahead of ours.
+        """
+        rows = await _rows(connection, tenant_id, contact_id, names)
+        newest = max((row.changed_at for row in rows), default=_LONG_AGO)
+        return max(now, min(newest, _LAST - _TICKS) + _TICKS)
 
     async def lock(self, connection: AsyncConnection, tenant_id: str, contact_id: str) -> Contact:
         """Let nobody else change the contact until the transaction ends; return it as it is.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,8 +33,6 @@ from services.crm_gateway.corrections.model import Correction
 from services.crm_gateway.corrections.store import Corrections
 from services.crm_gateway.events import record_written
 from services.crm_gateway.model import Contact, Scope
-
-_TICK = timedelta(microseconds=1)
 
 
 class ConflictStore:
@@ -109,9 +107,10 @@ class ConflictStore:
         self, connection: AsyncConnection, scope: Scope, conflict: Conflict, decision: Decision
     ) -> Statement:
         """Return the decision as a statement, newer than all others of the field."""
-        newest = await self._statements.newest(connection, scope.tenant_id, conflict.contact_id, conflict.field)
+        at = await self._statements.moment(
+            connection, scope.tenant_id, conflict.contact_id, [conflict.field], decision.at
+        )
         statement_id = f"review.{conflict.conflict_id}.{conflict.version}"
-        at = max(decision.at, newest + _TICK)
         return Statement(conflict.field, REVIEW, self._value(conflict, decision), at, statement_id)
 
     def _value(self, conflict: Conflict, decision: Decision) -> Value:

@@ -182,6 +182,18 @@ async def test_a_customer_id_that_is_anothers_is_not_given_away(here: Here) -> N
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("year", [2100, 9999])
+async def test_a_clock_that_is_ahead_does_not_outvote_a_person(here: Here, year: int) -> None:
+    contact = await a_contact(here, phones=["+15550000001"])
+    last = datetime.max.replace(year=year, tzinfo=UTC)
+    theirs = Statement("language", "hubspot", "es", last, "ahead")
+    assert (await here.take(contact, theirs)).language == "es"
+    given = Contact(contact_id=contact.contact_id, language="fr")
+    request = crm_service_pb2.UpsertContactRequest(context=a_request(), contact=given)
+    assert (await here.crm.UpsertContact(request)).contact.language == "fr"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_pages_and_tenants(here: Here) -> None:
     for number in range(3):
         contact = await a_contact(here, phones=[f"+1555000000{number}"], display_name="Sarah")
