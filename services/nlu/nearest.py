@@ -1,5 +1,6 @@
 """What the training examples nearest to a text say: one more expert, and two signs of what is strange."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,9 +60,9 @@ def nearest(means: Array, log_probabilities: Array, examples: Array, starts: Pla
     return Near(labels, scores, cosines, shares)
 
 
-def of_text(cosines: list[Array]) -> tuple[list[float], float, Array]:
+def of_text(cosines: Sequence[Array]) -> tuple[Array, float, Array]:
     """Return scores, mean cosine and shares as in `Near`, of one text, given the cosines to each label's examples."""
-    scores = [_score(part) for part in cosines]
+    scores = _scores(cosines)
     everything = np.concatenate(cosines)
     if not len(everything):
         return scores, 0.0, np.zeros(len(cosines), np.float32)
@@ -74,14 +75,19 @@ def of_text(cosines: list[Array]) -> tuple[list[float], float, Array]:
     return scores, float(everything[places[:_NEAREST_OF_LABEL]].mean()), shares.astype(np.float32)
 
 
-def _score(cosines: Array) -> float:
-    if not len(cosines):
-        return -_SHARPNESS
-    best = (
-        np.partition(cosines, -_NEAREST_OF_LABEL)[-_NEAREST_OF_LABEL:] if len(cosines) > _NEAREST_OF_LABEL else cosines
-    )
-    highest = float(best.max())
-    return _SHARPNESS * highest + float(np.log(np.exp(_SHARPNESS * (best - highest)).mean()))
+def _scores(cosines: Sequence[Array]) -> Array:
+    """Return each label's score; a label without examples is as far as can be."""
+    best = np.full((len(cosines), _NEAREST_OF_LABEL), -np.inf, np.float32)
+    for row, part in zip(best, cosines, strict=True):
+        count = min(len(part), _NEAREST_OF_LABEL)
+        if count:
+            row[:count] = np.partition(part, -count)[-count:]
+    highest = np.maximum(best.max(axis=1), np.float32(-1))
+    total = np.exp(_SHARPNESS * (best - highest[:, None])).sum(axis=1)
+    counts = np.isfinite(best).sum(axis=1)
+    means = np.where(counts, total / np.maximum(counts, 1), 1)
+    result: Array = (_SHARPNESS * highest + np.log(means)).astype(np.float32)
+    return result
 
 
 def weighed(log_probabilities: Array, near: Near, share: float) -> Array:
