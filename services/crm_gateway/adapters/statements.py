@@ -14,7 +14,7 @@ from services.crm_gateway.adapters import contact_rows
 from services.crm_gateway.adapters.conflict_log import About, ConflictLog
 from services.crm_gateway.adapters.conflict_tables import statements as table
 from services.crm_gateway.adapters.tables import contacts
-from services.crm_gateway.conflicts.merging import Outcome, agree, merge, retain
+from services.crm_gateway.conflicts.merging import Outcome, merge, retain
 from services.crm_gateway.conflicts.model import KNOWN, Overruled, Statement, Value
 from services.crm_gateway.conflicts.rules import Rules
 from services.crm_gateway.model import Contact, ContactKey, ContactNotFoundError, Scope
@@ -188,7 +188,7 @@ class ChangesOnly:
 
 
 def _is_new(said: Statement, before: Statement | None) -> bool:
-    return bool(said.values) if before is None else not agree(said, before)
+    return said.values != (before.values if before is not None else ())
 
 
 def _by_field(statements: Iterable[Statement]) -> dict[str, list[Statement]]:

@@ -231,7 +231,8 @@ async def test_a_value_a_business_system_only_repeats_is_no_change(engine: Async
     assert (repeated.display_name, repeated.phones) == ("Sarah", ("+15550000009",))
     changed = await told(4, phones=("+15550000001", "+15550000002"))
     assert changed.phones == ("+15550000009", "+15550000001", "+15550000002")
-    gone = await told(5, phones=())
+    assert (await told(5, display_name="SARAH")).display_name == "SARAH"
+    gone = await told(6, phones=())
     assert gone.phones == ("+15550000009",)
     async with engine.connect() as connection:
         count = sa.select(sa.func.count()).where(conflict_tables.statements.c.field == "emails")
