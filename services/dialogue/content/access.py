@@ -21,7 +21,7 @@ from voicemesh.events.v1.privacy_events_pb2 import ContentAccessed
 from mesh.content import ContentAwayError, ContentError, ContentMissingError, ContentStore, ContentUriError, path_of
 from mesh.durations import to_timestamp
 from mesh.errors import ErrorReason, MeshError
-from mesh.interceptors.principals import caller, refusal
+from mesh.interceptors.principals import Principal, caller, refusal
 from mesh.outbox import Outbox
 from services.dialogue.adapters.store import SESSIONS
 from services.dialogue.content.places import FOLDERS, RECORDING, TRANSCRIPT, folder_of
@@ -103,15 +103,14 @@ class ContentAccess:
 
     async def _logged(self, context: RequestContext, asked: _Asked, answer: Callable[[], Awaitable[T]]) -> T:
         """Return the answer to who may have it, once it is written down that they ask."""
-        principal = caller()
-        refused = refusal(principal, asked.scope)
+        principal, refused = _caller(asked.scope)
+        granted = refused is None
         result = None
-        if refused is None:
+        if granted:
             try:
                 result = await _answered(answer())
             except MeshError as error:
                 refused = error
-        granted = refused is None or refused.reason != ErrorReason.ERROR_REASON_PERMISSION_DENIED
         row = {
             **{key: getattr(context, key) for key in ("tenant_id", "region", "correlation_id", "language")},
             "access_id": uuid.uuid4().hex,
@@ -174,6 +173,15 @@ class ContentAccess:
                 CONTENTS.delete().where(CONTENTS.c.tenant_id == tenant_id, CONTENTS.c.session_id == session_id)
             )
         return rows
+
+
+def _caller(scope: str) -> tuple[Principal, MeshError | None]:
+    """Return who asks, nobody included, and why they may not; None: they may."""
+    try:
+        principal = caller()
+    except MeshError as error:
+        return Principal("", "", frozenset()), error
+    return principal, refusal(principal, scope)
 
 
 def _event(row: Row) -> ContentAccessed:

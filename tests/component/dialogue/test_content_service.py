@@ -115,6 +115,9 @@ async def test_nobody_in_particular_gets_nothing(world: World):
     request = pb.GetContentRequest(context=CONTEXT, uri=world.uri)
     for metadata in ((), WHO[:1], WHO[1:], (("voicemesh-principal", "a b"), WHO[1])):
         assert (await refused(world.stub.GetContent(request, metadata=metadata))).startswith("UNAUTHENTICATED")
+    assert [(row["principal"], row["granted"], row["reason"]) for row in await world.log()] == [
+        ("", False, "UNAUTHENTICATED")
+    ] * 4
 
 
 async def test_recordings_take_a_scope_that_nobody_has_unless_it_is_given(world: World):
