@@ -223,7 +223,7 @@ async def _publish(bus: mesh_bus.Bus, number: int, places: asyncio.Semaphore) ->
 
 async def time_to_record(folder: Path, count: int, per_s: float) -> list[float]:
     """Place so many calls a second; return the seconds from each call's end to its ticket."""
-    async with House(folder, {}, {}).open() as house:
+    async with House(folder, {}, {}, batches=False).open() as house:
         async with asyncio.TaskGroup() as tasks:
             for number in range(count):
                 tasks.create_task(place(number, house.dialogues))

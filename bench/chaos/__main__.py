@@ -21,6 +21,7 @@ from chaos.judge import Verdict, judge
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 AT_ONCE = 12
+PER_S = 4.0
 BETWEEN_KILLS_S = (0.5, 2.5)
 PATIENCE_S = 180.0
 
@@ -61,6 +62,9 @@ async def run(
                 async with asyncio.TaskGroup() as talking:
                     for number in range(calls):
                         talking.create_task(one(number))
+                        if between_kills_s is not None:
+                            # A typed call takes a moment: all of them would be over before anybody is killed.
+                            await asyncio.sleep(1 / PER_S)
                 if between_kills_s is None:
                     await signs.join()
                 killing.cancel()
