@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from mesh.database import UtcDateTime
@@ -79,6 +80,10 @@ records = Table(
     Column("kind", String(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("is_open", Boolean, nullable=False),
+    # Whether it was open when it came; of which kind it ends one; which record ended it.
+    Column("opened", Boolean, nullable=False, server_default=false()),
+    Column("closes", String(64), nullable=False, server_default=""),
+    Column("closed_by", String(64), nullable=True),
     Column("title", Text, nullable=False),
     Column("fields", JSON, nullable=False),
     Column("event_id", String(128), nullable=False),

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.database import insert_once
 from services.crm_gateway.adapters.tables import records
+from services.crm_gateway.closing import Line, ended_by
 from services.crm_gateway.model import Contact, NewRecord, RecordState, Unit
 
 
@@ -32,6 +33,8 @@ class LocalCrm:
             "kind": record.kind,
             "state": record.state,
             "is_open": record.open,
+            "opened": record.open,
+            "closes": record.closes,
             "title": record.title,
             "fields": dict(record.fields),
             "event_id": record.event_id,
@@ -47,12 +50,13 @@ class LocalCrm:
     async def apply(self, record: NewRecord, unit: Unit) -> bool:
         """Make a draft a record, in its place among its contact's; False when it is no draft (any more).
 
-        It ends what was open before it, as it would have at once. What a later record ended meanwhile stays ended.
+        What is open afterwards is what would be, had it been a record at once.
         """
         values: dict[str, object] = {"state": RecordState.APPLIED, "title": record.title, "fields": dict(record.fields)}
         changed = await _change_draft(_connection(unit), record, values)
         if changed:
-            await _close(_connection(unit), record)
+            for kind in sorted({record.kind, record.closes} - {""}):
+                await _end_anew(_connection(unit), record, kind)
         return changed
 
     async def reject(self, record: NewRecord, unit: Unit) -> bool:
@@ -81,22 +85,54 @@ async def _change_draft(connection: AsyncConnection, record: NewRecord, values: 
 
 
 async def _close(connection: AsyncConnection, record: NewRecord) -> None:
-    """End the contact's newest open record of the kind that came before this one, and drafts before it."""
+    """End the contact's newest open record of the kind, other than the new one; drafts of it are shown no more."""
     if not record.closes:
         return
-    tenant_id = record.scope.tenant_id
-    own = sa.select(records).where(records.c.tenant_id == tenant_id, records.c.record_id == record.record_id)
-    row = (await connection.execute(own)).one()
-    if row.contact_id is None:
+    contact_id = await _contact_id(connection, record)
+    if contact_id is None:
         return
     earlier = sa.and_(
-        records.c.tenant_id == tenant_id,
-        records.c.contact_id == row.contact_id,
+        records.c.tenant_id == record.scope.tenant_id,
+        records.c.contact_id == contact_id,
         records.c.kind == record.closes,
         records.c.is_open.is_(True),
-        records.c.sequence < row.sequence,
+        records.c.record_id != record.record_id,
     )
     newest = sa.select(sa.func.max(records.c.sequence)).where(earlier, records.c.state == RecordState.APPLIED)
-    # A draft that was overtaken is not open once somebody says yes to it.
     which = sa.or_(records.c.sequence == newest.scalar_subquery(), records.c.state == RecordState.DRAFT)
-    await connection.execute(records.update().where(earlier, which).values(is_open=False))
+    values = {"is_open": False, "closed_by": record.record_id}
+    await connection.execute(records.update().where(earlier, which).values(**values))
+
+
+async def _end_anew(connection: AsyncConnection, record: NewRecord, kind: str) -> None:
+    """Say anew which of the contact's records of a kind are ended by which: one has come in between."""
+    contact_id = await _contact_id(connection, record)
+    if contact_id is None:
+        return
+    statement = (
+        sa.select(records)
+        .where(
+            records.c.tenant_id == record.scope.tenant_id,
+            records.c.contact_id == contact_id,
+            records.c.state == RecordState.APPLIED,
+            sa.or_(records.c.kind == kind, records.c.closes == kind),
+        )
+        .order_by(records.c.sequence)
+        .with_for_update()
+    )
+    rows = (await connection.execute(statement)).all()
+    # What was ended by no record, but by hand, stays so.
+    opening = {row.record_id: row for row in rows if row.kind == kind and row.opened and (row.is_open or row.closed_by)}
+    ended = ended_by(Line(row.record_id, row.record_id in opening, row.closes == kind) for row in rows)
+    for record_id, row in opening.items():
+        by = ended.get(record_id)
+        if row.closed_by != by:
+            here = records.update().where(records.c.record_id == record_id)
+            await connection.execute(here.values(is_open=by is None, closed_by=by))
+
+
+async def _contact_id(connection: AsyncConnection, record: NewRecord) -> str | None:
+    own = sa.select(records.c.contact_id).where(
+        records.c.tenant_id == record.scope.tenant_id, records.c.record_id == record.record_id
+    )
+    return (await connection.execute(own)).scalar_one()  # type: ignore[no-any-return]
