@@ -162,9 +162,10 @@ async def test_what_was_not_taken_from_the_stream_yet_is_on_its_way(place: Place
 
 
 async def test_a_dead_letter_is_missing_and_named(place: Place) -> None:
-    place.there.system.edit("tickets", place.tickets[0]["id"], {"deleted": True})
+    ticket = place.tickets[0]
+    place.there.system.edit("tickets", ticket["id"], {"deleted": True})
     async with transaction(place.engine) as connection:
-        deleted = tables.deliveries.c.record_id == place.tickets[0]["external_id"]
+        deleted = tables.deliveries.c.record_id == ticket["external_id"]
         dead = tables.deliveries.update().where(deleted)
         await connection.execute(dead.values(state="dead", last_error="too long"))
     report = await place.compare(repair=True)
