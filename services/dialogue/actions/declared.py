@@ -44,7 +44,9 @@ class _Declared(BaseModel):
     http: _Http
 
 
-class _File(BaseModel):
+class ActionsFile(BaseModel):
+    """What an `actions.yaml` holds."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     actions: dict[Name, _Declared] = {}
@@ -75,9 +77,9 @@ def declared_actions(transport: HttpTransport, folder: Path | None = None) -> di
     return found
 
 
-def _read(path: "Traversable") -> _File:
+def _read(path: "Traversable") -> ActionsFile:
     try:
-        return _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        return ActionsFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML ({error}); see docs/actions.md") from error
     except ValidationError as error:

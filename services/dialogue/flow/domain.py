@@ -6,15 +6,23 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final
 
-from services.dialogue.flow.mistakes import Mistakes
+from pydantic import ValidationError
+
+from services.dialogue.actions.declared import ActionsFile
 from services.dialogue.flow.reader import read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from services.dialogue.flow.mistakes import Mistakes
     from services.dialogue.flow.reader import Item
 
 _ACTIONS: Final = "voicemesh.dialogue.actions"
+_REMEDIES: Final = {
+    "extra_forbidden": "No such key is known: take it out, or correct its spelling",
+    "missing": "Add it",
+    "string_pattern_mismatch": "Use small letters, digits and '_'",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +35,16 @@ class Surroundings:
     """Name of its language's folder."""
     languages: tuple[str, ...]
     entity_types: tuple[str, ...]
-    intents: frozenset[str]
-    actions: frozenset[str]
+    intents: frozenset[str] | None
+    """None: a file that lists them cannot be read."""
+    actions: frozenset[str] | None
+    """None: the file that lists them cannot be read."""
 
 
 def surroundings(path: Path, mistakes: Mistakes) -> Surroundings | None:
     """What lies around `<domain>/<language>/flow.yaml`; what is wrong with the domain's files is noted.
 
-    None: it stands alone, without a `domain.yaml`, or something is wrong there.
+    None: it stands alone, without a `domain.yaml`, or something is wrong with that.
 
     Raises:
         OSError: A file cannot be read.
@@ -43,26 +53,25 @@ def surroundings(path: Path, mistakes: Mistakes) -> Surroundings | None:
     domain = path.parent.parent
     if not (domain / "domain.yaml").is_file():
         return None
-    before = Mistakes()
-    top = _read(domain / "domain.yaml", before)
+    top = _read(domain / "domain.yaml", mistakes)
     keys = top.keys()
     for name in ("languages", "entity_types"):
         if top.is_mapping and name not in keys:
             top.note(f"the file lacks {name!r}", f"Add '{name}: [...]'.")
     included = keys["includes"].texts() if "includes" in keys and keys["includes"].list() else ()
     folders = [domain, *(domain.parent / name for name in included)]
+    languages, types = (keys[name].list() if name in keys else () for name in ("languages", "entity_types"))
+    intents = [_intents(folder / path.parent.name, mistakes) for folder in folders]
+    actions = _actions(domain, mistakes)
     found = Surroundings(
         domain=domain.name,
         language=path.parent.name,
-        languages=tuple(item.text() for item in keys["languages"].list()) if "languages" in keys else (),
-        entity_types=tuple(item.text() for item in keys["entity_types"].list()) if "entity_types" in keys else (),
-        intents=frozenset(name for folder in folders for name in _names(folder / path.parent.name, "intents", before)),
-        actions=frozenset(
-            (*_names(domain, "actions", before), *(point.name for point in entry_points(group=_ACTIONS)))
-        ),
+        languages=tuple(item.text() for item in languages),
+        entity_types=tuple(item.text() for item in types),
+        intents=None if None in intents else frozenset(name for names in intents for name in names or ()),
+        actions=None if actions is None else actions | {point.name for point in entry_points(group=_ACTIONS)},
     )
-    mistakes.take(before)
-    return None if before else found
+    return found if top.sound else None
 
 
 def check_top(top: dict[str, Item], around: Surroundings) -> None:
@@ -91,6 +100,8 @@ def check_slots(slots: dict[str, Item], around: Surroundings) -> None:
 
 def check_intents(flows: dict[str, Item], around: Surroundings) -> None:
     """Note intents that start a flow and that the domain does not understand."""
+    if around.intents is None:
+        return
     for flow in flows.values():
         intents = flow.keys().get("intents")
         for item in intents.each() if intents is not None else ():
@@ -101,10 +112,48 @@ def _read(path: Path, mistakes: Mistakes) -> Item:
     return read(path.read_text(encoding="utf-8"), str(path), mistakes)
 
 
-def _names(folder: Path, name: str, mistakes: Mistakes) -> tuple[str, ...]:
-    """The keys of `<name>.yaml` in a folder, below its key of that name; none without such a file."""
-    path = folder / f"{name}.yaml"
+def _intents(folder: Path, mistakes: Mistakes) -> frozenset[str] | None:
+    """The intents of a folder; none without `intents.yaml`, None where that cannot be read."""
+    path = folder / "intents.yaml"
     if not path.is_file():
-        return ()
-    top = _read(path, mistakes).keys()
-    return tuple(top[name].keys()) if name in top else ()
+        return frozenset()
+    top = _read(path, mistakes)
+    intents = top.keys().get("intents")
+    return frozenset(intents.keys() if intents is not None else ()) if top.is_mapping else None
+
+
+def _actions(domain: Path, mistakes: Mistakes) -> frozenset[str] | None:
+    """The actions that a domain declares, None where their file cannot be read; whatever is wrong with it is noted."""
+    path = domain / "actions.yaml"
+    if not path.is_file() or _is_blank(path):
+        return frozenset()
+    top = _read(path, mistakes)
+    if not top.is_mapping:
+        top.keys()
+        return None
+    try:
+        ActionsFile.model_validate(top.plain())
+    except ValidationError as error:
+        for found in error.errors(include_url=False):
+            remedy = f"{_REMEDIES.get(found['type'], 'Correct it')} (docs/actions.md)."
+            _innermost(top, found["loc"]).note(f"{'.'.join(map(str, found['loc']))}: {found['msg']}", remedy)
+    actions = top.keys().get("actions")
+    return frozenset(actions.keys() if actions is not None and actions.is_mapping else ())
+
+
+def _is_blank(path: Path) -> bool:
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return all(not line or line.startswith("#") for line in lines)
+
+
+def _innermost(item: Item, way: tuple[int | str, ...]) -> Item:
+    """The value that a way leads to, or what is left of it."""
+    for part in way:
+        children: dict[int | str, Item] = dict(item.keys().items()) if item.is_mapping else {}
+        if item.is_list:
+            children.update(enumerate(item.list()))
+        following = children.get(part)
+        if following is None:
+            return item
+        item = following
+    return item

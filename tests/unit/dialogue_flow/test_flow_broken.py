@@ -57,6 +57,7 @@ BROKEN = {
     "yaml_colon.yaml": (15, "mapping values are not allowed here", "in quotes"),
     "yaml_tab.yaml": (37, "cannot start any token", "Check indentation"),
     "action_undeclared/en/flow.yaml": (62, "unknown action 'bake_cake'", "Declare it in the domain's actions.yaml"),
+    "action_without_address/actions.yaml": (5, "actions.bake_cake.http.url: Field required", "Add it"),
     "domain_of_folder/en/flow.yaml": (1, "the domain is 'bakery', and its folder", "Write 'domain_of_folder'"),
     "domain_lacks_languages/domain.yaml": (1, "the file lacks 'languages'", "Add 'languages: [...]'"),
     "entity_type_unknown/en/flow.yaml": (32, "unknown entity type 'produce'", "Did you mean 'product'?"),
@@ -97,13 +98,25 @@ def test_every_mistake_of_a_file_is_told_once_in_the_order_of_the_file(name: str
     file = SEVERAL / f"{name}.yaml" if name != "domain_and_flow" else SEVERAL / name / "en" / "flow.yaml"
     with pytest.raises(FlowFileError) as caught:
         load(file)
-    told = [(mistake.line, mistake.problem) for mistake in caught.value.mistakes]
+    own = [mistake for mistake in caught.value.mistakes if mistake.file == str(file)]
+    told = [(mistake.line, mistake.problem) for mistake in own]
     wanted = marked(file)
     assert len(wanted) >= 4
     assert [line for line, _ in told] == [line for line, _ in wanted]
     for line, part in wanted:
         assert any(where == line and part in problem for where, problem in told), (line, part, told)
-    assert all(mistake.file == str(file) and mistake.remedy.endswith(".") for mistake in caught.value.mistakes)
+    assert all(mistake.remedy.endswith(".") for mistake in caught.value.mistakes)
+
+
+def test_every_mistake_of_the_actions_is_told_with_its_line() -> None:
+    file = SEVERAL / "domain_and_flow" / "actions.yaml"
+    with pytest.raises(FlowFileError) as caught:
+        load(SEVERAL / "domain_and_flow" / "en" / "flow.yaml")
+    told = [mistake for mistake in caught.value.mistakes if mistake.file == str(file)]
+    wanted = marked(file)
+    assert [mistake.line for mistake in told] == [line for line, _ in wanted]
+    assert all(part in mistake.problem for mistake, (_, part) in zip(told, wanted, strict=True))
+    assert all("docs/actions.md" in mistake.remedy for mistake in told)
 
 
 def test_mistakes_of_the_domain_the_flow_and_its_dialogues_are_told_together(
@@ -111,6 +124,7 @@ def test_mistakes_of_the_domain_the_flow_and_its_dialogues_are_told_together(
 ) -> None:
     folder = tmp_path / "domain_and_flow"
     shutil.copytree(SEVERAL / "domain_and_flow", folder)
+    (folder / "actions.yaml").unlink()
     (folder / "en" / "intents.yaml").write_text("intents: [\n", "utf-8")
     (folder / "domain.yaml").write_text("name: domain_and_flow\nlanguages: {en: 1}\n", "utf-8")
     flow = folder / "en" / "flow.yaml"
