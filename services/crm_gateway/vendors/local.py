@@ -52,7 +52,12 @@ class LocalCrm:
 
         What is open afterwards is what would be, had it been a record at once.
         """
-        values: dict[str, object] = {"state": RecordState.APPLIED, "title": record.title, "fields": dict(record.fields)}
+        values: dict[str, object] = {
+            "state": RecordState.APPLIED,
+            "closes": record.closes,
+            "title": record.title,
+            "fields": dict(record.fields),
+        }
         changed = await _change_draft(_connection(unit), record, values)
         if changed:
             for kind in sorted({record.kind, record.closes} - {""}):
