@@ -74,13 +74,14 @@ class Statements:
         contact had before the first statement of a field counts as the source "known".
 
         Returns:
-            The contact as it is now.
+            The contact as it is now; as it was given where nothing is new.
 
         Raises:
             ContactNotFoundError: the tenant does not have the contact (any more).
         """
         by_field = _by_field(statements)
-        if not by_field:
+        # What is known to what was kept a moment ago is known to what is kept now: that needs no lock.
+        if not by_field or await self._knows(connection, scope.tenant_id, contact.contact_id, by_field):
             return contact
         present = await self.lock(connection, scope.tenant_id, contact.contact_id)
         before: dict[str, Outcome] = {}
@@ -127,12 +128,20 @@ class Statements:
             raise ContactNotFoundError(contact_id)
         return contact
 
+    async def _knows(
+        self, connection: AsyncConnection, tenant_id: str, contact_id: str, by_field: Mapping[str, list[Statement]]
+    ) -> bool:
+        """Whether statements would change nothing of what is kept."""
+        held = await _held(connection, tenant_id, contact_id, by_field)
+        return all(
+            held[name] and retain(self.rules, [*held[name], *new]) == held[name].keys()
+            for name, new in by_field.items()
+        )
+
     async def _fields(
         self, connection: AsyncConnection, tenant_id: str, contact: Contact, by_field: Mapping[str, list[Statement]]
     ) -> list[_Field]:
-        held: dict[str, dict[Statement, int]] = {name: {} for name in by_field}
-        for row in await _rows(connection, tenant_id, contact.contact_id, sorted(by_field)):
-            held[row.field][_statement(row)] = row.sequence
+        held = await _held(connection, tenant_id, contact.contact_id, by_field)
         return [
             _Field(name, held[name], frozenset(new if held[name] else [*new, *_known(contact, name)]))
             for name, new in sorted(by_field.items())
@@ -214,6 +223,16 @@ def _known(contact: Contact, name: str) -> list[Statement]:
     # The language and the region of a contact nobody said any of are those of whoever wrote it first.
     value = getattr(contact, name) if name in FIELDS - {"language", "region"} else ""
     return [Statement(name, KNOWN, value, _LONG_AGO, f"known.{contact.contact_id}")] if value else []
+
+
+async def _held(
+    connection: AsyncConnection, tenant_id: str, contact_id: str, names: Iterable[str]
+) -> dict[str, dict[Statement, int]]:
+    """Return what is kept of fields, and in which row."""
+    held: dict[str, dict[Statement, int]] = {name: {} for name in names}
+    for row in await _rows(connection, tenant_id, contact_id, sorted(held)):
+        held[row.field][_statement(row)] = row.sequence
+    return held
 
 
 async def _rows(
