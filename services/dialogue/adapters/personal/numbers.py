@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from stdnum import luhn
+from stdnum import iban, luhn
 from stdnum.ca import sin
 from stdnum.ch import ssn as ahv
 from stdnum.cl import rut
@@ -47,13 +47,14 @@ _WRITTEN = (
     (re.compile(r"\b[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b", re.IGNORECASE), (codicefiscale,)),
     (re.compile(r"\b[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z\d]\d\b", re.IGNORECASE), (curp,)),
 )
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z\d]{4}){2,7}(?:[ -]?[A-Z\d]{1,3})?\b", re.IGNORECASE)
 # National Insurance, United Kingdom: gov.uk, "NI numbers: format"; two letters, six digits, one letter of four.
 _NINO = re.compile(
     r"\b(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][ ]?[A-CEGHJ-NPR-TW-Z](?:[ ,-]?\d){6}[ ,-]?[A-D]\b", re.IGNORECASE
 )
 _ALPHANUMERIC = re.compile(
     rf"\b(?:{IDENTITY})\b(?:\W+(?:number|is|it'?s|es|el|my|mi|número|de)\b)*\W+"
-    r"((?!(?:is|es|el|mi|my|de|no)\b)[A-Z]{1,3}[ -]?\d[\dA-Z -]{3,12}[\dA-Z])\b",
+    r"((?!(?:is|es|el|mi|my|de|no|s)\b)[A-Z]{1,3}[ -]?\d[\dA-Z -]{3,12}[\dA-Z])\b",
     re.IGNORECASE,
 )
 
@@ -82,6 +83,9 @@ def _written(text: str) -> Iterator[Part]:
         for match in pattern.finditer(text):
             if any(module.is_valid(match.group()) for module in modules):
                 yield match.start(), match.end(), "national_id"
+    for match in _IBAN.finditer(text):
+        if iban.is_valid(match.group()):
+            yield match.start(), match.end(), "bank_account"
     for match in _NINO.finditer(text):
         yield match.start(), match.end(), "national_id"
     for match in _ALPHANUMERIC.finditer(text):

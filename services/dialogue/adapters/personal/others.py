@@ -11,6 +11,7 @@ from services.dialogue.adapters.personal.words import (
     NAME_SURE,
     NO_NAME,
     ORDINALS,
+    PARTICLES,
     PARTS,
     STREETS_EN,
     STREETS_ES,
@@ -24,20 +25,39 @@ _NUMBER_WORDS = "|".join(sorted({*TENS, *UNITS, *WHOLE, "hundred", "thousand", "
 _N = rf"(?:\d+(?:st|nd|rd|th|º|ª)?|(?:{_NUMBER_WORDS})|(?:{ORDINALS}))"
 _GAP = r"[\s,.-]+"
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DOMAIN = r"(?:com|net|org|edu|es|co|uk|us|eu|io|de|fr|mx|info|gmail|hotmail|outlook|yahoo)"
 _SPOKEN_EMAIL = re.compile(
+    rf"(?<![\w.-])"
     rf"(?:[\w-]+{_GAP}(?:dot|underscore|dash|hyphen|plus|punto|gui[oó]n bajo|gui[oó]n|barra baja){_GAP}){{0,4}}"
     rf"[\w.-]+(?P<letters>(?:{_GAP}\w\b)*){_GAP}(?:at|arroba){_GAP}\w+(?:{_GAP}\w+){{0,2}}?"
     rf"(?:(?:{_GAP}(?:dot|punto){_GAP}|\.){_DOMAIN}\b)+",
     re.IGNORECASE,
 )
 _SPELLED_BEFORE = re.compile(r"(?:(?<!\w)\w[\s,-]+)+$")
+_WORDS_BEFORE = 3
+"""Words of an address that is read aloud which may stand before the last one: "bob jones ninety nine at ..."."""
+_NO_ADDRESS = NO_NAME | frozenset(
+    [
+        "email",
+        "e-mail",
+        "mail",
+        "address",
+        "correo",
+        "write",
+        "send",
+        "escriba",
+        "dirección",
+        "email's",
+        "mail's",
+        "it's",
+    ]
+)
 
 _MONTH_DATE = rf"(?:{_N}{_GAP}(?:of{_GAP}|de{_GAP})?(?:{MONTHS})|(?:{MONTHS}){_GAP}(?:the{_GAP})?{_N}(?:{_GAP}{_N})?)"
 _BIRTH = re.compile(
     rf"\b(?:{BIRTH})\b(?:\W+(?:is|was|it'?s|on|in|es|fue|el|en|the|day|día|of|my|mi|año|year)\b)*\W+"
-    rf"(?P<date>(?:the\s+|el\s+)?(?:{_N}|{MONTHS})(?:(?:{_GAP}|/|(?:\s+(?:of|de|del|the|y)\s+))(?:{_N}|{MONTHS}))*)",
+    rf"(?P<date>(?:the\s+|el\s+)?(?:{_N}|{MONTHS})\b(?:(?:{_GAP}|/|(?:\s+(?:of|de|del|the|y|and)\s+))(?:{_N}|{MONTHS})\b)*)",
     re.IGNORECASE,
 )
 _YEAR = (
@@ -60,7 +80,8 @@ _ADDRESS_EN = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS_ES = re.compile(
-    rf"\b(?:{STREETS_ES})\s+(?:(?:{_STREET_NAME})\s*){{1,5}}?[,\s]*(?:(?:número|num|n[º°.])\s*)?{_N}(?:[\s]+(?:y\s+)?{_N})*"
+    rf"\b(?:gran vía|(?:{STREETS_ES})\s+(?:(?:{_STREET_NAME})\s*){{1,5}}?)[,\s]*"
+    rf"(?:(?:número|num|n[º°.])\s*)?{_N}(?:[\s]+(?:y\s+)?{_N})*"
     rf"(?:{_GAP}(?:{PARTS})\s+\w+|{_GAP}{_N}{_GAP}(?:{PARTS})|{_GAP}\d+\s*[º°ª]\s*\w?)*",
     re.IGNORECASE,
 )
@@ -75,6 +96,10 @@ _BOX = re.compile(r"\bp\.?\s?o\.? box \d+\b|\bapartado(?: de correos)? \d+\b", r
 
 _WORD = r"[^\W\d_][^\W\d_]*(?:['\u2019-][^\W\d_]+)*"
 _NAME_SURE = re.compile(rf"\b(?:{NAME_SURE})[\s,:]+(?P<name>{_WORD}(?:\s+{_WORD}){{0,3}})", re.IGNORECASE)
+_SPELLED_NAME = re.compile(
+    r"\b(?:name|surname|spelled|spelt|apellido|deletre\w+|nombre)\b[^.?!]*?(?P<letters>\b[^\W\d_](?:[\s,-]+[^\W\d_]\b){2,})",
+    re.IGNORECASE,
+)
 _CAPITAL = r"[A-ZÁÉÍÓÚÑ][^\W\d_]*(?:['\u2019-][^\W\d_]+)*"
 _WRITTEN_NAME = rf"(?P<name>{_CAPITAL}(?:\s+{_CAPITAL}){{0,3}})"
 _NAME_LIKELY = re.compile(rf"\b(?i:{NAME_LIKELY})\s+{_WRITTEN_NAME}")
@@ -101,16 +126,38 @@ def _emails(text: str) -> Iterator[Part]:
         yield match.start(), match.end(), "email"
     for match in _SPOKEN_EMAIL.finditer(text):
         spelled = _SPELLED_BEFORE.search(text[: match.start()])
-        yield (spelled.start() if spelled else match.start()), match.end(), "email"
+        yield (spelled.start() if spelled else _earlier(text, match.start())), match.end(), "email"
+
+
+def _earlier(text: str, place: int) -> int:
+    """Return where the words begin that belong to an address whose last word begins at a place."""
+    for word in list(re.finditer(r"[\w'-]+(?=\s)", text[:place]))[: -_WORDS_BEFORE - 1 : -1]:
+        between = text[word.end() : place]
+        if between.strip() or word.group().lower() in _NO_ADDRESS:
+            break
+        place = word.start()
+    return place
 
 
 def _names(text: str) -> Iterator[Part]:
+    for match in _SPELLED_NAME.finditer(text):
+        yield match.start("letters"), match.end("letters"), "person_name"
     for pattern in (_NAME_SURE, _NAME_LIKELY, _TITLED):
         for match in pattern.finditer(text):
             words = list(re.finditer(_WORD, match.group("name")))
-            kept = 0
-            while kept < len(words) and words[kept].group().lower() not in NO_NAME:
-                kept += 1
+            kept = _length(words)
             if kept:
                 begin = match.start("name")
                 yield begin, begin + words[kept - 1].end(), "person_name"
+
+
+def _length(words: list[re.Match[str]]) -> int:
+    """Return how many of the words belong to a name: up to the first that cannot."""
+    kept = 0
+    for place, word in enumerate(words):
+        plain = word.group().lower()
+        if plain not in NO_NAME:
+            kept = place + 1
+        elif not kept or plain not in PARTICLES:
+            break
+    return kept

@@ -94,12 +94,19 @@ PARTS = r"apartment|apt|flat|unit|suite|floor|piso|puerta|escalera|portal|bloque
 NAME_SURE = (
     r"(?:my|the|his|her|first|last|full|middle|family|sur)\s*name(?:'s| is|s|:)|i am called|they call me|"
     r"me llamo|se llama|(?:mi|su|el) nombre(?: completo)? es|(?:mi|el) (?:primer |segundo )?apellido es|me apellido|"
-    r"a nombre de|under the name(?: of)?|in the name of"
+    r"a nombre de|under the name(?: of)?|in the name of|(?:the )?name on the \w+ is"
 )
 """After these comes a name, however it is written."""
-NAME_LIKELY = r"i'?m|i am|this is|it'?s|speaking with|soy|habla|le habla|for|para"
+NAME_LIKELY = (
+    r"i'?m|i am|this is|it'?s|speaking with|soy|habla|le habla|for|para|under|"
+    r"(?:my|his|her|our|mi|su) (?:son|daughter|wife|husband|mother|father|brother|sister|partner|"
+    r"hij[oa]|mujer|marido|madre|padre|herman[oa]|pareja)"
+)
 """After these a name may come: where it is written as one."""
 TITLES = r"mr|mrs|ms|miss|dr|doctor|sr|sra|se[ñn]ora?|don|doña"
+
+PARTICLES = frozenset({"de", "del", "la", "las", "los", "di", "da", "van", "von", "der", "den"})
+"""They stand between the words of a name."""
 
 _NO_NAME = """
 mr mrs ms miss dr sr sra señor señora don doña
