@@ -140,6 +140,13 @@ class ErasureStore:
             now = datetime.now(UTC)
             await connection.execute(erasures.update().where(mine).values(completed_at=now, subject=None))
 
+    async def oldest_open(self) -> datetime | None:
+        """Return when the oldest erasure was asked for that some service has not done; None: all are done."""
+        query = sa.select(sa.func.min(erasures.c.requested_at)).where(erasures.c.completed_at.is_(None))
+        async with self._engine.connect() as connection:
+            oldest: datetime | None = await connection.scalar(query)
+            return oldest
+
     async def find(self, tenant_id: str, erasure_id: str) -> Erasure | None:
         """Return how far an erasure is; None: the tenant has no such."""
         query = sa.select(erasures).where(erasures.c.tenant_id == tenant_id, erasures.c.erasure_id == erasure_id)

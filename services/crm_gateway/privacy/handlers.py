@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from google.protobuf.message import Message
+from prometheus_client import Gauge
 from sqlalchemy.exc import SQLAlchemyError
 from voicemesh.events.v1.privacy_events_pb2 import ErasureCompleted
 
@@ -30,6 +31,9 @@ _ATTEMPTS = 1_000
 """An erasure is worth waiting for; `wait_s` ends it all the same."""
 _AT_ONCE = 8
 _log = logs.get_logger(__name__)
+_open = Gauge(
+    "voicemesh_oldest_erasure_seconds", "How long the oldest erasure that is not done has been open; 0: none."
+)
 T = TypeVar("T")
 
 
@@ -47,6 +51,9 @@ class Store(Protocol):
 
     async def work(self, before: datetime | None = None, erasure_id: str = "") -> int:
         """Forget whom it was asked to: what was asked for before a moment, or one erasure."""
+
+    async def oldest_open(self) -> datetime | None:
+        """Return when the oldest erasure was asked for that is not done."""
 
     async def completed(self, event: ErasureCompleted) -> None:
         """Write down that a service is done."""
@@ -111,6 +118,8 @@ class Privacy:
             self._woken.clear()
             try:
                 await self._store.work(datetime.now(UTC) - self._wait)
+                oldest = await self._store.oldest_open()
+                _open.set((datetime.now(UTC) - oldest).total_seconds() if oldest else 0)
             except (SQLAlchemyError, OSError) as error:
                 _log.warning("erasure.waiting", error=repr(error))
             with contextlib.suppress(TimeoutError):

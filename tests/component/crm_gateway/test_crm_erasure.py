@@ -226,6 +226,7 @@ async def test_it_is_over_once_all_services_are_done_and_then_says_nothing_of_wh
         await privacy.EraseContact(pb.EraseContactRequest(context=a_request(), contact=contact_id), metadata=WHO)
     ).erasure
     store = ErasureStore(engine, Outbox(engine, tables.outbox))
+    assert await store.oldest_open() == (await store.find("clinic", asked.erasure_id)).requested_at
     for service in ("dialogue", "dialogue", "consent"):
         context = EventContext(event_id=f"x.{service}", **SCOPE)
         context.occurred_at.GetCurrentTime()
@@ -236,6 +237,7 @@ async def test_it_is_over_once_all_services_are_done_and_then_says_nothing_of_wh
         return (await privacy.GetErasure(request, metadata=WHO)).erasure.HasField("completed_at")
 
     await eventually(over)
+    assert await store.oldest_open() is None
     found = await store.find("clinic", asked.erasure_id)
     assert found is not None
     assert (found.principal, found.purpose) == ("ana", "asked by letter")
