@@ -14,6 +14,7 @@ from voicemesh.events.v1.business_events_pb2 import ComplaintLogged, OrderInquir
 
 from mesh import bus as mesh_bus
 from mesh.bus import Bus, Delivery
+from mesh.database import sqlite_url
 from mesh.testing import serve
 from services.crm_gateway.simulator.model import Faults
 from services.crm_gateway.sync.app import build as build_sync
@@ -101,16 +102,14 @@ async def test_whatever_it_does_each_record_is_there_once(
     assert all(counts["requests"][fault] for fault in ("busy", "broken", "drops_request", "drops_answer"))
 
 
-async def test_what_can_wait_comes_with_one_request(
-    tmp_path: Path, nats: NatsServer, database_url: str, bus: Bus
-) -> None:
+async def test_what_can_wait_comes_with_one_request(tmp_path: Path, nats: NatsServer, bus: Bus) -> None:
     mapping = tmp_path / "mapping.toml"
     mapping.write_text(
         'version = 1\n[events."voicemesh.events.v1.ComplaintLogged"]\n'
         'kind = "complaint"\ntitles = ["a complaint"]\nprofile = "batch"\n'
     )
     options = {"crm_mapping": mapping, "crm_batch_size": 10, "crm_batch_wait_s": 1000.0}
-    async with simulator() as there, worker(tmp_path, nats, database_url, there, **options):
+    async with simulator() as there, worker(tmp_path, nats, sqlite_url(tmp_path / "crm.db"), there, **options):
         for number in range(10):
             await bus.publish(complaint(number, caller=number))
 
@@ -124,7 +123,7 @@ async def test_what_can_wait_comes_with_one_request(
 
 
 async def test_urgent_and_patient_records_are_there_once_and_in_the_order_of_their_contact(
-    tmp_path: Path, nats: NatsServer, database_url: str, bus: Bus
+    tmp_path: Path, nats: NatsServer, bus: Bus
 ) -> None:
     mapping = tmp_path / "mapping.toml"
     mapping.write_text(
@@ -134,17 +133,17 @@ async def test_urgent_and_patient_records_are_there_once_and_in_the_order_of_the
         '[events."voicemesh.events.v1.OrderInquired"]\nkind = "order_inquiry"\ntitles = ["{order}"]\n'
         '[events."voicemesh.events.v1.OrderInquired".fields]\norder = "order_number"\n'
     )
-    faults = Faults(busy=0.1, broken=0.1, drops_request=0.1, drops_answer=0.2, retry_after_s=0.02)
-    options = PATIENT | {"crm_mapping": mapping, "crm_batch_size": 8, "crm_batch_wait_s": 0.2}
-    async with simulator(faults) as there, worker(tmp_path, nats, database_url, there, **options):
-        for number in range(60):
-            context = an_event_context(f"e{number}", session_id=f"s{number}", phone=f"+1555000{number % 12:04d}")
+    faults = Faults(busy=0.05, broken=0.05, drops_request=0.05, drops_answer=0.15, retry_after_s=0.02)
+    options = PATIENT | {"crm_mapping": mapping, "crm_batch_size": 8, "crm_batch_wait_s": 0.1}
+    async with simulator(faults) as there, worker(tmp_path, nats, sqlite_url(tmp_path / "crm.db"), there, **options):
+        for number in range(30):
+            context = an_event_context(f"e{number}", session_id=f"s{number}", phone=f"+1555000{number % 10:04d}")
             urgent = number % 3 == 0
             said = OrderInquired(context=context, order_number=f"{number:02d}")
             await bus.publish(said if urgent else ComplaintLogged(context=context, category=f"{number:02d}"))
 
         async def done() -> bool:
-            return len({ticket["external_id"] for ticket in there.system.tickets}) == 60
+            return len({ticket["external_id"] for ticket in there.system.tickets}) == 30
 
         await eventually(done)
     assert there.system.counts()["tickets_twice"] == []
@@ -152,5 +151,5 @@ async def test_urgent_and_patient_records_are_there_once_and_in_the_order_of_the
     by_contact: dict[str, list[str]] = {}
     for ticket in there.system.tickets:
         by_contact.setdefault(ticket["contact_id"], []).append(ticket["title"])
-    assert len(by_contact) == 12
+    assert len(by_contact) == 10
     assert all(titles == sorted(titles) for titles in by_contact.values())
