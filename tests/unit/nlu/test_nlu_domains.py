@@ -8,7 +8,7 @@ from services.nlu.encoder.source import WEIGHTS_SHA256
 from services.nlu.head import HEAD_FILE, data_sha256, load_head
 
 COMMON = {
-    "greet", "affirm", "deny", "correct", "help", "repeat", "human", "goodbye", "thank", "opt_out", "inform",
+    "greet", "affirm", "deny", "unsure", "correct", "help", "repeat", "human", "goodbye", "thank", "opt_out", "inform",
 }  # fmt: skip
 OWN = {
     "clinic": {
