@@ -146,11 +146,11 @@ async def test_every_write_becomes_an_event(settings: ConsentSettings, broker: N
 
 
 async def both_listen(url: str) -> None:
-    """Wait until two processes listen: each has its own live consumer, and they share a durable one."""
+    """Wait until two processes listen: each has its own live consumer, and they share two durable ones."""
     async with connect(url, source="/test") as bus:
         while True:
             events = await bus.jetstream.stream_info("VOICEMESH_EVENTS")
-            if events.state.consumer_count == 3:
+            if events.state.consumer_count == 4:
                 return
             await asyncio.sleep(0.02)
 
