@@ -77,7 +77,9 @@ class Deliveries:
         added = await connection.execute(statement, [row for _, row in unique.values()])
         new = {(tenant_id, event_id) for tenant_id, event_id in added.all()}
         urgent = [
-            row["order_key"] for key, (_, row) in unique.items() if key in new and row["profile"] == Profile.REALTIME
+            row["order_key"]
+            for key, (_, row) in unique.items()
+            if key in new and (row["profile"], row["state"]) == (Profile.REALTIME, DeliveryState.WAITING)
         ]
         await self._hasten(connection, urgent)
         return [record for key, (record, _) in unique.items() if key in new]
@@ -139,16 +141,20 @@ class Deliveries:
             "kind": record.kind,
             "due_at": datetime.now(UTC),
         }
-        return await self._decide(connection, tenant_id, event_id, values)
+        order_key = await self._decide(connection, tenant_id, event_id, values)
+        if order_key is not None and record.profile is Profile.REALTIME:
+            await self._hasten(connection, [order_key])
+        return order_key is not None
 
     async def reject(self, connection: AsyncConnection, tenant_id: str, event_id: str) -> bool:
         """Turn a draft down for good; False when it is no draft (any more)."""
         values = {"state": DeliveryState.REJECTED, "settled_at": datetime.now(UTC)}
-        return await self._decide(connection, tenant_id, event_id, values)
+        return await self._decide(connection, tenant_id, event_id, values) is not None
 
     async def _decide(
         self, connection: AsyncConnection, tenant_id: str, event_id: str, values: dict[str, object]
-    ) -> bool:
+    ) -> str | None:
+        """Change a draft; return what its order goes by, None when it is no draft."""
         statement = (
             table.update()
             .where(
@@ -158,9 +164,10 @@ class Deliveries:
                 table.c.state == DeliveryState.DRAFT,
             )
             .values(**values)
-            .returning(table.c.sequence)
+            .returning(table.c.order_key)
         )
-        return (await connection.execute(statement)).first() is not None
+        order_key: str | None = (await connection.execute(statement)).scalar_one_or_none()
+        return order_key
 
     async def claim(self, worker: str, size: int, lease: timedelta, permits: Permits) -> list[Delivery]:
         """Take at most `size` deliveries that are due and cannot wait; nobody else gets them before the lease ends."""

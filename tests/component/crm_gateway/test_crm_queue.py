@@ -279,3 +279,15 @@ async def test_how_long_the_oldest_waits(engine: AsyncEngine) -> None:
     for delivery in [*await claim(queue), *await claim_batch(queue, 1)]:
         await queue.settle("one", [Written(delivery, "r")])
     assert await queue.oldest() is None
+
+
+async def test_what_can_wait_does_not_before_a_draft_that_is_released(engine: AsyncEngine) -> None:
+    draft = replace(a_record(2, "a"), state=RecordState.DRAFT)
+    queue = await filled(engine, can_wait(1, "a"), draft)
+    assert ids(await claim(queue)) == []
+    async with transaction(engine) as connection:
+        assert await queue.release(connection, "clinic", "e2", replace(draft, state=RecordState.APPLIED))
+    first = await claim(queue)
+    assert ids(first) == ["e1"]
+    await queue.settle("one", [Written(first[0], "r1")])
+    assert ids(await claim(queue)) == ["e2"]
