@@ -115,7 +115,7 @@ def train(
         lexical_share=shares[0],
         near_share=shares[1],
         temperature=temperature,
-        examples=inside.vectors[:, :DIMENSION],
+        examples=np.ascontiguousarray(inside.vectors[:, :DIMENSION]),
         starts=np.searchsorted(targets, np.arange(len(labels) + 1)).astype(np.int64),
         scope=replace(scope, threshold=point.threshold),
         metadata={**_metadata(examples), **(metadata or {})},
