@@ -175,7 +175,10 @@ def open_keys(source: str, default: Path) -> Keys:
     if source:
         return Keys(Path(source))
     if not default.exists():
-        default.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            default.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise KeysError(f"{default.parent} cannot be made ({error.strerror}): set {VARIABLE}") from error
         # Of two processes that begin at once one makes the keys, and both have them.
         with contextlib.suppress(FileExistsError):
             _write(default, (new_key(),), only_new=True)

@@ -194,6 +194,12 @@ def test_keys_that_everybody_may_read_are_refused(tmp_path: Path):
         open_keys(str(path), tmp_path / "unused.json")
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(KeysError, match=r"file.*cannot be made.*VOICEMESH_CONTENT_KEYS"):
+        open_keys("", tmp_path / "file" / "sub" / "keys.json")
+
+
 def test_named_keys_must_be_there(tmp_path: Path):
     with pytest.raises(KeysError, match="VOICEMESH_CONTENT_KEYS"):
         open_keys(str(tmp_path / "none.json"), tmp_path / "unused.json")
