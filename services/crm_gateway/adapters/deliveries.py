@@ -1,6 +1,7 @@
 """Deliveries as rows: a queue that every worker of a business system shares, ordered per contact."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,6 +30,7 @@ from services.crm_gateway.deliveries import (
 from services.crm_gateway.events import record_written
 from services.crm_gateway.model import Contact, NewRecord, Profile, RecordState
 from services.crm_gateway.review.adapters.drafts import Drafts
+from services.crm_gateway.storable import ID_LIMIT, storable
 from services.crm_gateway.write_back.events import circuit_changed, write_back_failed
 
 _ERROR_LIMIT = 500
@@ -39,13 +41,17 @@ class Deliveries:
     """The queue of one business system.
 
     Rows are bounded by the disk only: nothing that a call meant may be lost.
+
+    Args:
+        tenant_id: whose deliveries are claimed; empty: everybody's.
     """
 
-    def __init__(self, outbox: Outbox, vendor: str, allowance: Allowance) -> None:
+    def __init__(self, outbox: Outbox, vendor: str, allowance: Allowance, *, tenant_id: str = "") -> None:
         self._outbox = outbox
         self._engine = outbox.engine
         self._vendor = vendor
-        self._claims = Claims(vendor, allowance)
+        self._whose = [table.c.tenant_id == tenant_id] if tenant_id else []
+        self._claims = Claims(vendor, allowance, tenant_id)
 
     async def add(
         self, connection: AsyncConnection, record: NewRecord, contact: Contact | None, trace: Mapping[str, str]
@@ -194,7 +200,7 @@ class Deliveries:
         async with self._engine.connect() as connection:
             # For each profile by itself: each is the beginning of an index.
             for profile in Profile:
-                mine = (table.c.vendor == self._vendor, table.c.state == DeliveryState.WAITING)
+                mine = (table.c.vendor == self._vendor, *self._whose, table.c.state == DeliveryState.WAITING)
                 statement = sa.select(table.c.created_at).where(*mine, table.c.profile == profile)
                 first = (await connection.execute(statement.order_by(table.c.sequence).limit(1))).scalar()
                 found += [first] if first is not None else []
@@ -222,9 +228,11 @@ class Deliveries:
     async def settle(self, worker: str, results: Sequence[Result], changes: Sequence[CircuitChange] = ()) -> None:
         """Write down what became of attempts and of circuits, in one transaction, and announce it.
 
-        An attempt whose lease ended and whose delivery another worker took over changes nothing any more.
+        An attempt whose lease ended and whose delivery another worker took over changes nothing any more, and is not
+        announced. Texts of the business system are kept as far as the database can hold them.
         """
         now = datetime.now(UTC)
+        results = [_storable(result) for result in results]
         rows = [_settled(result, now) | {"by": worker} for result in results]
         statement = (
             table.update()
@@ -246,12 +254,18 @@ class Deliveries:
             )
         )
         async with self._outbox.transaction() as connection:
-            await connection.execute(statement, rows)
-            events = [(self._event(result), result.trace) for result in results if isinstance(result, Written)]
+            if rows:
+                await connection.execute(statement, rows)
+            settled = await self._settled_now(connection, worker, results, now)
+            events = [(self._event(result), result.trace) for result in settled if isinstance(result, Written)]
             events += [(circuit_changed(self._vendor, change), {}) for change in changes]
-            events += await self._dead(connection, [result for result in results if isinstance(result, GivenUp)], now)
+            events += [
+                (write_back_failed(self._vendor, result), result.delivery.trace)
+                for result in settled
+                if isinstance(result, GivenUp)
+            ]
             await self._outbox.add_many(connection, events)
-            for result in results:
+            for result in settled:
                 if isinstance(result, Written) and result.delivery.record.reviewed:
                     await self._note_applied(connection, result)
 
@@ -261,22 +275,20 @@ class Deliveries:
         with telemetry.continuing(result.trace):
             await Drafts(self._outbox).written(connection, record.scope.tenant_id, self._vendor, record.event_id)
 
-    async def _dead(
-        self, connection: AsyncConnection, given_up: Sequence[GivenUp], now: datetime
-    ) -> list[tuple[Message, Mapping[str, str]]]:
-        """Return the events of those that have become dead letters just now."""
-        if not given_up:
+    async def _settled_now(
+        self, connection: AsyncConnection, worker: str, results: Sequence[Result], now: datetime
+    ) -> list[Written | GivenUp]:
+        """Return those that are over by what was written down just now: only these are news."""
+        over = [result for result in results if not isinstance(result, Postponed)]
+        if not over:
             return []
-        which = [result.delivery.sequence for result in given_up]
-        statement = sa.select(table.c.sequence).where(
-            table.c.sequence.in_(which), table.c.state == DeliveryState.DEAD, table.c.settled_at == now
+        statement = sa.select(table.c.sequence, table.c.state).where(
+            table.c.sequence.in_([result.delivery.sequence for result in over]),
+            table.c.worker == worker,
+            table.c.settled_at == now,
         )
-        dead = set((await connection.execute(statement)).scalars())
-        return [
-            (write_back_failed(self._vendor, result), result.delivery.trace)
-            for result in given_up
-            if result.delivery.sequence in dead
-        ]
+        settled = {(row.sequence, row.state) for row in (await connection.execute(statement)).all()}
+        return [result for result in over if (result.delivery.sequence, _state_of(result)) in settled]
 
     def _event(self, result: Written) -> Message:
         record = result.delivery.record
@@ -303,6 +315,17 @@ def _delivery(row: sa.Row[Any], contact: Contact | None) -> Delivery:
     )
 
 
+def _storable(result: Result) -> Result:
+    """What a business system said, as it can be kept: one bad answer must not hold up all that is settled with it."""
+    if isinstance(result, Written):
+        return replace(result, record_id=storable(result.record_id, ID_LIMIT))
+    return replace(result, error=storable(result.error, _ERROR_LIMIT))
+
+
+def _state_of(result: Written | GivenUp) -> DeliveryState:
+    return DeliveryState.WRITTEN if isinstance(result, Written) else DeliveryState.DEAD
+
+
 def _settled(result: Result, now: datetime) -> dict[str, Any]:
     delivery = result.delivery
     row = {
@@ -318,13 +341,13 @@ def _settled(result: Result, now: datetime) -> dict[str, Any]:
     }
     match result:
         case Written(record_id=record_id):
-            row |= {"new_state": DeliveryState.WRITTEN, "new_record_id": record_id}
+            row |= {"new_state": _state_of(result), "new_record_id": record_id}
         case Postponed(error=error, due_at=due_at, counts=counts, made=made):
             attempts = delivery.attempt if counts and made else delivery.attempt - 1
             row["untouched"] = not made and not delivery.begun_before
-            row |= {"new_error": error[:_ERROR_LIMIT], "new_due": due_at, "new_attempts": attempts, "new_settled": None}
+            row |= {"new_error": error, "new_due": due_at, "new_attempts": attempts, "new_settled": None}
         case GivenUp(error=error):
-            row |= {"new_state": DeliveryState.DEAD, "new_error": error[:_ERROR_LIMIT]}
+            row |= {"new_state": _state_of(result), "new_error": error}
     return row
 
 

@@ -11,6 +11,7 @@ from mesh.backoff import backoff_s
 from services.crm_gateway import metrics
 from services.crm_gateway.deliveries import CircuitChange, Delivery, GivenUp, Postponed, Result, Written
 from services.crm_gateway.model import BatchVendor, BusyError, CorrectableVendor, RejectedError, RemoteVendor, Scope
+from services.crm_gateway.storable import storable
 from services.crm_gateway.sync.breaker import Breaker, BreakerOptions, Circuit
 
 _log = logs.get_logger(__name__)
@@ -33,6 +34,9 @@ class DispatchOptions:
     """After so many failed attempts a delivery is a dead letter."""
     retry_first_s: float = 0.5
     retry_limit_s: float = 300.0
+    after_timeout_s: float = 10.0
+    """After an answer that did not come in time nothing is asked for so long: the request may still be at work there,
+    and what it has not written yet a search would not find."""
     poll_s: float = 0.25
     """How often the queue is looked at when nothing wakes this process."""
     batch_size: int = 100
@@ -108,6 +112,9 @@ class Attempts:
             try:
                 async with asyncio.timeout(self._options.attempt_s):
                     outcomes = await vendor.write_many([(one.record, one.contact) for one in deliveries])
+                if len(outcomes) != len(deliveries):
+                    # Which is whose cannot be told.
+                    raise ValueError(f"it answers {len(outcomes)} of {len(deliveries)} records")  # noqa: TRY301
             except RejectedError as error:
                 self._succeeded(deliveries[0].record.scope)
                 # It may be for one of them: the next time each is written by itself.
@@ -158,7 +165,10 @@ class Attempts:
             case BusyError():
                 self._breaker(scope.tenant_id).pause(error.retry_after_s)
             case _:
-                _log.warning("crm_sync.attempt_failed", attempt=delivery.attempt, error=repr(error))
+                # What it answers may repeat what it was sent: personal data, which logs must not hold.
+                status = getattr(error, "status", None)
+                error_type = type(error).__name__
+                _log.warning("crm_sync.attempt_failed", attempt=delivery.attempt, error=error_type, status=status)
                 self._breaker(scope.tenant_id).failed()
                 self._note_open(scope, _reason(error))
 
@@ -172,6 +182,8 @@ class Attempts:
         if delivery.attempt >= options.max_attempts:
             return GivenUp(delivery, _reason(error))
         delay = backoff_s(delivery.attempt, first_s=options.retry_first_s, limit_s=options.retry_limit_s)
+        if isinstance(error, TimeoutError):
+            delay = max(delay, options.after_timeout_s)
         return Postponed(delivery, _reason(error), _in(delay))
 
     def _succeeded(self, scope: Scope) -> None:
@@ -213,7 +225,7 @@ def _name(result: Result) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    return storable(f"{type(error).__name__}: {error}")
 
 
 def _in(seconds: float) -> datetime:

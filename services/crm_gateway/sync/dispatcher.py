@@ -14,7 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from mesh import logs
 from mesh.backoff import backoff_s
 from services.crm_gateway import metrics
-from services.crm_gateway.deliveries import CircuitChange, Delivery, Postponed, Result
+from services.crm_gateway.adapters.refusals import is_refusal
+from services.crm_gateway.deliveries import CircuitChange, Delivery, GivenUp, Postponed, Result
 from services.crm_gateway.model import BatchVendor, RemoteVendor
 from services.crm_gateway.sync.attempts import Attempts, DispatchOptions
 
@@ -230,21 +231,40 @@ class Dispatcher:
         """Write results down, as many at once as there are; what cannot be written down is tried until it can."""
         while True:
             results = await self._gather()
-            changes = self._attempts.changes()
-            failures = 0
-            while True:
-                try:
-                    await self._queue.settle(self._worker, results, changes)
-                    break
-                except (SQLAlchemyError, OSError) as error:
-                    failures += 1
-                    await _wait_for_store(error, failures)
+            await self._write_down(results, self._attempts.changes())
             for result in results:
                 self._claimed[result.delivery.record.scope.tenant_id] -= 1
                 self._batched.discard(result.delivery.sequence)
             if not self._claimed.total():
                 self._idle.set()
             self.wake()
+
+    async def _write_down(self, results: Sequence[Result], changes: Sequence[CircuitChange]) -> None:
+        """Write results down together; where the store refuses, each by itself: one holds up no other."""
+        if await self._settled(results, changes):
+            return
+        await self._settled([], changes)
+        for result in results:
+            if await self._settled([result], []):
+                continue
+            # A person is to look at it. Where not even that can be written down, it is tried again after its lease.
+            await self._settled([GivenUp(result.delivery, "what became of it cannot be written down")], [])
+
+    async def _settled(self, results: Sequence[Result], changes: Sequence[CircuitChange]) -> bool:
+        """Write down, as often as it takes; False: the store refuses it, and would again."""
+        failures = 0
+        while True:
+            try:
+                await self._queue.settle(self._worker, results, changes)
+            except (SQLAlchemyError, OSError, ValueError) as error:
+                if is_refusal(error):
+                    which = [result.delivery.record.event_id for result in results]
+                    _log.error("crm_sync.not_settled", error=type(error).__name__, event_ids=which)
+                    return False
+                failures += 1
+                await _wait_for_store(error, failures)
+            else:
+                return True
 
     async def _gather(self) -> list[Result]:
         """Wait for results: for the first, then a little for others, unless nothing else is claimed."""

@@ -24,7 +24,16 @@ _REFUSALS = frozenset({400, 404, 409, 410, 413, 415, 422})
 
 
 class HttpError(Exception):
-    """An answer that says neither that it was done nor that it never will be: to be tried again."""
+    """An answer that says neither that it was done nor that it never will be: to be tried again.
+
+    Args:
+        text: what is kept and shown to who runs the mesh; it may repeat what was sent, and is not for logs.
+        status: of the answer, which is.
+    """
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ class Answer:
         try:
             return json.loads(self.body)
         except ValueError:
-            raise HttpError(f"it answers {self.status} with what is no JSON: {self.text}") from None
+            raise HttpError(f"it answers {self.status} with what is no JSON: {self.text}", self.status) from None
 
     @property
     def text(self) -> str:
@@ -86,7 +95,7 @@ def check(answer: Answer) -> Answer:
     if answer.status in _REFUSALS:
         raise RejectedError(f"it answers {answer.status}: {answer.text}")
     if not 200 <= answer.status < 300:
-        raise HttpError(f"it answers {answer.status}: {answer.text}")
+        raise HttpError(f"it answers {answer.status}: {answer.text}", answer.status)
     return answer
 
 

@@ -291,3 +291,43 @@ async def test_what_can_wait_does_not_before_a_draft_that_is_released(engine: As
     assert ids(first) == ["e1"]
     await queue.settle("one", [Written(first[0], "r1")])
     assert ids(await claim(queue)) == ["e2"]
+
+
+async def test_who_has_one_tenants_account_claims_nothing_of_another(engine: AsyncEngine) -> None:
+    await filled(
+        engine, a_record(1, "a", "shop"), a_record(2, "b"), replace(a_record(3, "c", "shop"), profile=Profile.BATCH)
+    )
+    mine = Deliveries(Outbox(engine, tables.outbox), "there", PLENTY, tenant_id="clinic")
+    assert ids(await claim(mine)) == ["e2"]
+    assert await mine.claim_batch("one", 1, LEASE, lambda _: None, wait=timedelta(0)) == []
+    shop = Deliveries(Outbox(engine, tables.outbox), "there", PLENTY, tenant_id="shop")
+    assert ids(await claim(shop)) == ["e1"]
+
+
+async def test_an_answer_that_no_database_holds_is_kept_as_far_as_it_can_be(engine: AsyncEngine) -> None:
+    queue = await filled(engine, a_record(1, "a"), a_record(2, "b"), a_record(3, "c"), a_record(4, "d"))
+    one, two, three, four = await claim(queue)
+    now = datetime.now(UTC)
+    bad = "no\0thing \ud800"
+    await queue.settle(
+        "one", [Written(one, "i" * 200), GivenUp(two, bad), Postponed(three, bad, now + LEASE), Written(four, bad)]
+    )
+    async with engine.connect() as connection:
+        rows = (await connection.execute(sa.select(tables.deliveries).order_by(tables.deliveries.c.sequence))).all()
+    assert [row.state for row in rows] == ["written", "dead", "waiting", "written"]
+    assert (rows[0].vendor_record_id, rows[3].vendor_record_id) == ("i" * 128, "nothing ?")
+    assert {rows[1].last_error, rows[2].last_error} == {"nothing ?"}
+
+
+async def test_what_was_not_written_down_is_not_announced(engine: AsyncEngine) -> None:
+    queue = await filled(engine, a_record(1, "a"), a_record(2, "b"))
+    lost, dropped = await claim(queue, "one", lease=timedelta(seconds=-1))
+    taken = (await claim(queue, "two", size=1))[0]
+    async with transaction(engine) as connection:
+        mine = tables.deliveries.c.sequence == dropped.sequence
+        await connection.execute(tables.deliveries.update().where(mine).values(state="dropped"))
+    await queue.settle("one", [Written(lost, "r1"), Written(dropped, "r2")])
+    assert await events_of(engine) == []
+    await queue.settle("two", [Written(taken, "r1")])
+    (told,) = await events_of(engine)
+    assert (told.record_id, told.source_event_id) == ("r1", "e1")

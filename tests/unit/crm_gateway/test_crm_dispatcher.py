@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
+from sqlalchemy.exc import DataError
+
 from services.crm_gateway.deliveries import CircuitChange, Delivery, GivenUp, Postponed, Result, Written
 from services.crm_gateway.model import (
     BusyError,
@@ -18,6 +21,7 @@ from services.crm_gateway.model import (
 from services.crm_gateway.sync.attempts import DispatchOptions
 from services.crm_gateway.sync.breaker import BreakerOptions
 from services.crm_gateway.sync.dispatcher import Dispatcher
+from services.crm_gateway.vendors.http import HttpError
 
 DEFAULT_OPTIONS = DispatchOptions()
 
@@ -108,12 +112,16 @@ async def results_of(vendor: Plain, *deliveries: Delivery, options: DispatchOpti
 
 async def made(vendor: Plain, *deliveries: Delivery, options: DispatchOptions = DEFAULT_OPTIONS) -> FakeQueue:
     queue = FakeQueue(*deliveries)
+    await run_until_done(vendor, queue, options)
+    return queue
+
+
+async def run_until_done(vendor: Plain, queue: FakeQueue, options: DispatchOptions) -> None:
     async with asyncio.TaskGroup() as tasks:
         working = tasks.create_task(Dispatcher(vendor, queue, "one", options).run())
         async with asyncio.timeout(30):
             await queue.done.wait()
         working.cancel()
-    return queue
 
 
 async def test_a_correction_changes_what_is_there_and_adds_nothing() -> None:
@@ -230,6 +238,55 @@ async def test_who_takes_no_batches_gets_them_one_by_one() -> None:
     vendor = Plain()
     await results_of(vendor, *can_wait("e1", "e2"))
     assert vendor.asked == ["write e1", "write e2"]
+
+
+class Miscounting(Plain):
+    """One that answers for fewer than it was given."""
+
+    async def write_many(self, records: Sequence[tuple[NewRecord, Contact | None]]) -> Sequence[str | Exception]:
+        return ["there"] * (len(records) - 1)
+
+
+async def test_a_batch_whose_answers_are_not_as_many_is_tried_again() -> None:
+    results = await results_of(Miscounting(), *can_wait("e1", "e2"))
+    assert [(isinstance(result, Postponed), result.delivery.record.event_id) for result in results] == [
+        (True, "e1"),
+        (True, "e2"),
+    ]
+
+
+class RefusingQueue(FakeQueue):
+    """A store that refuses some values, whoever they come with."""
+
+    async def settle(self, worker: str, results: Sequence[Result], changes: Sequence[CircuitChange]) -> None:
+        if any(isinstance(result, Written) and result.record_id == "there-bad" for result in results):
+            raise DataError("", {}, Exception("value too long"))
+        await super().settle(worker, results, changes)
+
+
+async def test_a_result_that_the_store_refuses_holds_up_no_other() -> None:
+    queue = RefusingQueue(a_delivery("e1"), a_delivery("bad"), a_delivery("e2"))
+    await run_until_done(Plain(), queue, DEFAULT_OPTIONS)
+    by_event = {result.delivery.record.event_id: result for result in queue.results}
+    assert isinstance(by_event["e1"], Written)
+    assert isinstance(by_event["e2"], Written)
+    assert isinstance(by_event["bad"], GivenUp)
+    assert by_event["bad"].error == "what became of it cannot be written down"
+
+
+async def test_what_a_business_system_answers_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    await results_of(Telling(), a_delivery("e1"))
+    said = "".join(capsys.readouterr())
+    assert "attempt_failed" in said
+    assert "HttpError" in said
+    assert "Mrs Miller" not in said
+
+
+class Telling(Plain):
+    """One whose failures repeat what it was sent."""
+
+    async def write(self, record: NewRecord, contact: Contact | None) -> str:
+        raise HttpError("it answers 500: no contact 'Mrs Miller'", 500)
 
 
 class Picky(Plain):
