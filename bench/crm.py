@@ -132,6 +132,7 @@ async def remote(
         "VOICEMESH_METRICS_LISTEN": "127.0.0.1:0",
         "VOICEMESH_LISTEN": "127.0.0.1:0",
         "VOICEMESH_CRM_VENDOR": "simulator",
+        "VOICEMESH_CRM_SYNC_TENANT": "*",
         "VOICEMESH_CRM_URL": url,
         "VOICEMESH_CRM_RATE_PER_S": "100000",
         "VOICEMESH_CRM_BURST": "100000",

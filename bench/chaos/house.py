@@ -154,6 +154,7 @@ class House:
         targets |= {"VOICEMESH_ASR_TARGET": "127.0.0.1:1", "VOICEMESH_TTS_TARGET": "127.0.0.1:1"}
         vendor = {
             "VOICEMESH_CRM_VENDOR": "simulator",
+            "VOICEMESH_CRM_SYNC_TENANT": "*",
             "VOICEMESH_CRM_URL": self.simulator,
             "VOICEMESH_CRM_TIMEOUT_S": "2",
             "VOICEMESH_CRM_LEASE_S": "10",

@@ -4,10 +4,12 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from mesh.config import ServiceSettings
+from mesh.config import ConfigError, ServiceSettings
 from mesh.database import sqlite_url
 
 DATABASE_VARIABLE = "VOICEMESH_CRM_DATABASE_URL"
+ALL_TENANTS = "*"
+"""Of `crm_sync_tenant`: one account there for the records of all tenants."""
 
 
 class CrmSettings(ServiceSettings):
@@ -52,7 +54,7 @@ class CrmSyncSettings(CrmSettings):
     crm_burst: float = Field(500.0, ge=1, description="records at once after a rest")
     crm_breaker_failures: int = Field(8, ge=1, description="failures in a row after which it is left alone for a while")
     crm_sync_tenant: str = Field(
-        "", max_length=64, description="whose account there it is; empty: what has changed there is not taken in"
+        "", max_length=64, description="whose account there it is; *: one for all tenants; needed but for local records"
     )
     crm_sync_every_s: float = Field(30.0, gt=0, description="seconds between looks at what has changed there")
     crm_webhook_listen: str = Field("", description="host:port that takes its webhooks; empty: none are taken")
@@ -64,3 +66,17 @@ class CrmSyncSettings(CrmSettings):
     crm_review_below: float = Field(
         0.5, ge=0, le=1, description="an action with a lower confidence is a draft that waits for a person"
     )
+
+    def account_tenant(self) -> str:
+        """Return the tenant whose account the business system is; empty: it is one for all tenants.
+
+        Raises:
+            ConfigError: it is somebody else's, and the settings do not say whose. Otherwise every tenant's callers
+                would be told to whoever it belongs to.
+        """
+        if not self.crm_sync_tenant and self.crm_vendor != "local":
+            raise ConfigError(
+                f"VOICEMESH_CRM_VENDOR={self.crm_vendor!r} needs VOICEMESH_CRM_SYNC_TENANT: the tenant whose account "
+                f"there it is, or {ALL_TENANTS} for one account that gets the records of all tenants"
+            )
+        return "" if self.crm_sync_tenant == ALL_TENANTS else self.crm_sync_tenant

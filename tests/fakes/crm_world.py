@@ -32,7 +32,9 @@ def settings(folder: Path, *, nats_url: str = "", database_url: str = "", **othe
 
 
 def sync_settings(folder: Path, *, nats_url: str, database_url: str = "", **others: Any) -> CrmSyncSettings:
-    """Settings of the sync process in a test."""
+    """Settings of the sync process in a test: one account for all tenants, where they name none."""
+    if others.get("crm_vendor", "local") != "local":
+        others.setdefault("crm_sync_tenant", "*")
     return CrmSyncSettings(
         state_dir=folder, nats_url=nats_url, crm_database_url=SecretStr(database_url), drain_s=0.5, **others
     )

@@ -18,10 +18,15 @@ Permits = Callable[[str], int | None]
 
 
 class Claims:
-    """Chooses among the deliveries of one business system, inside the transaction that takes them."""
+    """Chooses among the deliveries of one business system, inside the transaction that takes them.
 
-    def __init__(self, vendor: str, allowance: Allowance) -> None:
+    Args:
+        tenant_id: whose deliveries; empty: everybody's.
+    """
+
+    def __init__(self, vendor: str, allowance: Allowance, tenant_id: str = "") -> None:
         self._vendor = vendor
+        self._whose = [table.c.tenant_id == tenant_id] if tenant_id else []
         self._allowance = allowance
 
     async def ripe(self, engine: AsyncEngine, now: datetime, size: int, wait: timedelta) -> bool:
@@ -75,6 +80,7 @@ class Claims:
         )
         return [
             table.c.vendor == self._vendor,
+            *self._whose,
             table.c.state == DeliveryState.WAITING,
             table.c.profile == profile,
             table.c.due_at <= now,

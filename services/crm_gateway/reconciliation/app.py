@@ -55,6 +55,11 @@ async def reconcile(settings: CrmSyncSettings, order: Order, progress: Callable[
         raise ConfigError(f"there is no business system {name!r}; there are {', '.join(known)}")
     if name == LocalCrm.name and not settings.nats_url:
         raise ConfigError("VOICEMESH_NATS_URL is empty: what the local records should be, only the event stream says")
+    account = settings.account_tenant()
+    if name != LocalCrm.name and account not in {"", order.tenant_id}:
+        raise ConfigError(
+            f"the account at {name} is {account!r}'s (VOICEMESH_CRM_SYNC_TENANT), not {order.tenant_id!r}'s"
+        )
     async with contextlib.AsyncExitStack() as stack:
         create = None if name == LocalCrm.name else load_engine(GROUP, name)
         vendor = await stack.enter_async_context(create(settings)) if create else None

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import hashlib
+import re
 from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -53,6 +55,7 @@ async def build(settings: CrmSyncSettings, runtime: Runtime) -> None:
     name, known = settings.crm_vendor, sorted({LocalCrm.name, *installed(GROUP)})
     if name not in known:
         raise ConfigError(f"VOICEMESH_CRM_VENDOR={name!r}: the business systems are {', '.join(known)}")
+    account = settings.account_tenant()
     create = None if name == LocalCrm.name else load_engine(GROUP, name)
     vendor = await runtime.stack.enter_async_context(create(settings)) if create else None
     mapping = load_mapping(name, settings.crm_mapping)
@@ -65,7 +68,8 @@ async def build(settings: CrmSyncSettings, runtime: Runtime) -> None:
     outbox = Outbox(engine, tables.outbox)
     work: _Embedded | _Remote = _Embedded(settings, mapper, outbox)
     if vendor is not None:
-        lease = Lease(engine, f"intake:{name}:{settings.region}", runtime.instance, _LEASE)
+        place = f"intake:{name}:{settings.region}" + (f":{account}" if account else "")
+        lease = Lease(engine, place, runtime.instance, _LEASE)
         work = _Remote(settings, mapper, outbox, vendor, lease)
         runtime.tasks.create_task(work.dispatcher.run(), name="crm-dispatch")
     statements = ChangesOnly(Statements(load_rules(settings.crm_conflict_rules), outbox))
@@ -97,10 +101,12 @@ class _Remote:
     ) -> None:
         self._settings = settings
         self._mapper = mapper
-        queue = Deliveries(outbox, vendor.name, Allowance(settings.crm_rate_per_s, settings.crm_burst))
+        account = settings.account_tenant()
+        allowance = Allowance(settings.crm_rate_per_s, settings.crm_burst)
+        queue = Deliveries(outbox, vendor.name, allowance, tenant_id=account)
         self.dispatcher = Dispatcher(vendor, queue, lease.holder, _dispatch_options(settings))
         rules = load_rules(settings.crm_conflict_rules)
-        self._intake = Intake(mapper, outbox, queue, vendor.name, self.dispatcher.wake, rules=rules)
+        self._intake = Intake(mapper, outbox, queue, vendor.name, self.dispatcher.wake, rules=rules, tenant_id=account)
         self._lease = lease
 
     async def run(self, bus: Bus) -> None:
@@ -139,8 +145,13 @@ class _Remote:
 
 
 def durable_of(settings: CrmSyncSettings) -> str:
-    """One place in the stream for all processes of the vendor and region, whatever mapping they have."""
-    return f"crm-sync-{settings.crm_vendor}-{settings.region}"
+    """One place in the stream for all processes of the vendor, account and region, whatever mapping they have."""
+    name, account = f"crm-sync-{settings.crm_vendor}-{settings.region}", settings.account_tenant()
+    if account and settings.crm_vendor != LocalCrm.name:
+        # A tenant may be called what the broker's names cannot hold.
+        fits = re.fullmatch(r"[A-Za-z0-9_-]+", account)
+        name += f"-of-{account if fits else hashlib.sha256(account.encode()).hexdigest()[:16]}"
+    return name
 
 
 def _dispatch_options(settings: CrmSyncSettings) -> DispatchOptions:
@@ -151,6 +162,7 @@ def _dispatch_options(settings: CrmSyncSettings) -> DispatchOptions:
         lease_s=max(settings.crm_lease_s, 5 * settings.crm_timeout_s),
         max_attempts=settings.crm_max_attempts,
         retry_limit_s=settings.crm_retry_limit_s,
+        after_timeout_s=settings.crm_timeout_s,
         batch_size=settings.crm_batch_size,
         batch_wait_s=settings.crm_batch_wait_s,
         breaker=BreakerOptions(failures=settings.crm_breaker_failures),

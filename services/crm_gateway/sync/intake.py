@@ -1,7 +1,7 @@
 """Events become deliveries: batches from the bus, in order, each batch one transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -34,6 +34,7 @@ class Intake:
     Args:
         wake: told once there is more to do.
         rules: whose word counts of a contact; None: the bundled ones.
+        tenant_id: whose account the business system is: events of others are left alone; empty: one for all tenants.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class Intake:
         wake: Callable[[], None],
         *,
         rules: Rules | None = None,
+        tenant_id: str = "",
     ) -> None:
+        self._tenant_id = tenant_id
         self._mapper = mapper
         self._outbox = outbox
         self._ledger = Ledger(outbox, rules)
@@ -56,6 +59,7 @@ class Intake:
 
     async def on_events(self, batch: Sequence[tuple[Message, FromBus]]) -> None:
         """Queue what a batch becomes. Raises ``SQLAlchemyError``: then the batch comes again."""
+        batch = [(event, delivery) for event, delivery in batch if self._concerns(event)]
         mapped = [(self._mapper.map(event), delivery.trace) for event, delivery in batch]
         records = [(record, trace) for record, trace in mapped if record is not None]
         if not records:
@@ -78,3 +82,6 @@ class Intake:
             done = "draft" if record.state is RecordState.DRAFT else "queued"
             metrics.RECORDS.labels(self._vendor, record.kind, done).inc()
         self._wake()
+
+    def _concerns(self, event: Any) -> bool:
+        return self._tenant_id in ("", event.context.tenant_id)

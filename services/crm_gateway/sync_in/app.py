@@ -36,14 +36,15 @@ def start(
     Raises:
         ConfigError: the settings do not go together, or the webhooks' address cannot be had.
     """
-    tenant_id = settings.crm_sync_tenant
-    if not tenant_id:
+    tenant_id = settings.account_tenant()
+    source = _source(vendor, settings) if tenant_id else None
+    if source is None:
         if settings.crm_webhook_listen:
             raise ConfigError(
-                "VOICEMESH_CRM_WEBHOOK_LISTEN is set and VOICEMESH_CRM_SYNC_TENANT is not: whose account sends them?"
+                "VOICEMESH_CRM_WEBHOOK_LISTEN needs a VOICEMESH_CRM_SYNC_TENANT that names one tenant, whose account "
+                "sends them, and a business system that says what has changed"
             )
         return
-    source = _source(vendor, settings.crm_vendor)
     scope = Scope(tenant_id, settings.region, "", "")
     cursor = Cursor(engine, scope, source.name)
     intake = ChangeIntake(VendorChanges(source.name, outbox, statements), cursor, scope)
@@ -64,12 +65,15 @@ def start(
         runtime.tasks.create_task(serve(application([sender]), sock), name="crm-webhooks")
 
 
-def _source(vendor: Any, name: str) -> ChangeSource:
-    if not (hasattr(vendor, "changes") and hasattr(vendor, "parse")):
+def _source(vendor: Any, settings: CrmSyncSettings) -> ChangeSource | None:
+    """Return the business system as one that says what has changed; None: it does not."""
+    if vendor is None:
         raise ConfigError(
-            f"VOICEMESH_CRM_SYNC_TENANT is set, but the business system {name!r} does not say what has changed; "
-            "leave it empty"
+            f"VOICEMESH_CRM_SYNC_TENANT is set, but the business system {settings.crm_vendor!r} does not say what has "
+            "changed; leave it empty"
         )
+    if not (hasattr(vendor, "changes") and hasattr(vendor, "parse")):
+        return None
     source: ChangeSource = vendor
     return source
 

@@ -52,6 +52,7 @@ async def test_both_hold_the_right_name_once_though_the_worker_is_killed(
             nats.url,
             VOICEMESH_CRM_DATABASE_URL=database_url,
             VOICEMESH_CRM_VENDOR="simulator",
+            VOICEMESH_CRM_SYNC_TENANT="*",
             VOICEMESH_CRM_URL=there.url,
             VOICEMESH_CRM_TIMEOUT_S="0.5",
             VOICEMESH_CRM_LEASE_S="1",

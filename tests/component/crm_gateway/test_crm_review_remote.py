@@ -150,7 +150,11 @@ async def test_killed_between_draft_decision_and_writing_each_is_written_once(
 ) -> None:
     count = 20
     hot = Process("services.crm_gateway", tmp_path, nats.url)
-    remote = {"VOICEMESH_CRM_VENDOR": "simulator", "VOICEMESH_CRM_URL": there.url}
+    remote = {
+        "VOICEMESH_CRM_VENDOR": "simulator",
+        "VOICEMESH_CRM_URL": there.url,
+        "VOICEMESH_CRM_SYNC_TENANT": "*",
+    }
     sync = Process("services.crm_gateway.sync", tmp_path, nats.url, **remote)
     async with started(hot) as address, mesh_bus.connect(nats.url, source="/voicemesh/test") as bus:
         async with started(sync):

@@ -328,6 +328,11 @@ async def test_the_last_word_on_consent_is_in_the_context(crm: World) -> None:
     ("given", "words"),
     [
         ({"crm_webhook_listen": "127.0.0.1:0"}, "CRM_SYNC_TENANT"),
+        (
+            {"crm_vendor": "simulator", "crm_sync_tenant": ""},
+            "or * for one account that gets the records of all tenants",
+        ),
+        ({"crm_vendor": "simulator", "crm_sync_tenant": "*", "crm_webhook_listen": "127.0.0.1:0"}, "names one tenant"),
         ({"crm_sync_tenant": "clinic"}, "'local' does not say what has changed"),
         ({"crm_vendor": "simulator", "crm_sync_tenant": "clinic", "crm_webhook_listen": "127.0.0.1:0"}, "WEBHOOK_KEYS"),
         (

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fakes.background import eventually, running
 from fakes.crm_world import an_event_context, sync_settings
 from fakes.nats_server import NatsServer
@@ -14,8 +15,9 @@ from voicemesh.events.v1.business_events_pb2 import ComplaintLogged, OrderInquir
 
 from mesh import bus as mesh_bus
 from mesh.bus import Bus, Delivery
-from mesh.database import sqlite_url
+from mesh.database import database, sqlite_url
 from mesh.testing import serve
+from services.crm_gateway.adapters import tables
 from services.crm_gateway.simulator.model import Faults
 from services.crm_gateway.sync.app import build as build_sync
 
@@ -73,6 +75,32 @@ async def test_a_record_and_its_contact_are_there_once(
         ("simulator", "T000001", "e1"),
         ("simulator", "T000002", "e2"),
     ]
+
+
+async def test_each_tenant_is_written_to_its_own_account(
+    tmp_path: Path, nats: NatsServer, database_url: str, bus: Bus
+) -> None:
+    whose = ["clinic", "shop", "nobody's", "clinic", "shop"]
+    for number, tenant_id in enumerate(whose):
+        event = complaint(number, caller=number, category=f"{tenant_id} {number}")
+        event.context.tenant_id = tenant_id
+        await bus.publish(event)
+    async with (
+        simulator() as clinic,
+        simulator() as shop,
+        worker(tmp_path, nats, database_url, clinic, crm_sync_tenant="clinic"),
+        worker(tmp_path, nats, database_url, shop, crm_sync_tenant="shop"),
+    ):
+
+        async def done() -> bool:
+            return len(clinic.system.tickets) >= 2 and len(shop.system.tickets) >= 2
+
+        await eventually(done)
+        found = [sorted(one["fields"]["category"] for one in there.system.tickets) for there in (clinic, shop)]
+    assert found == [["clinic 0", "clinic 3"], ["shop 1", "shop 4"]]
+    async with database(database_url) as engine, engine.connect() as connection:
+        queued = (await connection.execute(sa.select(tables.deliveries.c.tenant_id).distinct())).scalars()
+        assert set(queued) == {"clinic", "shop"}, "who has no account here is left alone"
 
 
 async def test_whatever_it_does_each_record_is_there_once(
