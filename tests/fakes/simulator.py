@@ -21,9 +21,9 @@ class Simulated:
 
 
 @contextlib.asynccontextmanager
-async def simulator(faults: Faults | None = None) -> AsyncIterator[Simulated]:
+async def simulator(faults: Faults | None = None, *, idempotent: bool = False) -> AsyncIterator[Simulated]:
     """Serve it on a free port of loopback."""
-    system = System(faults or Faults())
+    system = System(faults or Faults(), idempotent=idempotent)
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(application(system), log_level="critical", lifespan="on", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)

@@ -32,7 +32,8 @@ def application(system: System) -> Starlette:
 
     ``POST /oauth/token``; with its token ``POST`` and ``GET /contacts``, ``/tickets``, ``/deals`` (``external_id``,
     or pages by ``cursor``), ``GET`` and ``PATCH`` of one of them by its id, ``GET /changes?cursor=``, ``POST
-    /tickets/batch`` and ``/tickets/search``; for tests ``PUT /simulator/faults``, ``PUT /simulator/webhooks`` and
+    /tickets/batch`` and ``/tickets/search``. What is made may come with an ``Idempotency-Key``; it counts where the
+    system is idempotent. For tests ``PUT /simulator/faults``, ``PUT /simulator/webhooks`` and
     ``GET /simulator/counts``.
     """
     webhooks = Webhooks(system)
@@ -129,12 +130,14 @@ def _many(system: System) -> tuple[Route, Route]:
     )
 
 
-def _taken(system: System, item: dict[str, Any]) -> dict[str, Any]:
+def _taken(system: System, sent: dict[str, Any]) -> dict[str, Any]:
+    item = dict(sent)
+    key = str(item.pop("idempotency_key", ""))
     try:
         ticket = TicketIn.model_validate(item).model_dump()
     except ValidationError as error:
         return {"errors": error.errors(include_url=False, include_input=False)}
-    return {"id": system.add("tickets", ticket)["id"]}
+    return {"id": system.add("tickets", ticket, key)["id"]}
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -172,6 +175,12 @@ async def _misbehave(system: System, fault: Fault, handle: Handler, request: Req
         case "drops_answer":
             await handle(request)
             return Dropped()
+        case "late":
+            # Read before whoever asked is gone: what came whole is done.
+            await request.body()
+            await asyncio.sleep(system.faults.late_s)
+            await handle(request)
+            return Dropped()
 
 
 def _listed(system: System, kind: Kind, request: Request) -> Response:
@@ -202,7 +211,7 @@ async def _made(system: System, kind: Kind, request: Request) -> Response:
         item = shape.model_validate_json(await request.body()).model_dump()
     except ValidationError as error:
         return _refused(error)
-    return JSONResponse(system.add(kind, item), 201)
+    return JSONResponse(system.add(kind, item, request.headers.get("idempotency-key", "")), 201)
 
 
 async def _one(system: System, kind: Kind, request: Request) -> Response:

@@ -44,7 +44,7 @@ class Batch(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    items: list[dict[str, Any]] = Field(max_length=1000)
+    items: list[dict[str, Any]] = Field(max_length=1000, description="each may have its own `idempotency_key`")
 
 
 class Search(BaseModel):

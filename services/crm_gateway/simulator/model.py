@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Fault = Literal["busy", "broken", "hangs", "drops_request", "drops_answer"]
+Fault = Literal["busy", "broken", "hangs", "drops_request", "drops_answer", "late"]
 
 Kind = Literal["contacts", "tickets", "deals"]
 KINDS: tuple[Kind, ...] = ("contacts", "tickets", "deals")
@@ -26,7 +26,9 @@ class Faults(BaseModel):
     hangs: float = Field(0.0, ge=0, le=1, description="does nothing, and answers after `hang_s` with 504")
     drops_request: float = Field(0.0, ge=0, le=1, description="closes the connection, nothing was done")
     drops_answer: float = Field(0.0, ge=0, le=1, description="does it, and closes the connection without an answer")
+    late: float = Field(0.0, ge=0, le=1, description="does it after `late_s`, and closes the connection")
     hang_s: float = Field(30.0, ge=0, le=600)
+    late_s: float = Field(10.0, ge=0, le=600)
     slow_s: float = Field(0.0, ge=0, le=60, description="time each request takes")
     retry_after_s: float = Field(0.1, ge=0, le=600)
     token_s: float = Field(3600.0, gt=0, description="life of a token")
@@ -43,6 +45,7 @@ class System:
     Args:
         now: monotonic seconds.
         changed: told of each change, with the item as it is now.
+        idempotent: whether a new item is made once for each key that comes with it; else as often as it is sent.
     """
 
     faults: Faults = field(default_factory=Faults)
@@ -51,11 +54,13 @@ class System:
     tickets: list[dict[str, Any]] = field(default_factory=list)
     deals: list[dict[str, Any]] = field(default_factory=list)
     changed: Callable[[Kind, dict[str, Any]], None] = lambda _kind, _item: None
+    idempotent: bool = False
     requests: Counter[str] = field(default_factory=Counter)
     _tokens: dict[str, float] = field(default_factory=dict)
     _index: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     _by_id: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _log: list[tuple[Kind, str, int]] = field(default_factory=list)
+    _made: dict[tuple[Kind, str], dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin a series of faults that is the same for each seed."""
@@ -69,7 +74,7 @@ class System:
     def fault(self) -> Fault | None:
         """Choose the next request's fault."""
         point, faults = self._random.random(), self.faults
-        names: tuple[Fault, ...] = ("busy", "broken", "hangs", "drops_request", "drops_answer")
+        names: tuple[Fault, ...] = ("busy", "broken", "hangs", "drops_request", "drops_answer", "late")
         for name in names:
             point -= float(getattr(faults, name))
             if point < 0:
@@ -91,8 +96,16 @@ class System:
         """Say yes so often."""
         return self._random.random() < share
 
-    def add(self, kind: Kind, item: dict[str, Any]) -> dict[str, Any]:
-        """Take an item, be it there or not."""
+    def add(self, kind: Kind, item: dict[str, Any], key: str = "") -> dict[str, Any]:
+        """Take an item, be it there or not; where keys count, what the same key came with before is returned."""
+        if self.idempotent and key:
+            made = self._made.get((kind, key))
+            if made is None or made["deleted"]:
+                made = self._made[kind, key] = self._add(kind, item)
+            return made
+        return self._add(kind, item)
+
+    def _add(self, kind: Kind, item: dict[str, Any]) -> dict[str, Any]:
         items: list[dict[str, Any]] = getattr(self, kind)
         identifier = f"{kind[0].upper()}{len(items) + 1:06d}"
         new = {**item, "id": identifier, "created_at": datetime.now(UTC).isoformat(), "deleted": False}

@@ -1,7 +1,8 @@
-"""The business system of `services/crm_gateway/simulator`: contacts, tickets, tokens that expire, no idempotency.
+"""The business system of `services/crm_gateway/simulator`: contacts, tickets, tokens that expire.
 
-It takes whatever it is sent as often as it is sent, as many business systems do: that each record is there once is
-the doing of this adapter and of the sync process.
+As it is started it takes whatever it is sent as often as it is sent, as many business systems do: that each record is
+there once is the doing of this adapter and of the sync process. All the same whatever is made comes with an
+`Idempotency-Key`, its id here: a system that counts it (`--idempotent`) makes nothing twice, however late it is done.
 """
 
 import contextlib
@@ -25,6 +26,7 @@ _CONTACTS = 100_000
 _PAGE = 100
 """Records that are searched at once."""
 _TEXT_LIMIT = 200
+_NO_HEADERS: Mapping[str, str] = {}
 _CALLED = {"display_name": "name"}
 """What fields of a contact are called there, where that is not their name here."""
 
@@ -51,11 +53,13 @@ class Simulator:
     async def write(self, record: NewRecord, contact: Contact | None) -> str:
         """Make a ticket, and its contact before it where there is none. Raises what `check` raises."""
         ticket = await self._ticket(record, contact)
-        return str((await self._ask("POST", "/tickets", json=ticket)).json()["id"])
+        return await self._make("/tickets", ticket)
 
     async def write_many(self, records: Sequence[tuple[NewRecord, Contact | None]]) -> Sequence[str | Exception]:
         """Make tickets with one request, and their contacts before. Raises what `check` raises."""
-        tickets = [await self._ticket(record, contact) for record, contact in records]
+        tickets = [
+            {**await self._ticket(record, contact), "idempotency_key": record.record_id} for record, contact in records
+        ]
         answer = (await self._ask("POST", "/tickets/batch", json={"items": tickets})).json()
         return [
             str(result["id"]) if "id" in result else RejectedError(json.dumps(result["errors"])[:_TEXT_LIMIT])
@@ -135,23 +139,27 @@ class Simulator:
                 "phones": list(contact.phones),
                 "emails": list(contact.emails),
             }
-            known = str((await self._ask("POST", "/contacts", json=body)).json()["id"])
+            known = await self._make("/contacts", body)
         self._contacts[contact.contact_id] = known
         return known
+
+    async def _make(self, path: str, item: dict[str, Any]) -> str:
+        answer = await self._ask("POST", path, json=item, headers={"Idempotency-Key": item["external_id"]})
+        return str(answer.json()["id"])
 
     async def _search(self, path: str, external_id: str) -> str | None:
         found = (await self._ask("GET", path, params={"external_id": external_id})).json()["items"]
         return next((str(item["id"]) for item in found if _is_there(item)), None)
 
-    async def _ask(self, method: str, path: str, **content: Any) -> Answer:
+    async def _ask(self, method: str, path: str, *, headers: Mapping[str, str] = _NO_HEADERS, **content: Any) -> Answer:
         """Ask with a token; one that is too old is renewed once."""
         for _ in range(2):
             if not self._token:
                 answer = check(await self._system.ask("POST", "/oauth/token", data=self._credentials))
                 self._token = answer.json()["access_token"]
             used = self._token
-            headers = {"authorization": f"Bearer {used}"}
-            answer = await self._system.ask(method, path, headers=headers, **content)
+            sent = {"authorization": f"Bearer {used}", **headers}
+            answer = await self._system.ask(method, path, headers=sent, **content)
             if answer.status != 401:
                 break
             # Another attempt may have renewed it meanwhile.
