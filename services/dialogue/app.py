@@ -1,6 +1,6 @@
 """The composition root of the dialogue service: the only place that builds and wires."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
@@ -19,6 +19,7 @@ from services.dialogue.actions import Actions, installed_actions
 from services.dialogue.actions.http import http_transport
 from services.dialogue.adapters.asr import Endpointing
 from services.dialogue.adapters.early import Signs, WatchedNeighbours
+from services.dialogue.adapters.events import CallEvents
 from services.dialogue.adapters.neighbours import GrpcNeighbours
 from services.dialogue.adapters.recorder import recorder
 from services.dialogue.adapters.records import StoredCall, stored_call
@@ -93,7 +94,7 @@ async def build(settings: DialogueSettings, runtime: Runtime) -> None:
 
     conversations = Conversations(
         policy=policy,
-        neighbours=_watched(settings, runtime, await _neighbours(settings, runtime)),
+        neighbours=_watched(settings, runtime, await _neighbours(settings, runtime), records.calls),
         record=record,
         engine=engine,
         limits=Limits(
@@ -147,14 +148,16 @@ def _summariser(settings: DialogueSettings, domains: Sequence[DomainInfo], runti
     return TranslatedSummaries(translator, target, chosen)
 
 
-def _watched(settings: DialogueSettings, runtime: Runtime, neighbours: Neighbours) -> Neighbours:
+def _watched(
+    settings: DialogueSettings, runtime: Runtime, neighbours: Neighbours, calls: Mapping[str, CallEvents]
+) -> Neighbours:
     """Return the neighbours, with early events told of what they say where that is wanted."""
     if not settings.dialogue_early_events:
         return neighbours
     early = EarlyPublisher()
     runtime.tasks.create_task(early.run(settings.nats_url, "/voicemesh/dialogue"))
     urgent = frozenset(name.strip() for name in settings.dialogue_urgent_intents.split(",") if name.strip())
-    return WatchedNeighbours(neighbours, Signs(urgent), early.tell)
+    return WatchedNeighbours(neighbours, Signs(urgent), early.tell, calls)
 
 
 def _retention(settings: DialogueSettings) -> Retention:

@@ -5,12 +5,13 @@ before anybody knows whether the caller goes on. A call notes what is new and go
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from voicemesh.common.v1.speech_pb2 import SPEAKER_CALLER
 from voicemesh.events.v1 import early_events_pb2 as pb
 from voicemesh.events.v1.event_pb2 import EventContext
 
@@ -41,16 +42,21 @@ class Signs:
 
 
 class CallWatch:
-    """Makes the early events of one call; each turn tells the same thing once."""
+    """Makes the early events of one call; each turn tells the same thing once.
 
-    def __init__(self, info: model.SessionInfo, signs: Signs, tell: Callable[[Make], None]) -> None:
-        self._events = CallEvents(info)
+    Args:
+        events: the call's, of which its record learns who calls.
+        language: BCP 47 tag of the language it begins in.
+    """
+
+    def __init__(self, events: CallEvents, language: str, signs: Signs, tell: Callable[[Make], None]) -> None:
+        self._events = events
         self._signs = signs
         self._tell = tell
         self._best: float | None = None
         self._turn_id = ""
         self._told: set[tuple[object, ...]] = set()
-        self.language = info.language
+        self.language = language
 
     def understood(self, turn_id: str, heard: model.Heard, understanding: model.Understanding) -> None:
         """The caller's words of a turn, perhaps not all of them, mean this. Takes microseconds."""
@@ -59,7 +65,7 @@ class CallWatch:
         final = heard.is_final and not heard.is_speculative
         if self._is_new("utterance", heard.text, final):
             context = self._context("utterance", heard, heard.confidence)
-            self._tell(partial(_heard, context, heard, understanding, final=final))
+            self._tell(partial(_heard, context, heard, understanding, self._events.names, final=final))
         if self._is_new("intent", understanding.intent, understanding.out_of_scope, final):
             context = self._context("suspicion", heard, understanding.confidence)
             self._tell(partial(_suspected, context, understanding, final=final))
@@ -88,18 +94,25 @@ class CallWatch:
 
     def _context(self, kind: str, heard: model.Heard, confidence: float | None) -> EventContext:
         suffix = f"{self._turn_id}.early-{kind}.{len(self._told)}"
-        context = self._events.context(suffix, datetime.now(UTC), turn_id=self._turn_id, place=heard.start)
+        context = self._events.context(
+            suffix, datetime.now(UTC), turn_id=self._turn_id, place=heard.start, speaker=SPEAKER_CALLER
+        )
         context.language = self.language
         set_confidence(context, confidence)
         return context
 
 
 def _heard(
-    context: EventContext, heard: model.Heard, understanding: model.Understanding, *, final: bool
+    context: EventContext,
+    heard: model.Heard,
+    understanding: model.Understanding,
+    names: tuple[str, ...],
+    *,
+    final: bool,
 ) -> pb.UtteranceHeard:
     return pb.UtteranceHeard(
         context=context,
-        text=redacted(heard.text, understanding.entities, context.language),
+        text=redacted(heard.text, understanding.entities, context.language, names),
         final=final,
         stability=heard.stability,
         start=to_duration(heard.start),
@@ -157,12 +170,15 @@ class WatchedNeighbours:
     signs: Signs
     tell: Callable[[Make], None]
     """Takes what makes an early event; never waits."""
+    calls: Mapping[str, CallEvents]
+    """The events of the calls that have a record here, by session: they know who calls."""
 
     @contextlib.asynccontextmanager
     async def understander(self, info: model.SessionInfo) -> AsyncIterator[Understander]:
         """Open the stream to the NLU service."""
         async with self.neighbours.understander(info) as made:
-            yield WatchedUnderstander(made, CallWatch(info, self.signs, self.tell))
+            events = self.calls.get(info.session_id) or CallEvents(info)
+            yield WatchedUnderstander(made, CallWatch(events, info.language, self.signs, self.tell))
 
     def recognition(self, info: model.SessionInfo) -> AbstractAsyncContextManager[Recognition]:
         """Open the stream to the recogniser."""

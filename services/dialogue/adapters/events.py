@@ -1,5 +1,6 @@
 """What happened in a call, as events."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,8 @@ from services.dialogue.policy import Outcome, Slot, State
 
 _log = logs.get_logger(__name__)
 _NAME_SLOT_TYPE = "person_name"
-_CALLER = speech_pb2.SPEAKER_CALLER
+_CALLER, _AGENT, _NOBODY = speech_pb2.SPEAKER_CALLER, speech_pb2.SPEAKER_AGENT, speech_pb2.SPEAKER_UNSPECIFIED
+_MOST_NAMES = 32
 
 
 class CallEvents:
@@ -27,7 +29,20 @@ class CallEvents:
     def __init__(self, info: model.SessionInfo) -> None:
         self._info = info
         self.contact_id = ""
+        self.contact_name = ""
+        """What the records call the caller; only for leaving it out of what is stored."""
         self.caller_name = ""
+        self._heard_names: list[str] = []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names that the records, the caller or the caller's words told so far."""
+        return (self.contact_name, self.caller_name, *self._heard_names)
+
+    def learn_names(self, names: Iterable[str]) -> None:
+        """Keep names that stood in the caller's words; the newest 32 of a call."""
+        new = [name for name in dict.fromkeys(names) if name not in self._heard_names]
+        self._heard_names = [*self._heard_names, *new][-_MOST_NAMES:]
 
     def started(self, at: datetime) -> call_events_pb2.CallStarted:
         """The call began."""
@@ -41,7 +56,7 @@ class CallEvents:
 
     def transcribed(self, turn_id: str, heard: model.Heard, at: datetime) -> call_events_pb2.TranscriptionCompleted:
         """A turn was transcribed."""
-        context = self.context(f"{turn_id}.transcription", at, turn_id=turn_id, place=heard.start)
+        context = self.context(f"{turn_id}.transcription", at, turn_id=turn_id, place=heard.start, speaker=_CALLER)
         set_confidence(context, heard.confidence)
         return call_events_pb2.TranscriptionCompleted(
             context=context,
@@ -55,7 +70,7 @@ class CallEvents:
         self, turn_id: str, heard: model.Heard, understanding: model.Understanding, at: datetime
     ) -> call_events_pb2.IntentDetected:
         """A turn's meaning was found."""
-        context = self.context(f"{turn_id}.intent", at, turn_id=turn_id, place=heard.start)
+        context = self.context(f"{turn_id}.intent", at, turn_id=turn_id, place=heard.start, speaker=_CALLER)
         set_confidence(context, understanding.confidence)
         event = call_events_pb2.IntentDetected(
             context=context, intent=understanding.intent, out_of_scope=understanding.out_of_scope
@@ -70,14 +85,15 @@ class CallEvents:
         """A delivered turn's outcome; None, and a log entry, for an event that does not exist.
 
         `turn_id` is the agent's turn by which it took effect; `learned` the caller's before it and where that began, in
-        seconds on the audio clock.
+        seconds on the audio clock. Without that the agent's turn is all it was learned from.
         """
         message_type = getattr(business_events_pb2, outcome.event, None)
         if message_type is None:
             _log.error("outcome.unknown", event_type=outcome.event, session_id=self._info.session_id)
             return None
         whose, place = learned or (turn_id, None)
-        context = self.context(f"{turn_id}.{index}.{outcome.event}", at, turn_id=whose, place=place)
+        speaker = _AGENT if learned is None else _CALLER
+        context = self.context(f"{turn_id}.{index}.{outcome.event}", at, turn_id=whose, place=place, speaker=speaker)
         set_confidence(context, outcome.confidence)
         known = {field.name for field in message_type.DESCRIPTOR.fields} - {"context", "slots"}
         fields: dict[str, Any] = {key: value for key, value in outcome.fields.items() if key in known}
@@ -132,9 +148,21 @@ class CallEvents:
                 self.caller_name = known.value
 
     def context(
-        self, suffix: str, at: datetime, *, turn_id: str = "", place: float | None = None
+        self,
+        suffix: str,
+        at: datetime,
+        *,
+        turn_id: str = "",
+        place: float | None = None,
+        speaker: speech_pb2.Speaker.ValueType = _NOBODY,
     ) -> event_pb2.EventContext:
-        """What every event of this call carries; `suffix` makes its id, `place` is in seconds on the audio clock."""
+        """What every event of this call carries.
+
+        Args:
+            suffix: makes its id.
+            place: seconds on the audio clock.
+            speaker: whose words it was learned from; unspecified: from nobody's, as that a call began.
+        """
         info = self._info
         context = event_pb2.EventContext(
             event_id=f"{info.session_id}.{suffix}",
@@ -145,7 +173,7 @@ class CallEvents:
             language=info.language,
             session_id=info.session_id,
             turn_id=turn_id,
-            speaker=_CALLER,
+            speaker=speaker,
             customer=event_pb2.CustomerReference(
                 contact_id=self.contact_id,
                 customer_id=info.customer_id,

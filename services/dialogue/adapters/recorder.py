@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from opentelemetry import context as otel
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
@@ -21,6 +22,9 @@ from services.dialogue.content.filing import Filing
 from services.dialogue.content.recordings import Recordings
 from services.dialogue.dispositions.summarisers import Summariser
 from services.dialogue.model import Ended
+
+if TYPE_CHECKING:
+    from services.dialogue.adapters.events import CallEvents
 
 _log = logs.get_logger(__name__)
 _WAITING = 1024
@@ -60,6 +64,8 @@ class Recorder:
         """Writes the summaries of calls; None: they are made of the facts alone."""
         self.live: set[str] = set()
         """The sessions of this process: their lease is renewed."""
+        self.calls: dict[str, CallEvents] = {}
+        """The events of those sessions, for others that tell of the same calls."""
         self.ended = asyncio.Event()
         """Set when `run` is over."""
         self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue(_WAITING)

@@ -17,7 +17,7 @@ from services.dialogue import model
 from services.dialogue.adapters.events import CallEvents
 from services.dialogue.adapters.outcomes import appointment_of, outcome_column, read_outcome, turn_columns
 from services.dialogue.adapters.recorder import Recorder
-from services.dialogue.adapters.redaction import redacted, without_personal
+from services.dialogue.adapters.redaction import found_names, redacted, without_personal
 from services.dialogue.adapters.store import SESSIONS, TURNS
 from services.dialogue.dispositions.summarisers import summarised, summary_of
 from services.dialogue.policy import Outcome, State
@@ -40,9 +40,12 @@ def stored_call(recorder: Recorder, info: model.SessionInfo) -> Iterator["Stored
     What is left open when it ends - a process killed, an end that could not be written - is closed by `Recovery`.
     """
     recorder.live.add(info.session_id)
+    call = StoredCall(recorder, info)
+    recorder.calls[info.session_id] = call.events
     try:
-        yield StoredCall(recorder, info)
+        yield call
     finally:
+        recorder.calls.pop(info.session_id, None)
         recorder.live.discard(info.session_id)
 
 
@@ -52,8 +55,7 @@ class StoredCall:
     def __init__(self, recorder: Recorder, info: model.SessionInfo) -> None:
         self._recorder = recorder
         self._info = info
-        self._events = CallEvents(info)
-        self._contact_name = ""
+        self.events = self._events = CallEvents(info)
         self._contact_unsaved = False
         self._tape: Tape | None = None
         self._appointment: Appointment | None = None
@@ -87,7 +89,7 @@ class StoredCall:
     def identified(self, contact_id: str, name: str) -> None:
         """The records know the caller: what follows is theirs."""
         self._contact_unsaved = self._contact_unsaved or contact_id != self._events.contact_id
-        self._events.contact_id, self._contact_name = contact_id, name
+        self._events.contact_id, self._events.contact_name = contact_id, name
 
     def tape(self, form: model.AudioFormat, begin: float) -> Tape | None:
         """Return what the caller's audio goes on, from this place on; None: it is not kept."""
@@ -98,7 +100,8 @@ class StoredCall:
     async def turn(self, turn_id: str, heard: model.Heard, understanding: model.Understanding) -> None:
         """A caller's turn is over; its meaning is empty where it was not answered."""
         at = datetime.now(UTC)
-        language, names = self._info.language, (self._contact_name, self._events.caller_name)
+        language, names = self._info.language, self._events.names
+        self._events.learn_names(found_names(heard.text, understanding.entities, language))
         row = {
             **self._turn_row(turn_id, "caller", redacted(heard.text, understanding.entities, language, names), at),
             "intent": understanding.intent,
@@ -132,7 +135,7 @@ class StoredCall:
 
     async def spoke(self, turn_id: str, text: str, state: State) -> None:
         """An agent's turn is over: the words that the caller has heard."""
-        words = without_personal(text, state, self._contact_name)
+        words = without_personal(text, state, self._events.contact_name)
         row = {**self._turn_row(turn_id, "agent", words, datetime.now(UTC))}
         await self._write({**row, "intent": "", "start_s": 0.0, "end_s": 0.0}, [])
 
@@ -175,7 +178,7 @@ class StoredCall:
         self, connection: AsyncConnection, end: model.Ended, state: State | None, summary: str = ""
     ) -> model.Ended:
         """The end with what both sides said; all turns are written by now. Without a summary the facts make one."""
-        name = self._contact_name
+        name = self._events.contact_name
         outcome = await read_outcome(connection, self._info.session_id, state, end.disposition, name)
         end = replace(end, outcome=outcome)
         return replace(end, summary=summary or summary_of(end, self._info.language))

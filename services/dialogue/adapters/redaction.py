@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from services.dialogue.adapters.personal import Part, find_personal
+from services.dialogue.adapters.personal.words import COMMON
 from services.dialogue.policy import Entity, State
 
 PERSONAL = frozenset({"phone", "email", "person_name", "order_number", "address", "spelling"})
@@ -13,6 +14,8 @@ PERSONAL = frozenset({"phone", "email", "person_name", "order_number", "address"
 _SIGNS = "at|dot|underscore|arroba|punto|guion bajo|guion|más"
 _BETWEEN = rf"[\W_]*(?:(?:{_SIGNS})[\W_]+)?"
 _SHORTEST = 2
+_MAYBE = re.compile(r"\b(?:for|para|under|it['\u2019]?s)\s+$", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]{3,}")
 
 
 def redacted(text: str, entities: Iterable[Entity], language: str = "", names: Iterable[str] = ()) -> str:
@@ -47,7 +50,26 @@ def _personal(text: str, entities: Iterable[Entity], language: str, names: Itera
     found += find_personal(text, language)
     for pattern in {p for name in names for p in _patterns("person_name", name)}:
         found += [(m.start(), m.end(), "person_name") for m in re.finditer(pattern, text, re.IGNORECASE)]
+    for word in _name_words(text, found):
+        found += [(m.start(), m.end(), "person_name") for m in re.finditer(rf"\b{re.escape(word)}\b", text)]
     return found
+
+
+def found_names(text: str, entities: Iterable[Entity], language: str = "") -> list[str]:
+    """Return the words of a caller's transcript that are of names, to be left out later too.
+
+    One word after "for" or "it's" is too uncertain for that: "for Invisalign".
+    """
+    parts = _personal(text, entities, language, ())
+    return _name_words(
+        text, (part for part in parts if " " in text[part[0] : part[1]] or not _MAYBE.search(text[: part[0]]))
+    )
+
+
+def _name_words(text: str, parts: Iterable[Part]) -> list[str]:
+    """The words of the names that stand in a text, but those that mean something else more often."""
+    words = [word for begin, end, kind in parts if kind == "person_name" for word in _WORD.findall(text[begin:end])]
+    return [word for word in dict.fromkeys(words) if word.lower() not in COMMON]
 
 
 def _without(text: str, found: Iterable[Part]) -> str:

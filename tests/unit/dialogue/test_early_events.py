@@ -9,6 +9,7 @@ from voicemesh.events.v1 import early_events_pb2 as pb
 
 from services.dialogue import model
 from services.dialogue.adapters.early import CallWatch, Signs, WatchedUnderstander
+from services.dialogue.adapters.events import CallEvents
 
 PARTIAL = replace(HEARD, is_final=False, is_speculative=True, stability=0.7)
 
@@ -18,7 +19,8 @@ class Told:
 
     def __init__(self, signs: Signs | None = None) -> None:
         self.events: list[Message] = []
-        self.watch = CallWatch(INFO, signs or Signs(), lambda make: self.events.append(make()))
+        self.call = CallEvents(INFO)
+        self.watch = CallWatch(self.call, INFO.language, signs or Signs(), lambda make: self.events.append(make()))
 
     def of(self, kind: type[Message]) -> list[Message]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -45,6 +47,17 @@ def test_words_and_meaning_are_told_without_what_is_personal() -> None:
         assert (context.session_id, context.turn_id, context.language) == ("s1", "c1", "en-US")
         assert (context.speaker, context.audio_offset.seconds) == (SPEAKER_CALLER, 1)
         assert context.HasField("occurred_at")
+
+
+def test_what_the_call_knows_of_the_caller_goes_from_the_words_and_into_the_context() -> None:
+    told = Told()
+    told.call.contact_id, told.call.contact_name = "contact-1", "Ann Lee"
+    told.call.learn_names(["Walker"])
+    told.watch.understood("c1", replace(HEARD, text="no, lee, not Leigh, and Walker"), meaning())
+    (heard,) = told.of(pb.UtteranceHeard)
+    assert isinstance(heard, pb.UtteranceHeard)
+    assert heard.text == "no, [person_name], not Leigh, and [person_name]"
+    assert heard.context.customer.contact_id == "contact-1"
 
 
 def test_the_same_is_told_once_a_turn_and_every_event_has_an_id_of_its_own() -> None:

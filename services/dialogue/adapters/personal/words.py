@@ -121,3 +121,10 @@ christmas easter spanish english llamo quería quisiera llamando spelled deletre
 """
 NO_NAME = frozenset(_NO_NAME.split())
 """No names, however they are written."""
+
+_ALSO_WORDS = """
+will may can mark grace hope art bill rich faith joy rose summer dawn drew guy frank miles
+paz luz sol mar rosa cruz reyes flores campos blanco moreno rubio
+"""
+COMMON = NO_NAME | frozenset(_ALSO_WORDS.split())
+"""Where a name was told, these are still no name elsewhere: they mean something else more often."""
