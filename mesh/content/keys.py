@@ -5,20 +5,29 @@ The file is JSON: ``{"keys": [{"id": "k1", "secret": "BASE64 OF 32 BYTES", "crea
 
 import base64
 import contextlib
+import fcntl
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+from prometheus_client import Gauge
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer, field_validator
 
+from mesh import logs
 from mesh.content.errors import ContentKeyError, KeysError
 
 VARIABLE = "VOICEMESH_CONTENT_KEYS"
 KEY_BYTES = 32
 _OTHERS = stat.S_IRWXO
+_log = logs.get_logger(__name__)
+_unusable = Gauge(
+    "voicemesh_content_keys_unusable",
+    "1 while the file of keys cannot be used and the process goes on with the keys it read last.",
+)
 
 
 class Key(BaseModel):
@@ -75,6 +84,9 @@ def new_key() -> Key:
 class Keys:
     """The keys of one file. The file is read again when it has changed, so that all processes see a new key.
 
+    Once keys were read, a file that cannot be used any more stops nobody: the keys read last go on being used, and it
+    is logged and shown by the gauge. To make these keys, and to change the file, it must be usable.
+
     Args:
         path: the file, or None when `document` holds the keys.
         document: the file's content where a secret manager hands it over itself.
@@ -86,8 +98,9 @@ class Keys:
     def __init__(self, path: Path | None, document: str = "") -> None:
         self.path = path
         self._seen: tuple[int, int] | None = None
+        self._complaint = ""
         self._keys = _parse(document, VARIABLE) if path is None else ()
-        self._refresh()
+        self._read()
 
     @property
     def newest(self) -> Key:
@@ -124,33 +137,57 @@ class Keys:
         """
         if self.path is None:
             raise KeysError(f"{VARIABLE} holds the keys themselves: add the new key where it comes from")
-        self._refresh()
         key = new_key()
-        _write(self.path, (*self._keys, key))
-        self._refresh()
+        with _alone(self.path):
+            self._read()
+            _write(self.path, (*self._keys, key))
+            self._read()
         return key
 
     def forget(self, key_ids: set[str]) -> None:
-        """Take keys out of the file: what they encrypted can be read no more. The newest stays, whatever is asked."""
-        self._refresh()
-        kept = [key for key in self._keys if key.id not in key_ids or key is self._keys[-1]]
-        if self.path is not None and len(kept) != len(self._keys):
-            _write(self.path, kept)
-            self._refresh()
+        """Take keys out of the file: what they encrypted can be read no more. The newest stays, whatever is asked.
+
+        Raises:
+            KeysError: the file cannot be read or written.
+        """
+        if self.path is None:
+            return
+        with _alone(self.path):
+            self._read()
+            kept = [key for key in self._keys if key.id not in key_ids or key is self._keys[-1]]
+            if len(kept) != len(self._keys):
+                _write(self.path, kept)
+                self._read()
 
     @property
     def _where(self) -> str:
         return VARIABLE if self.path is None else str(self.path)
 
     def _refresh(self) -> None:
+        """Read the file if it has changed; what cannot be used is complained of once, and the last keys stay."""
+        try:
+            self._read()
+        except KeysError as error:
+            _unusable.set(1)
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                _log.error("content.keys_unusable", error=self._complaint, using=[key.id for key in self._keys])
+            return
+        if self._complaint:
+            self._complaint = ""
+            _unusable.set(0)
+            _log.info("content.keys_usable")
+
+    def _read(self) -> None:
+        """Read the file if it has changed. Raises KeysError."""
         if self.path is None:
             return
         try:
             found = self.path.stat()
-            if (found.st_mtime_ns, found.st_ino) == self._seen:
-                return
             if stat.S_IMODE(found.st_mode) & _OTHERS:
                 raise KeysError(f"{self.path}: everybody may use this file of keys; run: chmod 600 {self.path}")
+            if (found.st_mtime_ns, found.st_ino) == self._seen:
+                return
             self._keys = _parse(self.path.read_text(encoding="utf-8"), str(self.path))
         except FileNotFoundError as error:
             raise KeysError(
@@ -159,6 +196,8 @@ class Keys:
             ) from error
         except OSError as error:
             raise KeysError(f"{VARIABLE}: {self.path} cannot be read ({error.strerror})") from error
+        except UnicodeDecodeError:
+            raise KeysError(f"{self.path} is no document of keys (it is not UTF-8)") from None
         self._seen = (found.st_mtime_ns, found.st_ino)
 
 
@@ -212,3 +251,18 @@ def _write(path: Path, keys: tuple[Key, ...] | list[Key], *, only_new: bool = Fa
         raise KeysError(f"{path} cannot be written ({error.strerror}): make its folder writable") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let no other process change a file of keys meanwhile: of two that add a key both are kept."""
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        file = os.open(lock, os.O_WRONLY | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise KeysError(f"{path} cannot be written ({error.strerror}): make its folder writable") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)

@@ -137,9 +137,10 @@ class ContentStore:
         """
         newest = self.keys.newest.id
         counts = {"rewritten": 0, "already": 0, "unreadable": 0}
-        in_use = set()
+        in_use: set[str] = set()
         for tenant_id in await self.folders():
             async for found in self.stored(tenant_id):
+                key_id = ""
                 try:
                     key_id = await self._key_id(found)
                     result = "already" if key_id == newest else await self._rewrite(found)
@@ -149,9 +150,12 @@ class ContentStore:
                     result = "unreadable"
                 counts[result] += 1
                 in_use.add(newest if result != "unreadable" else key_id)
-        return Rewrapped(**counts, keys_in_use=frozenset(in_use))
+        return Rewrapped(**counts, keys_in_use=frozenset(in_use - {""}))
 
     async def _key_id(self, found: Stored) -> str:
+        if not found.size:
+            # Of nothing no range can be read.
+            raise ContentTamperedError(f"{found.path} is empty")
         end = min(LONGEST_HEADER, found.size)
         begin = await self._answered(
             obstore.get_range_async(self._store, f"{found.tenant_id}/{found.path}", start=0, end=end), found.path

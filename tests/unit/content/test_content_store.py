@@ -2,6 +2,7 @@
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import obstore
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from obstore.store import LocalStore, MemoryStore
+from prometheus_client import REGISTRY
 
 from mesh.config import ConfigError
 from mesh.content import (
@@ -29,6 +31,7 @@ from mesh.content.sealing import key_id_of, seal, unseal
 PATH = "transcripts/2026-01-31/s1/abc.json"
 URI = f"content:///{PATH}"
 TEXT = b'{"turns": []}'
+UNUSABLE = "voicemesh_content_keys_unusable"
 
 
 @pytest.fixture
@@ -175,6 +178,15 @@ async def test_what_cannot_be_read_is_counted_and_left(store: ContentStore, obje
     assert (done.rewritten, done.unreadable) == (1, 1)
 
 
+async def test_an_empty_object_stops_no_rotation(store: ContentStore, objects: MemoryStore):
+    await store.put("acme", "good.json", TEXT, "application/json")
+    obstore.put(objects, "acme/empty.json", b"")
+    store.keys.add_new()
+    done = await store.rewrap()
+    assert (done.rewritten, done.unreadable) == (1, 1)
+    assert done.keys_in_use == {store.keys.newest.id}
+
+
 # Keys.
 
 
@@ -239,9 +251,36 @@ def test_a_key_that_another_process_adds_is_seen(tmp_path: Path):
     ours, theirs = open_keys("", tmp_path / "k.json"), open_keys("", tmp_path / "k.json")
     added = theirs.add_new()
     assert ours.newest.id == added.id
-    (tmp_path / "k.json").unlink()
-    with pytest.raises(KeysError, match="bring it back"):
-        _ = ours.newest
+
+
+@pytest.mark.parametrize("harm", ["everybody may read it", "gone", "no keys", "no text"])
+async def test_keys_that_were_read_go_on_being_used_when_their_file_cannot_be(harm: str, tmp_path: Path):
+    path = tmp_path / "k.json"
+    keys = open_keys("", path)
+    store, document, newest = ContentStore(MemoryStore(), keys), path.read_bytes(), keys.newest
+    if harm == "everybody may read it":
+        path.chmod(0o644)
+    elif harm == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"{}" if harm == "no keys" else b"\xff\xfe")
+    reference = await store.put("acme", PATH, TEXT, "application/json")
+    assert await store.get("acme", reference.uri) == TEXT
+    assert (keys.newest, REGISTRY.get_sample_value(UNUSABLE)) == (newest, 1)
+    for change in (keys.add_new, lambda: keys.forget(set()), lambda: open_keys(str(path), path)):
+        with pytest.raises(KeysError, match=r"k\.json"):
+            change()
+    path.write_bytes(document)
+    path.chmod(0o600)
+    assert keys.newest == newest
+    assert REGISTRY.get_sample_value(UNUSABLE) == 0
+
+
+def test_keys_that_are_added_at_once_are_all_kept(tmp_path: Path):
+    several = [open_keys("", tmp_path / "k.json") for _ in range(4)]
+    with ThreadPoolExecutor(len(several)) as pool:
+        added = [done.result() for done in [pool.submit(keys.add_new) for keys in several for _ in range(5)]]
+    assert {key.id for key in added} < set(open_keys("", tmp_path / "k.json").ids)
 
 
 def test_a_secret_shows_nowhere(tmp_path: Path):
