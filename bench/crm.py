@@ -12,7 +12,6 @@ machine does meets both alike.
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import random
 import sys
@@ -34,7 +33,7 @@ from fakes.postgres_server import postgres_server
 from load import DEMO, Level, cpu_seconds, one_call
 from rich.console import Console
 from rich.table import Table
-from rows import percentile
+from rows import merge_into, percentile
 from voicemesh.events.v1.call_events_pb2 import CallCompleted
 from voicemesh.events.v1.event_pb2 import CustomerReference, EventContext
 
@@ -314,9 +313,7 @@ def main() -> int:
     for name, value in figures.items():
         table.add_row(name, str(value))
     console.print(table)
-    results = HERE / "results"
-    results.mkdir(exist_ok=True)
-    (results / "crm.json").write_text(json.dumps(figures, indent=2) + "\n")
+    merge_into(HERE / "results" / "crm.json", figures)
     console.print("written to bench/results/crm.json")
     return 0
 

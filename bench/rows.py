@@ -1,7 +1,9 @@
 """A turn as the benches count it."""
 
+import json
 import statistics
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,6 +52,13 @@ def rows_of(caller: "Caller", report: "CallReport") -> list[Row]:
             )
         )
     return rows
+
+
+def merge_into(path: Path, figures: dict[str, object]) -> None:
+    """Write figures into a file of results; those of other parts and databases that it has stay."""
+    path.parent.mkdir(exist_ok=True)
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.write_text(json.dumps(known | figures, indent=2) + "\n", encoding="utf-8")
 
 
 def percentile(values: list[float], share: float) -> float:

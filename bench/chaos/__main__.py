@@ -1,23 +1,30 @@
-"""`python -m chaos`: place calls while processes are killed, and count what is left of them."""
+"""`python -m chaos`: place calls while processes are killed, and count what is left of them.
+
+Where anything is lost or doubled, each call it concerns is named, and the folder with logs and databases is kept.
+"""
 
 import argparse
 import asyncio
 import contextlib
-import json
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fakes.databases import new_database
-from fakes.postgres_server import postgres_server
+from fakes.postgres_server import postgres_folder, postgres_server
 from rich.console import Console
 from rich.progress import Progress
+from rows import merge_into
+from sqlalchemy.engine import make_url
 
 from chaos.calls import Call, place
 from chaos.house import House
-from chaos.judge import Verdict, judge
+from chaos.judge import QUIET_S, Verdict, judge, looking
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 AT_ONCE = 12
@@ -34,12 +41,14 @@ async def run(
     *,
     between_kills_s: tuple[float, float] | None = BETWEEN_KILLS_S,
     at_once: int = AT_ONCE,
+    quiet_s: float = QUIET_S,
 ) -> tuple[Verdict, Counter[str]]:
     """Place so many calls on one kind of database; return the verdict and who was killed how often.
 
     Args:
         between_kills_s: the shortest and the longest time between two kills at random; None: with each call that ended
             the next process is killed, so that it is certain which ones are.
+        quiet_s: how long nothing may change before it is judged.
     """
     placed: list[Call] = []
     signs: asyncio.Queue[None] = asyncio.Queue(calls)
@@ -71,7 +80,8 @@ async def run(
             console.print(
                 f"{len(placed)} calls began; {house.kills.total()} kills; waiting for the records", style="dim"
             )
-            return await judge(placed, house.crm, house.simulator, PATIENCE_S), house.kills
+            look = looking(house.crm, house.simulator)
+            return await judge(placed, look, patience_s=PATIENCE_S, quiet_s=quiet_s), house.kills
 
 
 @contextlib.contextmanager
@@ -85,38 +95,68 @@ def databases(kind: str) -> Iterator[dict[str, str]]:
         yield {name: new_database(server) for name in names}
 
 
+def keep(folder: Path, urls: dict[str, str]) -> None:
+    """Put a server's databases beside the logs: SQLite's lie there already. Raises ``CalledProcessError``."""
+    binaries = postgres_folder() or Path()
+    for variable, url in urls.items():
+        plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        name = variable.removeprefix("VOICEMESH_").removesuffix("_DATABASE_URL").lower()
+        # Data only, as inserts: any editor shows them.
+        dump = [str(binaries / "pg_dump"), "--data-only", "--inserts", "--file", str(folder / f"{name}.sql"), plain]
+        subprocess.run(dump, check=True)
+
+
+def one_database(kind: str, calls: int, folder: Path, console: Console) -> bool:
+    """Run on one kind of database; return whether nothing was lost or doubled."""
+    console.print(f"{calls} calls on {kind}", style="bold")
+    began = datetime.now(UTC)
+    with databases(kind) as urls:
+        verdict, kills = asyncio.run(run(calls, urls, folder, console))
+        report(kind, began, verdict, kills, console)
+        if not verdict.good:
+            keep(folder, urls)
+    return verdict.good
+
+
+def report(kind: str, began: datetime, verdict: Verdict, kills: Counter[str], console: Console) -> None:
+    """Print the figures and every call that is concerned, and write the figures."""
+    figures = {
+        "at": began.isoformat(timespec="seconds"),
+        "took_s": round((datetime.now(UTC) - began).total_seconds()),
+        "outcomes": verdict.outcomes,
+        "lost": len(verdict.lost),
+        "duplicated": len(verdict.duplicated),
+        "kills": kills.total(),
+        "killed": dict(kills),
+    }
+    merge_into(RESULTS / "chaos.json", {kind: figures})
+    console.print(f"  {figures}")
+    for what, faults in (("lost", verdict.lost), ("twice", verdict.duplicated)):
+        for fault in faults:
+            console.print(f"  {what}: {fault}", style="red", soft_wrap=True)
+
+
 def main() -> int:
     """Run on each database, print, and write bench/results/chaos.json; 1 when anything was lost or doubled."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--calls", type=int, default=500, help="calls on each database")
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"], choices=["sqlite", "postgresql"])
-    parser.add_argument("--keep", type=Path, help="folder for state and logs, kept afterwards")
+    parser.add_argument("--keep", type=Path, help="folder for state and logs, kept however it ends")
     options = parser.parse_args()
-    console, document, good = Console(), {}, True
+    console, bad = Console(), list[str]()
+    parent = options.keep or Path(tempfile.mkdtemp(prefix="voicemesh-chaos-"))
     for kind in options.databases:
-        console.print(f"{options.calls} calls on {kind}", style="bold")
-        with contextlib.ExitStack() as stack:
-            folder = options.keep / kind if options.keep else None
-            if folder is None:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voicemesh-chaos-")))
-            folder.mkdir(parents=True, exist_ok=True)
-            urls = stack.enter_context(databases(kind))
-            verdict, kills = asyncio.run(run(options.calls, urls, folder, console))
-        good = good and verdict.good
-        document[kind] = {
-            "outcomes": verdict.outcomes,
-            "lost": len(verdict.lost),
-            "duplicated": len(verdict.duplicated),
-            "kills": kills.total(),
-            "killed": dict(kills),
-        }
-        console.print(f"  {document[kind]}")
-        for fault in (*verdict.lost[:20], *verdict.duplicated[:20]):
-            console.print(f"  {fault}", style="red")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "chaos.json").write_text(json.dumps(document, indent=2) + "\n")
+        folder = parent / kind
+        folder.mkdir(parents=True, exist_ok=True)
+        if not one_database(kind, options.calls, folder, console):
+            bad.append(kind)
+            console.print(f"logs and databases are kept in {folder}", style="red", soft_wrap=True)
+        elif not options.keep:
+            shutil.rmtree(folder)
+    if not bad and not options.keep:
+        parent.rmdir()
     console.print("written to bench/results/chaos.json")
-    return 0 if good else 1
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

@@ -25,11 +25,16 @@ FAULTS = {
     "hangs": 0.005,
     "drops_request": 0.03,
     "drops_answer": 0.05,
-    "hang_s": 3.0,
+    "late": 0.01,
+    "hang_s": 4.0,
+    "late_s": 3.5,
     "retry_after_s": 0.05,
     "token_s": 5.0,
 }
-"""What the business system does meanwhile: shares of its answers."""
+"""What the business system does meanwhile: shares of its answers.
+
+What is late is done after nobody waits for its answer any more, and before its record is looked for.
+"""
 CANONICAL = Path(__file__).resolve().parents[2] / "services" / "crm_gateway" / "mappings" / "canonical_v1.toml"
 KILLED = ("nats", "dialogue-a", "dialogue-b", "crm", "sync-local", "sync-a", "sync-b")
 
@@ -156,8 +161,8 @@ class House:
             "VOICEMESH_CRM_VENDOR": "simulator",
             "VOICEMESH_CRM_SYNC_TENANT": "*",
             "VOICEMESH_CRM_URL": self.simulator,
-            "VOICEMESH_CRM_TIMEOUT_S": "2",
-            "VOICEMESH_CRM_LEASE_S": "10",
+            "VOICEMESH_CRM_TIMEOUT_S": "3",
+            "VOICEMESH_CRM_LEASE_S": "15",
             "VOICEMESH_CRM_MAX_ATTEMPTS": "1000",
             "VOICEMESH_CRM_RETRY_LIMIT_S": "2",
         }

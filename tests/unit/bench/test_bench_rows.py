@@ -1,10 +1,13 @@
 """What the benches count."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from bargein import Trial, summarise
 from resume import _compare
-from rows import Row, cut_off, late, percentile, share, waits
+from rows import Row, cut_off, late, merge_into, percentile, share, waits
 from sounds import cough, knocks
 
 
@@ -41,3 +44,10 @@ def test_words_that_are_missing_or_come_twice_are_found():
 def test_noises_are_the_same_each_time(make):
     assert np.array_equal(make(3), make(3))
     assert np.abs(make(3)).max() > 3_000
+
+
+def test_what_was_not_measured_this_time_stays_in_the_results(tmp_path: Path):
+    results = tmp_path / "results" / "some.json"
+    merge_into(results, {"sqlite": {"lost": 1}, "postgresql": {"lost": 0}})
+    merge_into(results, {"sqlite": {"lost": 0}})
+    assert json.loads(results.read_text()) == {"sqlite": {"lost": 0}, "postgresql": {"lost": 0}}
