@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from mesh.database import insert_once, transaction
 from services.crm_gateway.adapters.sync_tables import cursors
 from services.crm_gateway.model import Scope
+from services.crm_gateway.storable import storable
 from services.crm_gateway.sync_in.model import LostCursorError, Page, Position, SyncState, Taken
 
 _TEXT_LIMIT = 500
@@ -49,7 +50,7 @@ class Cursor:
             **self._counts(taken),
         }
         if page.refused:
-            values["last_refusal"] = page.refused[-1][:_TEXT_LIMIT]
+            values["last_refusal"] = storable(page.refused[-1], _TEXT_LIMIT)
         if not page.more:
             values["complete_at"] = sa.func.coalesce(cursors.c.complete_at, now, type_=cursors.c.complete_at.type)
         was_complete = cursors.c.complete_at.is_not(None) if before.complete else cursors.c.complete_at.is_(None)
@@ -59,10 +60,14 @@ class Cursor:
             raise LostCursorError
         await self._newest(connection, [change.changed_at for change in page.changes])
 
-    async def note_webhook(self, connection: AsyncConnection, changed_at: Sequence[datetime], taken: Taken) -> None:
-        """Note a webhook that was taken, in its transaction, and when what it says happened."""
+    async def note_webhook(
+        self, connection: AsyncConnection, changed_at: Sequence[datetime], taken: Taken, refused: Sequence[str] = ()
+    ) -> None:
+        """Note a webhook that was taken, in its transaction: when what it says happened, why some of it is not kept."""
         await self._begin(connection)
         values: dict[str, Any] = {"webhook_at": datetime.now(UTC), **self._counts(taken)}
+        if refused:
+            values |= {"refused": cursors.c.refused + len(refused), "last_refusal": storable(refused[-1], _TEXT_LIMIT)}
         await connection.execute(cursors.update().where(*self._mine).values(values))
         await self._newest(connection, changed_at)
 
@@ -70,7 +75,7 @@ class Cursor:
         """Note that reading failed. Raises ``SQLAlchemyError``."""
         values = {
             "failures": cursors.c.failures + 1,
-            "last_error": error[:_TEXT_LIMIT],
+            "last_error": storable(error, _TEXT_LIMIT),
             "failed_at": datetime.now(UTC),
         }
         async with transaction(self._engine) as connection:

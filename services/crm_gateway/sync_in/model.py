@@ -3,15 +3,44 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from services.crm_gateway.storable import ID_LIMIT, is_storable
+
 DEAL = "deal"
+_REVISIONS = 10**20
+_CONTACT_LIMITS = {
+    "contact_id": ID_LIMIT,
+    "external_id": ID_LIMIT,
+    "customer_id": ID_LIMIT,
+    "display_name": 200,
+    "language": 35,
+    "stage": 64,
+}
+_ITEM_LIMITS = {
+    "item_id": ID_LIMIT,
+    "kind": 64,
+    "contact_id": ID_LIMIT,
+    "record_id": ID_LIMIT,
+    "title": 500,
+    "state": 64,
+    "amount": 32,
+    "currency": 3,
+}
+
+
+class UnreadableChangeError(ValueError):
+    """A change is not as this business system sends them; the text says why, without personal data."""
 
 
 @dataclass(frozen=True, slots=True)
 class VendorContact:
-    """A contact as a business system has it now. None: it does not say; empty: it says that there is none."""
+    """A contact as a business system has it now. None: it does not say; empty: it says that there is none.
+
+    Raises:
+        UnreadableChangeError: a value is longer than is kept, or no text that can be.
+    """
 
     contact_id: str
     """Its id there."""
@@ -34,10 +63,19 @@ class VendorContact:
     """Whether they are not to be contacted."""
     gone: bool = False
 
+    def __post_init__(self) -> None:
+        _check(self, "contact_id", _CONTACT_LIMITS)
+        _check_list("phones", self.phones or (), 20)
+        _check_list("emails", self.emails or (), 320)
+
 
 @dataclass(frozen=True, slots=True)
 class VendorItem:
-    """A deal, ticket or the like as a business system has it now."""
+    """A deal, ticket or the like as a business system has it now.
+
+    Raises:
+        UnreadableChangeError: a value is longer than is kept, or no text that can be.
+    """
 
     item_id: str
     kind: str
@@ -57,8 +95,43 @@ class VendorItem:
     """ISO 4217 code."""
     gone: bool = False
 
+    def __post_init__(self) -> None:
+        _check(self, "item_id", _ITEM_LIMITS)
+        if not self.kind:
+            raise UnreadableChangeError("kind is empty")
+
 
 VendorChange: TypeAlias = VendorContact | VendorItem
+
+
+def _check(change: VendorChange, identifier: str, limits: Mapping[str, int]) -> None:
+    """Refuse what a store cannot hold, before it can stop what comes with it and behind it."""
+    if not getattr(change, identifier):
+        raise UnreadableChangeError(f"{identifier} is empty")
+    for name, limit in limits.items():
+        _check_text(name, getattr(change, name) or "", limit)
+    if not 0 <= change.revision < _REVISIONS:
+        raise UnreadableChangeError("revision is no count")
+    try:
+        known = change.changed_at.tzinfo is not None and change.changed_at.astimezone(UTC)
+    except OverflowError:
+        known = False
+    if not known:
+        raise UnreadableChangeError("changed_at is no moment with a time zone")
+
+
+def _check_text(name: str, text: str, limit: int) -> None:
+    if len(text) > limit:
+        raise UnreadableChangeError(f"{name} has {len(text)} characters, at most {limit} are kept")
+    if not is_storable(text):
+        raise UnreadableChangeError(f"{name} holds what is no text, such as the character U+0000")
+
+
+def _check_list(name: str, values: Sequence[str], limit: int) -> None:
+    if len(set(values)) < len(values):
+        raise UnreadableChangeError(f"{name} says the same twice")
+    for value in values:
+        _check_text(name, value, limit)
 
 
 def kind_of(change: VendorChange) -> str:
@@ -77,7 +150,11 @@ def place_of(change: VendorChange) -> tuple[datetime, str]:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Changes behind a cursor, in any order."""
+    """Changes behind a cursor, in any order.
+
+    Raises:
+        UnreadableChangeError: its cursor is no text that can be kept.
+    """
 
     changes: tuple[VendorChange, ...]
     cursor: str
@@ -86,6 +163,10 @@ class Page:
     """Whether there is more already."""
     refused: tuple[str, ...] = ()
     """Of each change that cannot be read, why; without personal data."""
+
+    def __post_init__(self) -> None:
+        if not is_storable(self.cursor):
+            raise UnreadableChangeError("the cursor holds what is no text, such as the character U+0000")
 
 
 class ChangeSource(Protocol):
@@ -125,10 +206,6 @@ class OwnSignatures(Protocol):
         Raises:
             WebhookError: it is not to be taken; see `standard_webhooks.py`.
         """
-
-
-class UnreadableChangeError(ValueError):
-    """A change is not as this business system sends them; the text says why, without personal data."""
 
 
 class CursorError(Exception):

@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
+from services.crm_gateway.storable import is_storable, storable
 from services.crm_gateway.sync_in.model import UnreadableChangeError
 
 _E164 = re.compile(r"\+[1-9][0-9]{5,14}")
 _SEPARATORS = re.compile(r"[\s().\-/]+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _LIMIT = 20
 
@@ -38,7 +40,7 @@ def phones(values: Iterable[str]) -> tuple[str, ...]:
 def emails(values: Iterable[str]) -> tuple[str, ...]:
     """Return the e-mail addresses among them, at most 20."""
     plain = (value.strip() for value in values)
-    return tuple(dict.fromkeys(v for v in plain if _EMAIL.fullmatch(v) and len(v) <= 320))[:_LIMIT]
+    return tuple(dict.fromkeys(v for v in plain if _EMAIL.fullmatch(v) and is_storable(v) and len(v) <= 320))[:_LIMIT]
 
 
 def language(value: str) -> str:
@@ -48,8 +50,14 @@ def language(value: str) -> str:
 
 
 def line(value: object, limit: int) -> str:
-    """Return a text in one line, cut at so many characters."""
-    return " ".join(str(value or "").split())[:limit]
+    """Return a text in one line, without what no database holds, cut at so many characters."""
+    return " ".join(storable(str(value or "")).split())[:limit]
+
+
+def currency(value: str) -> str:
+    """Return an ISO 4217 code; empty where it is none."""
+    plain = value.strip().upper()
+    return plain if _CURRENCY.fullmatch(plain) else ""
 
 
 def amount(value: object) -> str:

@@ -3,7 +3,7 @@
 | answer | when |
 | --- | --- |
 | 200 | taken in, now or before |
-| 400, 401, 403 | a header is missing or unreadable; no signature fits; it was signed too long ago |
+| 400, 401, 403 | a header is missing, unreadable or too long; no signature fits; it was signed too long ago |
 | 404, 405 | no business system of this process; another method than POST |
 | 413, 415, 422 | more than a megabyte; no JSON; not what the business system sends |
 | 503 | the database does not answer: send it again |
@@ -26,6 +26,8 @@ from services.crm_gateway.standard_webhooks import WebhookError, verify
 from services.crm_gateway.sync_in.model import ChangeSource, OwnSignatures, UnreadableChangeError, VendorChange
 
 BODY_LIMIT = 1_000_000
+ID_LIMIT = 256
+"""Characters of a message's id."""
 _RETRY_AFTER_S = 2
 _log = logs.get_logger(__name__)
 
@@ -91,6 +93,8 @@ async def _receive(sender: Sender | None, request: Request, now_s: float) -> str
         webhook_id = check(sender.keys, request.headers, body, now_s)
     except WebhookError as error:
         raise _RefusedError(error.status, str(error)) from None
+    if not 0 < len(webhook_id) <= ID_LIMIT:
+        raise _RefusedError(400, f"the message's id has {len(webhook_id)} characters; from 1 to {ID_LIMIT} are taken")
     try:
         changes = sender.source.parse(request.headers, body)
     except UnreadableChangeError as error:

@@ -90,7 +90,7 @@ def change_of(document: Any) -> VendorChange:
                 return _item(ticket, reading.line(ticket.kind, 64))
             case "deal":
                 deal = _Deal.model_validate(document["data"])
-                return _item(deal, DEAL, reading.amount(deal.amount), deal.currency)
+                return _item(deal, DEAL, reading.amount(deal.amount), reading.currency(deal.currency))
     except KeyError:
         raise UnreadableChangeError(f"a {kind} without `data`") from None
     except ValidationError as error:

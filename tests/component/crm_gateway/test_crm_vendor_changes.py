@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mesh.database import database, migrate, sqlite_url
 from mesh.outbox import Outbox
@@ -21,6 +21,7 @@ from services.crm_gateway.adapters.cursors import Cursor, SyncStates
 from services.crm_gateway.adapters.statements import Statements
 from services.crm_gateway.adapters.sync_tables import items, links
 from services.crm_gateway.adapters.vendor_changes import VendorChanges
+from services.crm_gateway.conflicts.model import Statement
 from services.crm_gateway.conflicts.rules import load_rules
 from services.crm_gateway.model import CallerContext, Contact, ContactKey, Scope
 from services.crm_gateway.sync_in.model import (
@@ -233,3 +234,39 @@ async def test_beginning_again_reads_all_and_changes_nothing(sync: Sync) -> None
         ignored=2
     )
     assert await SyncStates(sync.engine).restart("clinic", "nobody") is None
+
+
+class Refusing(Statements):
+    """Has the database refuse whoever is called "Bad"."""
+
+    async def create(
+        self, connection: AsyncConnection, scope: Scope, statements: Iterable[Statement], contact_id: str = ""
+    ) -> Contact:
+        contact = await super().create(connection, scope, statements, contact_id)
+        if contact.display_name == "Bad":
+            same = tables.contacts.c.contact_id == contact.contact_id
+            await connection.execute(tables.contacts.update().where(same).values(display_name=None))
+        return contact
+
+
+async def test_a_change_that_the_database_refuses_holds_up_no_other(any_sync: Sync) -> None:
+    outbox = Outbox(any_sync.engine, tables.outbox)
+    changes = VendorChanges("simulator", outbox, Refusing(load_rules(None), outbox))
+    intake = ChangeIntake(changes, any_sync.cursor, SCOPE)
+    bad = VendorContact("C0", NOON + timedelta(days=1), display_name="Bad", phones=("+15550000009",))
+    page = Page((bad, SARAH, DEAL), "3", more=False)
+    assert await intake.take_page(await any_sync.cursor.read(), page) == Taken(applied=2)
+    assert await any_sync.cursor.read() == Position("3", complete=True)
+    assert await intake.take_webhook("msg_bad", [bad, later(DEAL, state="won", open=False)])
+    assert not await intake.take_webhook("msg_bad", [bad]), "it is not sent for ever"
+    (state,) = await SyncStates(any_sync.engine).states("clinic")
+    assert (state.applied, state.refused, state.changed_at) == (3, 2, NOON + timedelta(seconds=1))
+    assert state.last_refusal == "a contact that cannot be kept: IntegrityError"
+    assert [link["vendor_contact_id"] for link in await any_sync.rows(links)] == ["C1"]
+    assert len(await any_sync.rows(tables.contacts)) == 1, "nothing of it stays"
+
+
+async def test_why_reading_failed_is_kept_as_far_as_it_can_be(any_sync: Sync) -> None:
+    await any_sync.cursor.failed("it answers 500: \0\ud800")
+    (state,) = await SyncStates(any_sync.engine).states("clinic")
+    assert state.last_error == "it answers 500: ?"

@@ -1,7 +1,7 @@
 """Values of business systems in the canonical forms; the simulated one's documents; how far an intent has come."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,60 @@ def test_what_the_simulated_system_lists_can_be_read() -> None:
 def test_a_page_that_is_none_says_so() -> None:
     with pytest.raises(UnreadableChangeError, match="no page of changes"):
         page_of({"items": []})
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"contact_id": ""}, "contact_id is empty"),
+        ({"contact_id": "C" * 129}, "contact_id has 129 characters"),
+        ({"external_id": "C\0"}, "external_id holds"),
+        ({"customer_id": "c" * 129}, "customer_id has 129"),
+        ({"display_name": "Sa\0rah"}, "display_name holds"),
+        ({"display_name": "\ud800"}, "display_name holds"),
+        ({"stage": "s" * 65}, "stage has 65"),
+        ({"emails": ("a@b.example", "a@b.example")}, "emails says the same twice"),
+        ({"phones": ("+15550000001\0",)}, "phones holds"),
+        ({"revision": -1}, "revision is no count"),
+        ({"revision": 10**20}, "revision is no count"),
+        ({"changed_at": datetime(2026, 11, 20)}, "changed_at is no moment"),  # noqa: DTZ001
+        ({"changed_at": datetime.min.replace(tzinfo=timezone(timedelta(hours=9)))}, "changed_at is no moment"),
+    ],
+)
+def test_a_contact_that_cannot_be_kept_is_none(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(UnreadableChangeError, match=words):
+        VendorContact(**{"contact_id": "C1", "changed_at": NOON, **values})
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"item_id": "D" * 129}, "item_id has 129"),
+        ({"kind": ""}, "kind is empty"),
+        ({"kind": "k" * 65}, "kind has 65"),
+        ({"contact_id": "\0"}, "contact_id holds"),
+        ({"record_id": "r" * 129}, "record_id has 129"),
+        ({"title": "a\0roof"}, "title holds"),
+        ({"amount": "9" * 33}, "amount has 33"),
+        ({"currency": "EURO"}, "currency has 4"),
+    ],
+)
+def test_an_item_that_cannot_be_kept_is_none(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(UnreadableChangeError, match=words):
+        VendorItem(**{"item_id": "D1", "kind": "deal", "changed_at": NOON, **values})
+
+
+def test_of_a_page_what_cannot_be_kept_is_refused_by_itself() -> None:
+    there = system()
+    there.deals[0] |= {"currency": "EURO", "title": "A\0 roof"}
+    items, _ = there.changes(0, 100)
+    next(item for item in items if item["type"] == "contact")["data"]["id"] = "C" * 129
+    page = page_of({"items": items, "next": "3", "more": False})
+    assert page.refused == ("contact_id has 129 characters, at most 128 are kept",)
+    deal = next(change for change in page.changes if isinstance(change, VendorItem) and change.kind == "deal")
+    assert (deal.title, deal.currency) == ("A roof", "")
+    with pytest.raises(UnreadableChangeError, match="the cursor holds"):
+        page_of({"items": [], "next": "3\0", "more": False})
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"type": "contact", "data": {"name": 3}}', b"\xff"])

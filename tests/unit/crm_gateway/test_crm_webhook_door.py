@@ -43,10 +43,10 @@ class Intake:
         return True
 
 
-async def post(intake: Intake, key: str) -> httpx.Response:
+async def post(intake: Intake, key: str, webhook_id: str = "7") -> httpx.Response:
     door = httpx.ASGITransport(application([Sender(Acme(), intake, [b"old", b"new"])]))
     async with httpx.AsyncClient(transport=door, base_url="http://door") as client:
-        headers = {"x-acme-key": key, "x-acme-id": "7"}
+        headers = {"x-acme-key": key, "x-acme-id": webhook_id}
         return await client.post("/webhooks/acme", json={}, headers=headers)
 
 
@@ -55,6 +55,13 @@ async def test_a_system_may_sign_in_its_own_way(key: str, status: int, taken: li
     intake = Intake()
     assert (await post(intake, key)).status_code == status
     assert intake.taken == taken
+
+
+@pytest.mark.parametrize("webhook_id", ["", "7" * 257])
+async def test_an_id_that_cannot_be_kept_is_refused(webhook_id: str) -> None:
+    intake = Intake()
+    assert (await post(intake, "new", webhook_id)).status_code == 400
+    assert intake.taken == []
 
 
 async def test_what_could_not_be_written_down_is_to_be_sent_again() -> None:
