@@ -41,7 +41,7 @@ bench-soak: models ## Measure whether memory stays flat over 500 calls
 bench-crm: models ## Measure the CRM gateway: reads, records a second, time to the record, whether voices notice
 	@PYTHONPATH=bench:tests python bench/crm.py $(ARGS)
 
-chaos: models ## Kill processes at random during hundreds of calls and count what is left (30 minutes; needs PostgreSQL)
+chaos: models ## Kill processes at random during hundreds of calls and count what is left (15 minutes; needs PostgreSQL)
 	@PYTHONPATH=bench:tests python -m chaos $(ARGS)
 
 bench-nlu: models ## Measure intents, out of scope, calibration and entities (DATA: folder of the two data sets)
