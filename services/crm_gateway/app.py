@@ -106,7 +106,7 @@ async def build(settings: CrmSettings, runtime: Runtime) -> None:
         ConflictServicer(conflicts),
         conflicts_service_pb2.DESCRIPTOR.services_by_name["ConflictService"],
     )
-    review = Review(ReviewStore(engine, outbox))
+    review = Review(ReviewStore(engine, outbox, rules))
     runtime.tasks.create_task(review.count(_COUNT_DRAFTS_S), name="crm.drafts")
     runtime.add_servicer(
         review_service_pb2_grpc.add_ReviewServiceServicer_to_server,

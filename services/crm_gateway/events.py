@@ -47,6 +47,19 @@ def record_written(
     return event
 
 
+def contact_written(scope: Scope, contact: Contact) -> RecordWritten:
+    """Say that a contact was made or changed."""
+    return record_written(
+        scope,
+        contact,
+        vendor="canonical",
+        kind="contact",
+        record_id=contact.contact_id,
+        source_event_id="",
+        event_id=f"contact.{contact.contact_id}.{contact.version}",
+    )
+
+
 def learned_from(context: EventContext, record: NewRecord) -> None:
     """Say in which turn a record's facts were learned, whose words they are and how sure they are."""
     if record.turn_id:

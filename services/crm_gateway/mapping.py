@@ -56,13 +56,14 @@ class Mapper:
         slots = list(given) if rule.slots else []
         fields = {slot.name: slot.value for slot in slots if slot.value}
         fields |= {name: value for name, field in rule.fields.items() if (value := _value(event, field))}
-        escrow = self._escrow(rule, context, fields, given) if rule.action else None
+        spoken = _spoken(context, slots)
+        escrow = self._escrow(rule, context, fields, given, spoken) if rule.action else None
         return NewRecord(
             event_id=fact_id(event),
             scope=Scope(
                 context.tenant_id, context.region, context.correlation_id, context.language, context.session_id
             ),
-            customer=_customer(context, {slot.type: slot.value for slot in slots}),
+            customer=_customer(context, spoken, escrow),
             kind=rule.kind,
             state=RecordState.DRAFT if escrow else RecordState.APPLIED,
             title=title_of(rule.titles, fields),
@@ -77,7 +78,12 @@ class Mapper:
         )
 
     def _escrow(
-        self, rule: Rule, context: EventContext, fields: Mapping[str, str], slots: Sequence[Slot]
+        self,
+        rule: Rule,
+        context: EventContext,
+        fields: Mapping[str, str],
+        slots: Sequence[Slot],
+        spoken: Mapping[str, Slot],
     ) -> Escrow | None:
         """Return why a person must look at it first; None: nobody must."""
         sources = {name: slot for slot in slots for name in _fields_of(slot, fields, rule)}
@@ -101,6 +107,7 @@ class Mapper:
             doubts=tuple(doubts),
             types=types,
             same={name: slot.name for name, slot in sources.items() if name != slot.name and slot.name in fields},
+            person={name: slot.name for name, slot in spoken.items()},
             titles=rule.titles,
             within_s=within_h * 3600,
             audio_offset_s=seconds(context.audio_offset) if context.HasField("audio_offset") else None,
@@ -130,12 +137,22 @@ def _fields_of(slot: Slot, fields: Mapping[str, str], rule: Rule) -> list[str]:
     return [slot.name, *repeated] if slot.name in fields else repeated
 
 
-def _customer(context: EventContext, values: Mapping[str, str]) -> Customer:
-    """Say who the customer is: what the call knows, else what the caller said in it (by entity type)."""
+def _spoken(context: EventContext, slots: Sequence[Slot]) -> dict[str, Slot]:
+    """Return which of the customer's values the call does not know and the caller said in it (by entity type)."""
+    known = {"phone": context.customer.phone, "name": context.customer.name}
+    by_type = {slot.type: slot for slot in slots if slot.value}
+    said = {"phone": by_type.get("phone"), "name": by_type.get("person_name")}
+    return {name: slot for name, slot in said.items() if slot is not None and not known[name]}
+
+
+def _customer(context: EventContext, spoken: Mapping[str, Slot], escrow: Escrow | None) -> Customer:
+    """Say who the customer is: what the call knows, else what the caller said in it.
+
+    What is doubted of that is nobody's name or number yet: whoever looks at the draft decides (`Escrow.person`).
+    """
     known = context.customer
-    return Customer(
-        contact_id=known.contact_id,
-        customer_id=known.customer_id,
-        phone=known.phone or values.get("phone", ""),
-        name=known.name or values.get("person_name", ""),
-    )
+    doubted = {doubt.field for doubt in escrow.doubts} if escrow else set()
+    sure = {name: slot for name, slot in spoken.items() if slot.name not in doubted}
+    values = {"phone": known.phone, "name": known.name} | {name: slot.value for name, slot in sure.items()}
+    confidences = {f"{name}_confidence": slot.confidence for name, slot in sure.items() if slot.HasField("confidence")}
+    return Customer(known.contact_id, known.customer_id, values["phone"], values["name"], **confidences)

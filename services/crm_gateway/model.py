@@ -141,6 +141,9 @@ class Customer:
     customer_id: str = ""
     phone: str = ""
     name: str = ""
+    phone_confidence: float | None = None
+    """The probability that it was understood right, 0 to 1; None: not known, or nobody said it in the call."""
+    name_confidence: float | None = None
 
     @property
     def known(self) -> bool:

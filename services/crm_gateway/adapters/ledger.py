@@ -116,14 +116,16 @@ def keys(customer: Customer) -> list[ContactKey]:
 def said(record: NewRecord, contact: Contact | None) -> list[Statement]:
     """Return what a call says of its contact that is not known of it already; of a new contact all it says."""
     customer, known = record.customer, contact or Contact("")
-    values: dict[str, tuple[Value, bool]] = {
-        "customer_id": (customer.customer_id, customer.customer_id == known.customer_id),
-        "display_name": (customer.name, plain(customer.name) == plain(known.display_name)),
-        "phones": ((customer.phone,) if customer.phone else (), customer.phone in known.phones),
+    phones = (customer.phone,) if customer.phone else ()
+    is_named = plain(customer.name) == plain(known.display_name)
+    values: dict[str, tuple[Value, bool, float | None]] = {
+        "customer_id": (customer.customer_id, customer.customer_id == known.customer_id, None),
+        "display_name": (customer.name, is_named, customer.name_confidence),
+        "phones": (phones, customer.phone in known.phones, customer.phone_confidence),
     }
     return [
-        Statement(name, CALL, value, record.occurred_at, record.event_id)
-        for name, (value, is_known) in values.items()
+        Statement(name, CALL, value, record.occurred_at, record.event_id, confidence)
+        for name, (value, is_known, confidence) in values.items()
         if value and not is_known
     ]
 

@@ -31,7 +31,7 @@ from services.crm_gateway.conflicts.model import (
 from services.crm_gateway.conflicts.rules import Rules
 from services.crm_gateway.corrections.model import Correction
 from services.crm_gateway.corrections.store import Corrections
-from services.crm_gateway.events import record_written
+from services.crm_gateway.events import contact_written
 from services.crm_gateway.model import Contact, Scope
 
 
@@ -100,7 +100,7 @@ class ConflictStore:
             await self._corrections.correct_contact(connection, scope, after, [conflict.field], correction)
             await self._outbox.add(connection, conflict_resolved(scope, after, resolved))
             if after.version != before.version:
-                await self._outbox.add(connection, _changed(scope, after))
+                await self._outbox.add(connection, contact_written(scope, after))
         return resolved, after
 
     async def _decided(
@@ -179,15 +179,3 @@ async def _row(connection: AsyncConnection, tenant_id: str, conflict_id: str) ->
     if row is None:
         raise UnknownConflictError(conflict_id)
     return row
-
-
-def _changed(scope: Scope, contact: Contact) -> Any:
-    return record_written(
-        scope,
-        contact,
-        vendor="canonical",
-        kind="contact",
-        record_id=contact.contact_id,
-        source_event_id="",
-        event_id=f"contact.{contact.contact_id}.{contact.version}",
-    )

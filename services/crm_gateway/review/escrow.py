@@ -29,6 +29,8 @@ class Escrow:
     """The fields that a person may give a value, and what their values are (`values.py`)."""
     same: Mapping[str, str] = field(default_factory=dict)
     """Fields that repeat another one's value, and which: they change together."""
+    person: Mapping[str, str] = field(default_factory=dict)
+    """The `Customer`'s values ("name", "phone") that only the caller said, and in which of the record's fields."""
     titles: tuple[str, ...] = ()
     """Templates of the record's title, so that it can be said anew when a value changes."""
     within_s: float = 86_400.0

@@ -12,6 +12,7 @@ from mesh.database import database, migrate
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import tables
 from services.crm_gateway.adapters.review_tables import draft_steps, drafts
+from services.crm_gateway.conflicts.rules import load_rules
 from services.crm_gateway.model import Customer, NewRecord, RecordState, Scope
 from services.crm_gateway.review.adapters.drafts import Drafts
 from services.crm_gateway.review.adapters.store import ReviewStore
@@ -20,6 +21,7 @@ from services.crm_gateway.review.model import Decision, WrongStateError
 from services.crm_gateway.vendors.local import LocalCrm
 
 NOW = datetime.now(UTC)
+RULES = load_rules(None)
 ANA = Decision("ana", NOW)
 RECORD = NewRecord(
     event_id="e1",
@@ -60,7 +62,7 @@ async def rows(engine: AsyncEngine) -> tuple[str, int, int, int]:
 
 @pytest.mark.parametrize("vendor", ["simulator", "local"])
 async def test_where_the_business_system_has_no_draft_nothing_changes(engine: AsyncEngine, vendor: str) -> None:
-    store = ReviewStore(engine, await made(engine, vendor))
+    store = ReviewStore(engine, await made(engine, vendor), RULES)
     for decide in (store.accept, store.reject):
         with pytest.raises(WrongStateError, match=f"{vendor} has no draft 1"):
             await decide("clinic", 1, ANA)
@@ -88,12 +90,12 @@ async def test_a_decision_that_cannot_be_written_down_is_not_done(
 
     monkeypatch.setattr(outbox, "add", away)
     with pytest.raises(OSError, match="full"):
-        await ReviewStore(engine, outbox).accept("clinic", 1, ANA, {"service": "check"})
+        await ReviewStore(engine, outbox, RULES).accept("clinic", 1, ANA, {"service": "check"})
     monkeypatch.undo()
     assert await rows(engine) == ("draft", 1, 1, 1)
     async with engine.connect() as connection:
         record = (await connection.execute(sa.select(tables.records))).one()
         assert (record.state, record.fields) == ("draft", {"service": "cleaning"})
-    await ReviewStore(engine, outbox).accept("clinic", 1, ANA, {"service": "check"})
+    await ReviewStore(engine, outbox, RULES).accept("clinic", 1, ANA, {"service": "check"})
     # DraftMade, then DraftReviewed, DraftApplied and RecordWritten together.
     assert await rows(engine) == ("applied", 3, 3, 4)

@@ -130,6 +130,18 @@ def test_the_customer_is_whom_the_call_knows_else_what_the_caller_said(mapper: M
     assert record.customer == Customer("", "", "+15550000002", "Sarah Miller")
 
 
+def test_what_is_doubted_of_the_customer_is_nobodys_yet(mapper: Mapper) -> None:
+    said = [
+        Slot(name="caller", type="person_name", value="Sandra Mueller", confidence=0.2),
+        Slot(name="callback", type="phone", value="+15550000002", confidence=0.9),
+    ]
+    record = mapper.map(AppointmentRequested(context=a_context(), slots=said))
+    assert record is not None
+    assert record.escrow is not None
+    assert record.escrow.person == {"name": "caller", "phone": "callback"}
+    assert record.customer == Customer("", "", "+15550000002", "", phone_confidence=pytest.approx(0.9))
+
+
 def test_a_record_has_the_same_id_each_time_and_another_in_another_tenant(mapper: Mapper) -> None:
     event = AppointmentRequested(context=a_context())
     first, again = mapper.map(event), mapper.map(event)

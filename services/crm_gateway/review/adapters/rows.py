@@ -46,7 +46,6 @@ def new_row(draft: Draft) -> dict[str, Any]:
         "record_id": record.record_id,
         "session_id": scope.session_id,
         "turn_id": record.turn_id,
-        "contact_id": draft.contact_id or None,
         "kind": record.kind,
         "audio_offset_s": record.escrow.audio_offset_s if record.escrow else None,
         "trace": dict(draft.trace),
@@ -62,6 +61,7 @@ def changed_columns(draft: Draft) -> dict[str, Any]:
     return {
         "state": draft.state,
         "version": draft.version,
+        "contact_id": draft.contact_id or None,
         "record": _records.dump_python(draft.record, mode="json"),
         "reviewed_by": draft.reviewed_by,
         "changed_at": draft.changed_at,

@@ -1,6 +1,8 @@
 """The review queue as those who review see and move it."""
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import sqlalchemy as sa
@@ -11,21 +13,25 @@ from services.crm_gateway.adapters import contact_rows
 from services.crm_gateway.adapters.ledger import lock_names
 from services.crm_gateway.adapters.review_tables import draft_steps, drafts
 from services.crm_gateway.adapters.tokens import make_token, read_token
+from services.crm_gateway.conflicts.rules import Rules
 from services.crm_gateway.corrections.model import Correction
 from services.crm_gateway.corrections.store import Corrections
-from services.crm_gateway.model import RecordState
+from services.crm_gateway.model import NewRecord, RecordState
 from services.crm_gateway.review.adapters.drafts import Drafts
 from services.crm_gateway.review.adapters.effects import Effect, effect_of
+from services.crm_gateway.review.adapters.persons import Persons, accepted
 from services.crm_gateway.review.adapters.rows import draft_of, step_of
 from services.crm_gateway.review.model import (
     Decision,
     Draft,
     DraftNotFoundError,
+    FieldRefusedError,
     Moved,
     Step,
     Waiting,
     Wanted,
     as_written,
+    changed,
     check_version,
     corrected,
     followed,
@@ -39,11 +45,12 @@ _Follow: TypeAlias = Callable[[AsyncConnection, Effect, Draft], Awaitable[list[M
 class ReviewStore:
     """Reads of drafts, and decisions: each one transaction, in which all that follows from it is done."""
 
-    def __init__(self, engine: AsyncEngine, outbox: Outbox) -> None:
+    def __init__(self, engine: AsyncEngine, outbox: Outbox, rules: Rules) -> None:
         self._engine = engine
         self._outbox = outbox
         self._drafts = Drafts(outbox)
         self._corrections = Corrections(outbox)
+        self._persons = Persons(outbox, rules)
 
     async def page(self, tenant_id: str, wanted: Wanted, *, size: int, token: str) -> tuple[list[Draft], str]:
         """Return a page of drafts, the oldest first, and the next page's token (empty: there is none).
@@ -87,8 +94,9 @@ class ReviewStore:
         async def follow(connection: AsyncConnection, effect: Effect, draft: Draft) -> list[Moved]:
             if values and draft.state is RecordState.APPLIED:
                 return [await self._correct(connection, draft, decision, values)]
-            steps = [reviewed(draft, decision, values)]
-            after, step = steps[0]
+            after, step = reviewed(draft, decision, values)
+            after = await self._persons.settle(connection, draft, after, decision)
+            steps = [(after, step)]
             contact = await self._drafts.contact_of(connection, after)
             if await effect.accept(connection, after, contact):
                 steps.append(moved(after, RecordState.APPLIED, Decision(draft.vendor, decision.at)))
@@ -97,12 +105,13 @@ class ReviewStore:
                 await self._put_right(connection, draft, after, decision)
             return steps
 
-        return await self._decide(tenant_id, sequence, decision, follow)
+        return await self._decide(tenant_id, sequence, decision, follow, values)
 
     async def _correct(
         self, connection: AsyncConnection, draft: Draft, decision: Decision, values: Mapping[str, str]
     ) -> Moved:
         after, step = corrected(draft, decision, values)
+        after = await self._persons.settle(connection, draft, after, decision)
         await self._put_right(connection, draft, after, decision)
         return after, step
 
@@ -127,11 +136,18 @@ class ReviewStore:
 
         return await self._decide(tenant_id, sequence, decision, follow)
 
-    async def _decide(self, tenant_id: str, sequence: int, decision: Decision, follow: _Follow) -> Draft:
+    async def _decide(
+        self,
+        tenant_id: str,
+        sequence: int,
+        decision: Decision,
+        follow: _Follow,
+        values: Mapping[str, str] | None = None,
+    ) -> Draft:
         async with self._outbox.transaction() as connection:
             seen = await _read(connection, tenant_id, sequence)
             # The order in which the sync process takes its locks, too: neither then waits for the other.
-            await contact_rows.hold(connection, tenant_id, lock_names(seen.record))
+            await contact_rows.hold(connection, tenant_id, _lock_names(seen.record, values))
             draft = await self._drafts.locked(connection, tenant_id, sequence)
             check_version(draft, decision.version)
             steps = await follow(connection, effect_of(self._outbox, draft.vendor), draft)
@@ -147,6 +163,16 @@ class ReviewStore:
         )
         async with self._engine.connect() as connection:
             return [Waiting(*row) for row in (await connection.execute(statement)).all()]
+
+
+def _lock_names(record: NewRecord, values: Mapping[str, str] | None) -> list[str]:
+    """Return what to hold: of the customer as known, and of the one a decision may make known."""
+    names = lock_names(record)
+    # A value that is refused is refused when its turn comes: others may have to be told something else first.
+    with contextlib.suppress(FieldRefusedError):
+        record, _ = changed(record, values or {})
+        names += lock_names(replace(record, customer=accepted(record)))
+    return names
 
 
 async def _read(connection: AsyncConnection, tenant_id: str, sequence: int) -> Draft:
