@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import getpass
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,11 +15,13 @@ from voicemesh.crm.v1 import review_service_pb2 as pb
 from voicemesh.crm.v1.review_service_pb2_grpc import ReviewServiceStub
 
 from mesh.durations import to_duration
-from voicemesh_cli import endpoints, output
+from mesh.errors import ErrorReason, MeshError
+from voicemesh_cli import endpoints, failures, output
 from voicemesh_cli.commands import review_shown as shown
 from voicemesh_cli.commands import review_words
 from voicemesh_cli.commands.crm_options import TargetOption, TenantOption  # noqa: TC001 - typer reads them
 from voicemesh_cli.commands.review_watch import add_watch
+from voicemesh_cli.principals import AsOption, who
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -55,9 +56,6 @@ OlderOption = Annotated[
     str, typer.Option(help="Only those made at least so long ago: 90s, 30m, 4h, 2d.", show_default=False)
 ]
 NumberArgument = Annotated[int, typer.Argument(help="Its number, as `review list` shows it.", min=1)]
-ByOption = Annotated[
-    str | None, typer.Option(help="Who decides; else the name you are logged in with.", show_default=False)
-]
 NoteOption = Annotated[str, typer.Option(help="Why, in a sentence.", show_default=False)]
 VersionOption = Annotated[
     int, typer.Option("--at-version", min=0, help="Only if it is at this version; 0: whatever is there.")
@@ -151,8 +149,8 @@ def _add_show(review: typer.Typer) -> None:
             document = shown.document(found.draft) | {"steps": [shown.step_document(step) for step in found.steps]}
             said: list[dict[str, Any]] = []
             if words:
-                who = by or _login()
-                said = review_words.words_of(found.draft, context=request.context, who=who, target=dialogue)
+                asks = dict(who(by, "review"))["voicemesh-principal"]
+                said = review_words.words_of(found.draft, context=request.context, who=asks, target=dialogue)
                 document["words"] = said
             out.document(document)
             shown.print_whole(out, found.draft, found.steps)
@@ -164,7 +162,7 @@ def _add_confirm(review: typer.Typer) -> None:
     def confirm(
         number: NumberArgument,
         *,
-        by: ByOption = None,
+        by: AsOption = None,
         note: NoteOption = "",
         version: VersionOption = 0,
         tenant: TenantOption = None,
@@ -173,10 +171,11 @@ def _add_confirm(review: typer.Typer) -> None:
     ) -> None:
         """Have it written as it is."""
         request = pb.ConfirmDraftRequest(
-            context=endpoints.context(tenant=tenant), decision=_decision(number, by, note, version)
+            context=endpoints.context(tenant=tenant), decision=_decision(number, note, version)
         )
         with output.command(json) as out:
-            _tell(out, _ask(target, lambda stub: stub.ConfirmDraft(request, timeout=_TIMEOUT_S)).draft)
+            asks = _who(by, note, number)
+            _tell(out, _ask(target, lambda stub: stub.ConfirmDraft(request, metadata=asks, timeout=_TIMEOUT_S)).draft)
 
 
 def _add_override(review: typer.Typer) -> None:
@@ -187,7 +186,7 @@ def _add_override(review: typer.Typer) -> None:
             list[str], typer.Argument(metavar="FIELD=VALUE...", help="New values; FIELD= takes the field out.")
         ],
         *,
-        by: ByOption = None,
+        by: AsOption = None,
         note: NoteOption = "",
         version: VersionOption = 0,
         tenant: TenantOption = None,
@@ -198,10 +197,11 @@ def _add_override(review: typer.Typer) -> None:
         with output.command(json) as out:
             request = pb.OverrideDraftRequest(
                 context=endpoints.context(tenant=tenant),
-                decision=_decision(number, by, note, version),
+                decision=_decision(number, note, version),
                 values=_values(values),
             )
-            _tell(out, _ask(target, lambda stub: stub.OverrideDraft(request, timeout=_TIMEOUT_S)).draft)
+            asks = _who(by, note, number)
+            _tell(out, _ask(target, lambda stub: stub.OverrideDraft(request, metadata=asks, timeout=_TIMEOUT_S)).draft)
 
 
 def _add_reject(review: typer.Typer) -> None:
@@ -209,7 +209,7 @@ def _add_reject(review: typer.Typer) -> None:
     def reject(
         number: NumberArgument,
         *,
-        by: ByOption = None,
+        by: AsOption = None,
         note: NoteOption = "",
         version: VersionOption = 0,
         tenant: TenantOption = None,
@@ -218,10 +218,11 @@ def _add_reject(review: typer.Typer) -> None:
     ) -> None:
         """Have it not written."""
         request = pb.RejectDraftRequest(
-            context=endpoints.context(tenant=tenant), decision=_decision(number, by, note, version)
+            context=endpoints.context(tenant=tenant), decision=_decision(number, note, version)
         )
         with output.command(json) as out:
-            _tell(out, _ask(target, lambda stub: stub.RejectDraft(request, timeout=_TIMEOUT_S)).draft)
+            asks = _who(by, note, number)
+            _tell(out, _ask(target, lambda stub: stub.RejectDraft(request, metadata=asks, timeout=_TIMEOUT_S)).draft)
 
 
 def _values(given: list[str]) -> dict[str, str]:
@@ -236,16 +237,12 @@ def _values(given: list[str]) -> dict[str, str]:
     return values
 
 
-def _decision(number: int, by: str | None, note: str, version: int) -> drafts.Decision:
-    return drafts.Decision(id=number, by=by or _login(), note=note, version=version)
+def _decision(number: int, note: str, version: int) -> drafts.Decision:
+    return drafts.Decision(id=number, note=note, version=version)
 
 
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # An account without a name, as in a container.
-        return "unknown"
+def _who(by: str | None, note: str, number: int) -> tuple[tuple[str, str], ...]:
+    return who(by, note.strip() or f"review of draft {number}")
 
 
 def _tell(out: output.Output, draft: drafts.Draft) -> None:
@@ -256,6 +253,20 @@ def _tell(out: output.Output, draft: drafts.Draft) -> None:
 def _ask(target: str | None, call: Callable[[Any], Awaitable[Any]]) -> Any:
     async def ask() -> Any:
         async with grpc.aio.insecure_channel(endpoints.resolve_target(target, "crm")) as channel:
-            return await call(ReviewServiceStub(channel))
+            try:
+                return await call(ReviewServiceStub(channel))
+            except grpc.aio.AioRpcError as error:
+                raise _in_words_of_commands(error) from error
 
     return asyncio.run(ask())
+
+
+def _in_words_of_commands(error: grpc.aio.AioRpcError) -> Exception:
+    """Name the command that helps where the service names its method."""
+    failure = failures.describe(error)
+    if failure is None or failure.metadata.get("kind") != "draft" or error.code() != grpc.StatusCode.NOT_FOUND:
+        return error
+    text = (
+        f"there is no draft {failure.metadata['name']} of this tenant: `voicemesh review list --state all` shows them"
+    )
+    return MeshError(ErrorReason.ERROR_REASON_NOT_FOUND, text, metadata=failure.metadata)

@@ -88,7 +88,7 @@ async def test_what_waits_is_shown_as_it_comes(run: Run) -> None:
 
 MISTAKES = [
     (("watch",), 2, "give --count"),
-    (("show", "999"), 1, "ListDrafts shows them"),
+    (("show", "999"), 1, "voicemesh review list"),
     (("override", "1", "date"), 2, "FIELD=VALUE"),
     (("override", "1", "date=x", "date=y"), 2, "given twice"),
     (("override", "1", "date=soon"), 2, "must be a day such as"),
