@@ -233,6 +233,9 @@ class RemoteVendor(Protocol):
     async def write(self, record: NewRecord, contact: Contact | None) -> str:
         """Write a record and return its id there.
 
+        An answer may be lost, and a request that was given up may still be done there later than `find` looks: a
+        business system that takes an idempotency key should be sent `record.record_id` as one, with each attempt.
+
         Raises:
             RejectedError: it will never take the record.
             BusyError: it asks to wait. Any other exception is a failed attempt, and tried again later.
