@@ -7,6 +7,7 @@ Reads use ``engine.connect()``; every write uses :func:`transaction`, which take
 import asyncio
 import contextlib
 import hashlib
+import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
@@ -36,6 +37,33 @@ _IMMEDIATE = "voicemesh_immediate"
 
 class DatabaseUrlError(ConfigError):
     """A database URL that cannot be used; the text names the variable that holds it and what it should be."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Say whether something failed because a database, or the network, is away, is full or gives no turn.
+
+    Looks at the error and at what caused it. It is the fault of nothing that was to be written, and the same will work
+    later; what a database says of a value, a statement or a limit is not that.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError | sa.exc.TimeoutError):
+            return True
+        if isinstance(cause, sa.exc.DBAPIError):
+            return _is_outage(cause)
+        cause = cause.__cause__
+    return False
+
+
+def _is_outage(error: sa.exc.DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    # 25006: a standby that takes no writes. 54...: a value over one of PostgreSQL's limits. SQLite's interface errors
+    # are about values that it cannot hold.
+    if error.connection_invalidated or state == "25006":
+        return True
+    if state.startswith("54") or (isinstance(error.orig, sqlite3.Error) and isinstance(error, sa.exc.InterfaceError)):
+        return False
+    return isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):

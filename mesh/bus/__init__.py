@@ -3,7 +3,7 @@
 from mesh.bus.cancelling import cancellable
 from mesh.bus.catalogue import event_type, event_types
 from mesh.bus.connection import Bus, BusUnavailableError, connect
-from mesh.bus.consumer import Consumer, ConsumerOptions, Delivery, Handler, UnprocessableError
+from mesh.bus.consumer import Consumer, Delivery, Handler
 from mesh.bus.envelope import (
     STREAM_DEAD,
     STREAM_EARLY,
@@ -16,6 +16,7 @@ from mesh.bus.envelope import (
     seal,
     subject_of,
 )
+from mesh.bus.options import ConsumerOptions, UnprocessableError
 from mesh.bus.upcasting import fact_id, seal_versions, up_converted, versioned_id
 
 __all__ = [

@@ -13,8 +13,9 @@ from opentelemetry.trace import SpanKind
 
 from mesh import logs, telemetry
 from mesh.bus.cancelling import cancellable
-from mesh.bus.consumer import Consumer, ConsumerOptions
+from mesh.bus.consumer import Consumer
 from mesh.bus.envelope import Envelope, seal
+from mesh.bus.options import Away, ConsumerOptions, connection_lost
 from mesh.bus.streams import set_up
 from mesh.bus.topology import Topology, load_topology
 from mesh.bus.upcasting import Reading
@@ -98,6 +99,7 @@ class Bus:
         durable: str | None,
         region: str = "*",
         options: ConsumerOptions | None = None,
+        away: Away = connection_lost,
     ) -> Consumer:
         """Make a consumer of these events.
 
@@ -105,12 +107,15 @@ class Bus:
         them, at least once, and nothing is missed while none runs. None: every process gets every event from now on
         (to drop cached values, to push news), and none from before. Of an event that has several versions it gets the
         one that is asked for, whichever was published (:mod:`mesh.bus.upcasting`). ``options`` None: the policy that
-        ``streams.toml`` has for it. Raises
-        :class:`BusUnavailableError`, and ``EventError`` for events of both profiles or two versions of one event.
+        ``streams.toml`` has for it. ``away`` says which of a handler's failures are outages, which are waited out
+        and bury no event; with a database ``mesh.database.is_away``. Raises :class:`BusUnavailableError`, and
+        ``EventError`` for events of both profiles or two versions of one event.
         """
         reading = Reading(event_types, region)
         chosen = options or self._topology.consumer_options(durable)
-        consumer = Consumer(self._client, self.jetstream, durable, reading, chosen, set_up=self.set_up_streams)
+        consumer = Consumer(
+            self._client, self.jetstream, durable, reading, chosen, set_up=self.set_up_streams, away=away
+        )
         try:
             await consumer.ensure()
         except (NatsError, TimeoutError, OSError) as error:

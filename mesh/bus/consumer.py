@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
-from urllib.parse import quote
+from typing import Any, Literal
 
 from google.protobuf.message import Message
 from nats.aio.client import Client
@@ -15,14 +15,14 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from prometheus_client import Counter, Gauge
 
 from mesh import logs, telemetry
 from mesh.backoff import backoff_s
 from mesh.bus.cancelling import cancellable
+from mesh.bus.dead_letters import bury
 from mesh.bus.envelope import (
-    PREFIX_DEAD,
     EventError,
     MalformedEventError,
     UnknownEventTypeError,
@@ -31,47 +31,23 @@ from mesh.bus.envelope import (
     occurred_at,
     open_event,
 )
+from mesh.bus.options import Away, ConsumerOptions, UnprocessableError, connection_lost
 from mesh.bus.upcasting import Reading
 
 _FETCH_TIMEOUT_S = 2.0
 _GATHER_S = 0.02
 """How long the rest of a batch is waited for once its first event is there."""
 _INACTIVE_S = 300.0
-_REASON_LIMIT = 500
+_TOGETHER = 3
+"""Deliveries after which an event is part of no batch any more."""
 
 _log = logs.get_logger(__name__)
 _tracer = telemetry.tracer("mesh.bus")
 _consumed = Counter("voicemesh_events_consumed", "Events taken from the bus.", ["consumer", "type", "result"])
 _waiting = Gauge("voicemesh_events_waiting", "Events in the stream a consumer has yet to take.", ["consumer"])
 
-Result = Literal["done", "retry", "dead", "unknown", "twin"]
-
-
-class UnprocessableError(Exception):
-    """Raised by a handler: this event will never be processed. It becomes a dead letter without another try."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConsumerOptions:
-    """How a consumer treats its events."""
-
-    ack_wait_s: float = 10.0
-    """The server delivers an event again when it heard nothing of it for so long; a busy handler is reported."""
-    max_in_flight: int = 64
-    """Unacknowledged events over all processes of the durable; the server holds further ones back."""
-    concurrency: int = 1
-    """Events one process handles at once; 1 keeps their order."""
-    max_attempts: int = 8
-    """After so many failed deliveries an event becomes a dead letter."""
-    handler_timeout_s: float = 60.0
-    """A handler that takes longer has failed."""
-    retry_first_s: float = 0.25
-    """The wait before the second attempt; it doubles with each."""
-    retry_limit_s: float = 30.0
-    """The longest wait before an attempt."""
-
-
-DEFAULT_OPTIONS = ConsumerOptions()
+Result = Literal["done", "away", "retry", "dead", "unknown", "twin"]
+"""What became of an attempt: away and retry are tried again, unknown and twin are passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +60,7 @@ class Delivery:
     source: str
     occurred_at: datetime | None
     attempt: int
+    """From 1: how often it was delivered, and tried again where it was."""
     stream_sequence: int
     trace: Mapping[str, str] = field(default_factory=dict)
     """The trace it belongs to, as headers."""
@@ -93,13 +70,31 @@ Handler = Callable[[Message, Delivery], Awaitable[None]]
 BatchHandler = Callable[[Sequence[tuple[Message, Delivery]]], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """An event in hand."""
+
+    message: Msg
+    event: Message
+    delivery: Delivery
+
+
 class Consumer:
     """A reader of events; made by ``Bus.consumer``.
 
-    The handler's return acknowledges an event. :class:`UnprocessableError` makes it a dead letter at once; any other
-    exception has it delivered again, later each time, and makes it a dead letter after ``max_attempts``. Dead
-    letters lie in the stream ``VOICEMESH_DEAD`` with the reason in a header. A process that dies in a handler counts
-    as a failed attempt, so an event that kills its consumer ends as a dead letter too.
+    The handler's return acknowledges an event. What it raises decides what follows:
+
+    - :class:`UnprocessableError`: a dead letter at once.
+    - an outage, as ``away`` has it: the event is tried again in its place, later each time, until the outage is over.
+      It is not counted, and nothing overtakes the event: what comes behind it would fail as well.
+    - anything else, or taking longer than ``handler_timeout_s``: tried again in its place, and a dead letter after
+      ``max_attempts``. Until then what comes behind it waits, so that the order holds.
+
+    While an event is handled or waits, the server is told so and gives it to nobody else. A process that ends gives
+    back what it has. An event that kills its process, each time, is a dead letter after ``max_deliveries``. Dead
+    letters lie in the stream ``VOICEMESH_DEAD`` with the reason in a header.
+
+    With ``concurrency`` 1 the order holds within a process; ``max_in_flight`` 1 has it hold over all of a durable's.
 
     Handlers must be idempotent: an event comes at least once.
     """
@@ -113,12 +108,13 @@ class Consumer:
         options: ConsumerOptions,
         *,
         set_up: Callable[[], Awaitable[None]],
+        away: Away = connection_lost,
     ) -> None:
         self._jetstream = jetstream
         self._reading = reading
         self._set_up = set_up
         self._options = options
-        self._durable = durable
+        self._away = away
         # The server's own limit stays off: an event it gives up on would be lost without a trace.
         self._config = ConsumerConfig(
             name=durable or f"live-{client.new_inbox().rpartition('.')[2]}",
@@ -132,7 +128,7 @@ class Consumer:
             inactive_threshold=None if durable else _INACTIVE_S,
         )
         self._label = durable or "live"
-        self._in_flight: list[Msg] = []
+        self._in_flight: dict[int, Msg] = {}
 
     async def ensure(self) -> None:
         """Make the consumer on the server, or bring the one that is there up to date; its stream too if it is gone."""
@@ -144,23 +140,26 @@ class Consumer:
 
     async def run(self, handler: Handler) -> None:
         """Hand events to ``handler``, for ever; outages of the bus are waited out. Ends only by cancellation."""
+
+        async def handle(batch: Sequence[tuple[Message, Delivery]]) -> None:
+            for event, delivery in batch:
+                await handler(event, delivery)
+
         async with asyncio.TaskGroup() as group:
             group.create_task(self._report_progress())
             for _ in range(self._options.concurrency):
-                group.create_task(self._work(handler))
+                group.create_task(self._loop(lambda subscription: self._take(subscription, handle, 1)))
 
     async def run_batches(self, handler: BatchHandler, *, size: int) -> None:
         """Hand events to ``handler`` in batches of at most ``size``, in the stream's order, for ever.
 
-        When the handler raises, each event of the batch is handed over by itself; what fails then comes again as with
-        :meth:`run`. Use ``max_in_flight`` = ``size`` and one process where the order must hold over retries too.
+        When the handler raises, and not because of an outage, each event of the batch is handed over by itself, in
+        order, each as with :meth:`run`. For the order over processes have one of them at a time: what another one
+        left comes first once ``ack_wait_s`` is over.
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._report_progress())
-            group.create_task(self._loop(lambda subscription: self._take_batch(subscription, handler, size)))
-
-    async def _work(self, handler: Handler) -> None:
-        await self._loop(lambda subscription: self._take(subscription, handler))
+            group.create_task(self._loop(lambda subscription: self._take(subscription, handler, size)))
 
     async def _loop(self, take: Callable[[JetStreamContext.PullSubscription], Awaitable[None]]) -> None:
         failures = 0
@@ -182,81 +181,113 @@ class Consumer:
                 _log.warning("bus.consumer_interrupted", consumer=self._label, error=repr(error))
                 await asyncio.sleep(backoff_s(failures, first_s=0.1, limit_s=2.0))
 
-    async def _take(self, subscription: JetStreamContext.PullSubscription, handler: Handler) -> None:
-        for message in await _fetch(subscription, 1, _FETCH_TIMEOUT_S):
-            self._in_flight.append(message)
-            try:
-                await self._process(message, handler)
-            finally:
-                self._in_flight = [other for other in self._in_flight if other is not message]
-
-    async def _take_batch(
-        self, subscription: JetStreamContext.PullSubscription, handler: BatchHandler, size: int
-    ) -> None:
+    async def _take(self, subscription: JetStreamContext.PullSubscription, handler: BatchHandler, size: int) -> None:
         messages = await _fetch(subscription, 1, _FETCH_TIMEOUT_S)
-        if messages and size > 1:
+        # What came several times may be what ends processes: it goes alone, lest others share its end.
+        if messages and size > 1 and messages[0].metadata.num_delivered <= _TOGETHER:
             messages += await _fetch(subscription, size - 1, _GATHER_S)
-        self._in_flight = messages
+        self._in_flight |= {id(message): message for message in messages}
         try:
-            await self._process_batch(messages, handler)
+            await self._process(messages, handler)
+        except asyncio.CancelledError:
+            # The process is going away: another may have them at once, in their order.
+            for message in messages:
+                with contextlib.suppress(NatsError):
+                    await message.nak()
+            raise
         finally:
-            self._in_flight = []
+            for message in messages:
+                self._in_flight.pop(id(message), None)
 
-    async def _process_batch(self, messages: list[Msg], handler: BatchHandler) -> None:
-        batch: list[tuple[Msg, Message, Delivery]] = []
+    async def _process(self, messages: list[Msg], handler: BatchHandler) -> None:
+        batch: list[_Taken] = []
         for message in messages:
             delivery = self._delivery(message)
             event = await self._opened(message, delivery)
-            if not isinstance(event, str):
-                batch.append((message, event, _as_handed(delivery, event)))
+            if isinstance(event, str):
+                _consumed.labels(self._label, "" if event == "unknown" else delivery.type_name, event).inc()
+            else:
+                batch.append(_Taken(message, event, _as_handed(delivery, event)))
         if batch:
-            with _tracer.start_as_current_span(
-                f"process batch of {len(batch)}",
-                kind=SpanKind.CONSUMER,
-                attributes={"messaging.system": "nats", "messaging.batch.message_count": len(batch)},
-            ):
-                await self._hand_over(batch, handler)
+            await self._settle(batch, handler)
 
-    async def _hand_over(self, batch: list[tuple[Msg, Message, Delivery]], handler: BatchHandler) -> None:
-        """Have a batch processed; where it fails, each event by itself, so that one bad event holds up no other."""
-        try:
-            async with asyncio.timeout(self._options.handler_timeout_s):
-                await handler([(event, delivery) for _, event, delivery in batch])
-        except Exception as error:  # noqa: BLE001  # whatever a handler raises is a failed delivery
-            _log.exception("bus.batch_failed", consumer=self._label, events=len(batch))
+    async def _settle(self, batch: list[_Taken], handler: BatchHandler, tries: int = 0) -> None:
+        """Have a batch processed, in its place, however long that takes; one bad event holds others up for a while."""
+        failures = 0
+        while True:
+            error, away = await self._try(batch, handler, tries)
+            if error is None:
+                await self._done(batch)
+                return
+            tries += 1
+            if away:
+                self._count(batch, "away")
+                await asyncio.sleep(self._delay(tries))
+                continue
             if len(batch) > 1:
                 for each in batch:
-                    await self._hand_over([each], handler)
+                    await self._settle([each], handler, tries)
                 return
-            message, _, delivery = batch[0]
-            result = await self._fail(message, delivery, error)
-            _consumed.labels(self._label, delivery.type_name, result).inc()
-            return
-        for message, _, delivery in batch:
-            await cancellable(message.ack())
-            _consumed.labels(self._label, delivery.type_name, "done").inc()
+            failures += 1
+            if isinstance(error, UnprocessableError) or failures >= self._options.max_attempts:
+                delivery = replace(batch[0].delivery, attempt=batch[0].delivery.attempt + tries - 1)
+                await self._bury(batch[0].message, delivery, error)
+                self._count(batch, "dead")
+                return
+            self._count(batch, "retry")
+            await asyncio.sleep(self._delay(failures))
 
-    async def _process(self, message: Msg, handler: Handler) -> None:
-        delivery = self._delivery(message)
-        attributes = {
-            "messaging.system": "nats",
-            "messaging.destination.name": message.subject,
-            "messaging.operation.type": "process",
-            "messaging.message.id": delivery.event_id,
-            "messaging.consumer.group.name": self._label,
-        }
-        with _tracer.start_as_current_span(
-            f"process {delivery.type_name.rpartition('.')[2]}",
-            context=telemetry.extract(message.headers or {}),
-            kind=SpanKind.CONSUMER,
-            attributes=attributes,
-        ) as span:
-            result = await self._handle(message, delivery, handler)
-            span.set_attribute("voicemesh.result", result)
-            if result in {"retry", "dead"}:
-                span.set_status(Status(StatusCode.ERROR, result))
-        known = "" if result == "unknown" else delivery.type_name
-        _consumed.labels(self._label, known, result).inc()
+    async def _try(self, batch: list[_Taken], handler: BatchHandler, tries: int) -> tuple[Exception | None, bool]:
+        """Hand a batch over once; return what went wrong, and whether that is an outage."""
+        events = [(each.event, replace(each.delivery, attempt=each.delivery.attempt + tries)) for each in batch]
+        limit = asyncio.timeout(self._options.handler_timeout_s)
+        with self._span(batch) as span:
+            try:
+                async with limit:
+                    await handler(events)
+            except Exception as error:  # noqa: BLE001  # whatever a handler raises is a failed attempt
+                # A TimeoutError is an OSError; that of a handler that does not end is no outage.
+                away = not (limit.expired() or isinstance(error, UnprocessableError)) and self._away(error)
+                span.set_status(Status(StatusCode.ERROR, "away" if away else type(error).__name__))
+                self._log_failure(events, error, away=away)
+                return error, away
+        return None, False
+
+    def _log_failure(self, events: list[tuple[Message, Delivery]], error: Exception, *, away: bool) -> None:
+        first = events[0][1]
+        what: dict[str, Any] = {"consumer": self._label, "events": len(events), "attempt": first.attempt}
+        what |= {"type": first.type_name, "event_id": first.event_id}
+        if away:
+            _log.warning("bus.away", error=type(error).__name__, **what)
+        else:
+            _log.exception("bus.handler_failed", **what)
+
+    def _span(self, batch: list[_Taken]) -> AbstractContextManager[Span]:
+        """The span of an attempt: a single event's belongs to the trace of what it tells."""
+        common = {"messaging.system": "nats", "messaging.operation.type": "process"}
+        if len(batch) > 1:
+            attributes: dict[str, str | int] = {**common, "messaging.batch.message_count": len(batch)}
+            name, parent = f"process batch of {len(batch)}", None
+        else:
+            message, delivery = batch[0].message, batch[0].delivery
+            attributes = {
+                **common,
+                "messaging.destination.name": message.subject,
+                "messaging.message.id": delivery.event_id,
+                "messaging.consumer.group.name": self._label,
+            }
+            name = f"process {delivery.type_name.rpartition('.')[2]}"
+            parent = telemetry.extract(message.headers or {})
+        return _tracer.start_as_current_span(name, context=parent, kind=SpanKind.CONSUMER, attributes=attributes)
+
+    async def _done(self, batch: list[_Taken]) -> None:
+        for each in batch:
+            await cancellable(each.message.ack())
+        self._count(batch, "done")
+
+    def _count(self, batch: list[_Taken], result: Result) -> None:
+        for each in batch:
+            _consumed.labels(self._label, each.delivery.type_name, result).inc()
 
     def _delivery(self, message: Msg) -> Delivery:
         headers = message.headers or {}
@@ -276,6 +307,9 @@ class Consumer:
     async def _opened(self, message: Msg, delivery: Delivery) -> Message | Result:
         """Read an event; one that is not to be handled is dealt with, and what became of it is returned."""
         headers = message.headers or {}
+        if delivery.attempt > self._options.max_deliveries:
+            await self._bury(message, delivery, f"no answer to {self._options.max_deliveries} deliveries")
+            return "dead"
         try:
             event = self._reading.take(open_event(headers, message.data), headers)
         except UnknownEventTypeError:
@@ -283,65 +317,20 @@ class Consumer:
             await cancellable(message.ack())
             return "unknown"
         except (MalformedEventError, EventError) as error:
-            return await self._bury(message, delivery, str(error))
+            await self._bury(message, delivery, str(error))
+            return "dead"
         if event is None:
             await cancellable(message.ack())
             return "twin"
         return event
 
-    async def _handle(self, message: Msg, delivery: Delivery, handler: Handler) -> Result:
-        if delivery.attempt > self._options.max_attempts:
-            return await self._bury(message, delivery, f"no answer to {self._options.max_attempts} deliveries")
-        event = await self._opened(message, delivery)
-        if isinstance(event, str):
-            return event
-        try:
-            async with asyncio.timeout(self._options.handler_timeout_s):
-                await handler(event, _as_handed(delivery, event))
-        except UnprocessableError as error:
-            return await self._bury(message, delivery, str(error))
-        except asyncio.CancelledError:
-            # The process is going away: another may have the event at once.
-            with contextlib.suppress(NatsError):
-                await message.nak()
-            raise
-        except Exception as error:  # noqa: BLE001  # whatever a handler raises is a failed delivery
-            _log.exception(
-                "bus.handler_failed",
-                consumer=self._label,
-                type=delivery.type_name,
-                event_id=delivery.event_id,
-                attempt=delivery.attempt,
-            )
-            return await self._fail(message, delivery, error)
-        await cancellable(message.ack())
-        return "done"
-
-    async def _fail(self, message: Msg, delivery: Delivery, error: Exception) -> Result:
-        if delivery.attempt >= self._options.max_attempts:
-            return await self._bury(message, delivery, f"{type(error).__name__}: {error}")
-        await cancellable(message.nak(self._delay(delivery)))
-        return "retry"
-
-    def _delay(self, delivery: Delivery) -> float:
+    def _delay(self, attempt: int) -> float:
         options = self._options
-        return backoff_s(delivery.attempt, first_s=options.retry_first_s, limit_s=options.retry_limit_s)
+        return backoff_s(attempt, first_s=options.retry_first_s, limit_s=options.retry_limit_s)
 
-    async def _bury(self, message: Msg, delivery: Delivery, reason: str) -> Result:
+    async def _bury(self, message: Msg, delivery: Delivery, reason: Exception | str) -> None:
         """Move a message to the dead letters; where that fails it stays, and is delivered and moved again."""
-        headers = dict(message.headers or {})
-        headers |= {
-            # Not the event's own id, lest two consumers' dead letters of one event pass for one.
-            "Nats-Msg-Id": f"{self._label}:{delivery.stream_sequence}",
-            "Voicemesh-Dead-Reason": quote(reason[:_REASON_LIMIT], safe=" ,.;:()'<>=/_-+"),
-            "Voicemesh-Dead-Consumer": self._label,
-            "Voicemesh-Dead-Sequence": str(delivery.stream_sequence),
-            "Voicemesh-Dead-Attempts": str(delivery.attempt),
-        }
-        headers.pop("Nats-Expected-Stream", None)
-        await cancellable(
-            self._jetstream.publish(f"{PREFIX_DEAD}.{self._label}.{message.subject}", message.data, headers=headers)
-        )
+        await bury(self._jetstream, message, self._label, attempts=delivery.attempt, reason=reason)
         await cancellable(message.term())
         _log.error(
             "bus.dead_letter",
@@ -350,13 +339,12 @@ class Consumer:
             event_id=delivery.event_id,
             attempt=delivery.attempt,
         )
-        return "dead"
 
     async def _report_progress(self) -> None:
         """Tell the server of the events that handlers are busy with, so that it delivers them to nobody else."""
         while True:
             await asyncio.sleep(self._options.ack_wait_s / 3)
-            for message in tuple(self._in_flight):
+            for message in tuple(self._in_flight.values()):
                 with contextlib.suppress(NatsError):
                     await cancellable(message.in_progress())
 

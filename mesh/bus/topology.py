@@ -11,7 +11,7 @@ from typing import Any, Literal
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from mesh.bus.consumer import DEFAULT_OPTIONS, ConsumerOptions
+from mesh.bus.options import DEFAULT_OPTIONS, ConsumerOptions
 from mesh.config import ConfigError
 
 FILE_VARIABLE = "VOICEMESH_STREAMS_FILE"

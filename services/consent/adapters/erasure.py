@@ -18,6 +18,7 @@ from voicemesh.events.v1.privacy_events_pb2 import ErasureCompleted, ErasureRequ
 
 from mesh import logs
 from mesh.bus import BusUnavailableError, Delivery, connect
+from mesh.database import is_away
 from mesh.durations import to_timestamp
 from mesh.outbox import Outbox
 from services.consent.adapters.tables import records, suppressions
@@ -43,14 +44,15 @@ class Erasures:
         while True:
             try:
                 async with connect(nats_url, source=_SOURCE) as bus:
-                    consumer = await bus.consumer([ErasureRequested], durable=f"consent-erasure-{self._region}")
+                    durable = f"consent-erasure-{self._region}"
+                    consumer = await bus.consumer([ErasureRequested], durable=durable, away=is_away)
                     await consumer.run(self.on_requested)
             except BusUnavailableError as error:
                 _log.warning("erasure.no_bus", error=str(error))
             await asyncio.sleep(self._retry_s)
 
     async def on_requested(self, event: Message, _: Delivery) -> None:
-        """Forget a contact and say so, in one transaction. Raises ``SQLAlchemyError``: then the event comes again."""
+        """Forget a contact and say so, in one transaction. Raises ``SQLAlchemyError``: then it is tried again."""
         assert isinstance(event, ErasureRequested)
         context = event.context
         async with self._outbox.transaction() as connection:

@@ -8,6 +8,7 @@ from voicemesh.events.v1.event_pb2 import CustomerReference, EventContext
 
 from mesh import logs
 from mesh.bus import BusUnavailableError, Delivery, UnprocessableError, connect
+from mesh.database import is_away
 from mesh.outbox import Outbox
 from services.consent import metrics
 from services.consent.handlers import Consent
@@ -50,7 +51,8 @@ class Listening:
     async def _listen(self, nats_url: str) -> None:
         async with connect(nats_url, source=_SOURCE) as bus, asyncio.TaskGroup() as tasks:
             withdrawals = await bus.consumer([ConsentWithdrawn], durable=None)
-            opt_outs = await bus.consumer([OptOutRequested], durable=f"{_DURABLE}-{self._region}", region=self._region)
+            durable = f"{_DURABLE}-{self._region}"
+            opt_outs = await bus.consumer([OptOutRequested], durable=durable, region=self._region, away=is_away)
             metrics.BUS_CONNECTED.set(1)
             try:
                 tasks.create_task(withdrawals.run(self.on_withdrawn))

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mesh import logs
 from mesh.bus import Bus, BusUnavailableError, ConsumerOptions, connect
 from mesh.config import ConfigError
-from mesh.database import database, migrate
+from mesh.database import database, is_away, migrate
 from mesh.engines import installed, load_engine
 from mesh.outbox import Outbox
 from mesh.serving import Runtime
@@ -41,6 +41,8 @@ _SOURCE = "/voicemesh/crm-sync"
 _BATCH = 128
 _LEASE = timedelta(seconds=10)
 _RENEW_S = 2.5
+_ACK_WAIT_S = 5.0
+"""Less than what is left of a lease whose holder dies: what it had comes before what is new."""
 _log = logs.get_logger(__name__)
 
 
@@ -88,7 +90,11 @@ class _Embedded:
 
     async def run(self, bus: Bus) -> None:
         durable = durable_of(self._settings)
-        consumer = await bus.consumer(self._mapper.event_types, durable=durable, region=self._settings.region)
+        # One at a time over all processes: a contact's records are written in the order of their events.
+        options = ConsumerOptions(max_in_flight=1)
+        consumer = await bus.consumer(
+            self._mapper.event_types, durable=durable, region=self._settings.region, options=options, away=is_away
+        )
         metrics.BUS_CONNECTED.set(1)
         await consumer.run(self._sync.on_event)
 
@@ -111,9 +117,11 @@ class _Remote:
 
     async def run(self, bus: Bus) -> None:
         """Queue events while the lease is held, for ever."""
-        options = ConsumerOptions(max_in_flight=_BATCH, max_attempts=self._settings.crm_max_attempts)
+        attempts = self._settings.crm_max_attempts
+        options = ConsumerOptions(ack_wait_s=_ACK_WAIT_S, max_in_flight=_BATCH, max_attempts=attempts)
+        durable, region = durable_of(self._settings), self._settings.region
         consumer = await bus.consumer(
-            self._mapper.event_types, durable=durable_of(self._settings), region=self._settings.region, options=options
+            self._mapper.event_types, durable=durable, region=region, options=options, away=is_away
         )
         metrics.BUS_CONNECTED.set(1)
         try:

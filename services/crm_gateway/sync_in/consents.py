@@ -7,6 +7,7 @@ from voicemesh.events.v1.contact_events_pb2 import ContactChanged
 from voicemesh.events.v1.event_pb2 import EventContext
 
 from mesh.bus import Bus, Delivery
+from mesh.database import is_away
 from mesh.durations import to_datetime
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import consent_rows, contact_rows
@@ -27,12 +28,12 @@ class Consents:
     async def run(self, bus: Bus, region: str) -> None:
         """Take in, for ever. All processes of the region share the work."""
         consumer = await bus.consumer(
-            [ConsentGranted, ConsentWithdrawn], durable=f"crm-consents-{region}", region=region
+            [ConsentGranted, ConsentWithdrawn], durable=f"crm-consents-{region}", region=region, away=is_away
         )
         await consumer.run(self.on_event)
 
     async def on_event(self, event: Message, _: Delivery) -> None:
-        """Keep what one says. Raises ``SQLAlchemyError``: then it comes again."""
+        """Keep what one says. Raises ``SQLAlchemyError``: then it is tried again."""
         assert isinstance(event, ConsentGranted | ConsentWithdrawn)
         context = event.context
         state = "granted" if isinstance(event, ConsentGranted) else event.reason

@@ -1,7 +1,7 @@
 """The event bus on a real nats-server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import nats as nats_py
@@ -165,6 +165,114 @@ async def test_a_failed_event_comes_again_and_then_is_done(bus: Bus) -> None:
     async with running(consumer.run(inbox.handle)):
         await bus.publish(an_appointment())
         assert [(await inbox.next())[1].attempt for _ in range(3)] == [1, 2, 3]
+
+
+async def test_an_outage_counts_for_nothing_and_nothing_overtakes_what_waits(bus: Bus) -> None:
+    consumer = await bus.consumer([AppointmentRequested], durable="reader", options=FAST)
+    outage = FAST.max_attempts * 3
+    inbox = Inbox()
+    inbox.errors = [ConnectionRefusedError("no database") for _ in range(outage)]
+    for event_id in ("request", "cancellation"):
+        await bus.publish(an_appointment(event_id))
+    async with running(consumer.run(inbox.handle)):
+        seen = [(await inbox.next())[1] for _ in range(outage + 2)]
+    assert [delivery.event_id for delivery in seen] == ["request"] * (outage + 1) + ["cancellation"]
+    assert [delivery.attempt for delivery in seen] == [*range(1, outage + 2), 1]
+    assert (await bus.jetstream.stream_info("VOICEMESH_DEAD")).state.messages == 0
+
+
+async def test_what_is_an_outage_is_for_the_consumer_to_say(nats: NatsServer, bus: Bus) -> None:
+    def away(error: Exception) -> bool:
+        return isinstance(error, LookupError)
+
+    consumer = await bus.consumer([AppointmentRequested], durable="reader", options=FAST, away=away)
+    inbox = Inbox()
+    inbox.errors = [LookupError("away")] * 5 + [ConnectionRefusedError("its own")] * FAST.max_attempts
+    await bus.publish(an_appointment())
+    async with running(consumer.run(inbox.handle)):
+        [letter] = await dead_letters(nats.url, 1)
+    assert (letter.headers or {})["Voicemesh-Dead-Reason"] == "ConnectionRefusedError: its own"
+    assert (letter.headers or {})["Voicemesh-Dead-Attempts"] == str(5 + FAST.max_attempts)
+
+
+async def test_the_order_holds_over_failures_also_in_batches(nats: NatsServer, bus: Bus) -> None:
+    ids = ["first", "poison", "third", "refused", "last"]
+    for event_id in ids:
+        await bus.publish(an_appointment(event_id))
+    consumer = await bus.consumer([AppointmentRequested], durable="reader", options=FAST)
+    outages = [ConnectionResetError("no database")] * 5
+    written: list[str] = []
+    finished = asyncio.Event()
+
+    async def handle(batch: Sequence[tuple[Message, Delivery]]) -> None:
+        if outages:
+            raise outages.pop()
+        names = [delivery.event_id for _, delivery in batch]
+        if "poison" in names:
+            raise ValueError("a value that no database takes")
+        if "refused" in names:
+            raise UnprocessableError("no")
+        written.extend(names)
+        if "last" in names:
+            finished.set()
+
+    async with running(consumer.run_batches(handle, size=len(ids))):
+        await asyncio.wait_for(finished.wait(), 20)
+    assert written == ["first", "third", "last"]
+    letters = [letter.headers or {} for letter in await dead_letters(nats.url, 2)]
+    assert [(letter["ce-id"], letter["Voicemesh-Dead-Reason"]) for letter in letters] == [
+        ("poison", "ValueError: a value that no database takes"),
+        ("refused", "no"),
+    ]
+
+
+@pytest.mark.parametrize("batches", [False, True])
+async def test_what_waits_for_an_outage_to_end_goes_to_nobody_else_until_the_process_ends(
+    bus: Bus, *, batches: bool
+) -> None:
+    options = ConsumerOptions(ack_wait_s=0.6, retry_first_s=0.1, retry_limit_s=0.2)
+    waits, other = Inbox(), Inbox()
+    waits.errors = [ConnectionRefusedError("no database")] * 10_000
+    for event_id in ("first", "second"):
+        await bus.publish(an_appointment(event_id))
+
+    async def handle(batch: Sequence[tuple[Message, Delivery]]) -> None:
+        for event, delivery in batch:
+            await waits.handle(event, delivery)
+
+    reader = await bus.consumer([AppointmentRequested], durable="reader", options=options)
+    async with running(reader.run_batches(handle, size=2) if batches else reader.run(waits.handle)):
+        # Many acknowledgement waits, as the server's clock counts them: nothing is delivered again meanwhile.
+        while (delivery := (await waits.next())[1]).attempt < 15:
+            assert delivery.event_id == "first"
+        info = await bus.jetstream.consumer_info("VOICEMESH_EVENTS", "reader")
+        assert (info.num_redelivered, info.num_ack_pending) == (0, 2 if batches else 1)
+    another = await bus.consumer([AppointmentRequested], durable="reader", options=options)
+    async with running(another.run(other.handle)):
+        given = [(await other.next())[1] for _ in range(2)]
+    assert [delivery.event_id for delivery in given] == ["first", "second"]
+    assert [delivery.attempt for delivery in given] == [2, 2 if batches else 1]
+
+
+async def test_an_event_that_nobody_answers_for_is_given_up(nats: NatsServer, bus: Bus) -> None:
+    options = ConsumerOptions(max_deliveries=2)
+    await bus.publish(an_appointment("deadly"))
+    for _ in range(options.max_deliveries):
+        begun = asyncio.Event()
+
+        async def handle(_event: Message, _delivery: Delivery, begun: asyncio.Event = begun) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        consumer = await bus.consumer([AppointmentRequested], durable="reader", options=options)
+        async with running(consumer.run(handle)):
+            await asyncio.wait_for(begun.wait(), 20)
+    inbox = Inbox()
+    consumer = await bus.consumer([AppointmentRequested], durable="reader", options=options)
+    async with running(consumer.run(inbox.handle)):
+        [letter] = await dead_letters(nats.url, 1)
+    assert (letter.headers or {})["Voicemesh-Dead-Reason"] == "no answer to 2 deliveries"
+    assert inbox.received.empty()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """SQLite and PostgreSQL behind one engine."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
@@ -8,10 +9,21 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from fakes.nats_server import free_port
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from mesh.config import ConfigError
-from mesh.database import DatabaseUrlError, UtcDateTime, database, insert_once, migrate, sqlite_url, transaction
+from mesh.database import (
+    DatabaseUrlError,
+    UtcDateTime,
+    database,
+    insert_once,
+    is_away,
+    migrate,
+    sqlite_url,
+    transaction,
+)
 
 metadata = sa.MetaData()
 parents = sa.Table("parents", metadata, sa.Column("id", sa.Integer, primary_key=True))
@@ -197,3 +209,52 @@ async def test_sqlite_files_keep_readers_and_writers_apart(tmp_path: Path) -> No
             assert (await reader.execute(sa.select(parents))).all() == []
             assert (await reader.exec_driver_sql("PRAGMA journal_mode")).scalar() == "wal"
             assert (await reader.exec_driver_sql("PRAGMA synchronous")).scalar() == 2
+
+
+async def failure_of(url: str, statement: str) -> DBAPIError:
+    async def fail() -> None:
+        async with database(url) as engine, transaction(engine) as connection:
+            await connection.run_sync(metadata.create_all)
+            await connection.execute(sa.text(statement))
+
+    with pytest.raises(DBAPIError) as caught:
+        await fail()
+    return caught.value
+
+
+async def test_a_database_that_is_away_is_told_from_a_value_that_is_wrong(tmp_path: Path, database_url: str) -> None:
+    folder = tmp_path / "folder.db"
+    folder.mkdir()
+    for away in (f"postgresql+psycopg://u:p@127.0.0.1:{free_port()}/db", sqlite_url(folder)):
+        error = await failure_of(away, "SELECT 1")
+        assert is_away(error)
+        # As a service's own error tells of it.
+        wrapped = RuntimeError("the store does not answer")
+        wrapped.__cause__ = error
+        assert is_away(wrapped)
+    refused = await failure_of(database_url, "INSERT INTO moments (name) VALUES (NULL)")
+    assert not is_away(refused)
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (ConnectionResetError(), True),
+        (PoolTimeoutError("the pool is empty"), True),
+        (ValueError("a value"), False),
+        (sa.exc.ProgrammingError("SELECT", None, Exception("no such table")), False),
+        (sa.exc.InternalError("INSERT", None, Exception("closed"), connection_invalidated=True), True),
+        (sa.exc.InterfaceError("INSERT", None, sqlite3.InterfaceError("a parameter")), False),
+        (sa.exc.InterfaceError("INSERT", None, Exception("the connection is closed")), True),
+    ],
+)
+def test_what_counts_as_away(error: Exception, *, away: bool) -> None:
+    assert is_away(error) is away
+
+
+@pytest.mark.parametrize(("state", "away"), [("57P01", True), ("25006", True), ("40001", True), ("54000", False)])
+def test_postgresql_says_what_kind_of_failure_it_is(state: str, *, away: bool) -> None:
+    class RefusalError(Exception):
+        sqlstate = state
+
+    assert is_away(sa.exc.OperationalError("INSERT", None, RefusalError())) is away

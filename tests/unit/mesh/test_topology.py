@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mesh.bus.consumer import ConsumerOptions
 from mesh.bus.envelope import PREFIX_DEAD, PREFIX_EARLY, PREFIX_EVENTS, STREAM_DEAD, STREAM_EARLY, STREAM_EVENTS
+from mesh.bus.options import ConsumerOptions
 from mesh.bus.topology import BUNDLED, load_topology
 from mesh.config import ConfigError
 
