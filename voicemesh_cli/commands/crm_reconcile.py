@@ -53,6 +53,7 @@ def register(crm: typer.Typer) -> None:
     ) -> None:
         """Compare what events say with what a business system holds; exit code 1 when differences are left.
 
+        What is there and nobody asks for is shown, and no reason to end with 1: nothing that a call said is wrong.
         It runs beside the sync process, with the same settings (VOICEMESH_CRM_DATABASE_URL, VOICEMESH_NATS_URL,
         VOICEMESH_CRM_URL ...). Duplicates are reported with their ids, and never deleted.
         """
@@ -63,7 +64,8 @@ def register(crm: typer.Typer) -> None:
             report = tool.document_of(_MODULE, *arguments)
             out.document(report)
             _print(out, report)
-            if report["left"]:
+            # What is unexpected is never repaired here: a comparison by the clock would fail for good.
+            if report["left"] > report["unexpected"]:
                 raise typer.Exit(1)
 
 

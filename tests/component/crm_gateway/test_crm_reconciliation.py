@@ -256,6 +256,14 @@ def test_the_command_says_what_is_left_and_fails_then(monkeypatch: pytest.Monkey
     for words in ("1 missing", "there as T000007", "title: 'early' instead of 'late'"):
         assert words in " ".join(result.output.split())
     assert asked == [("services.crm_gateway.reconciliation", "--tenant", "clinic", "--since", "7d", "--repair")]
+    monkeypatch.setitem(REPORT, "unexpected", 1)
+    monkeypatch.setitem(REPORT, "left", 2)
+    assert CliRunner().invoke(app, ["crm", "reconcile"]).exit_code == 1
+    monkeypatch.setitem(REPORT, "missing", 0)
+    monkeypatch.setitem(REPORT, "left", 1)
+    unexpected = CliRunner().invoke(app, ["crm", "reconcile"])
+    assert unexpected.exit_code == 0
+    assert "1 that no event asks for" in " ".join(unexpected.output.split())
     monkeypatch.setitem(REPORT, "left", 0)
     assert json.loads(CliRunner().invoke(app, ["crm", "reconcile", "--json"]).stdout) == REPORT
 
