@@ -32,6 +32,8 @@ SESSIONS = sa.Table(
     sa.Column("appointment", sa.JSON(none_as_null=True)),
     sa.Column("outcome", sa.JSON(none_as_null=True)),
     sa.Column("trace", sa.String(128), nullable=False),
+    # Since when nothing of the call may be filed any more: it was erased, or its content was deleted.
+    sa.Column("content_gone_at", UtcDateTime),
 )
 
 TURNS = sa.Table(

@@ -9,26 +9,29 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Never, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from voicemesh.common.v1.context_pb2 import RequestContext
 from voicemesh.events.v1.event_pb2 import EventContext
 from voicemesh.events.v1.privacy_events_pb2 import ContentAccessed
 
 from mesh.content import ContentAwayError, ContentError, ContentMissingError, ContentStore, ContentUriError, path_of
 from mesh.durations import to_timestamp
-from mesh.errors import ErrorReason, MeshError
+from mesh.errors import ErrorReason, MeshError, name_of
 from mesh.interceptors.principals import Principal, caller, refusal
 from mesh.outbox import Outbox
 from services.dialogue.adapters.store import SESSIONS
+from services.dialogue.content.filing import drop_contents
 from services.dialogue.content.places import FOLDERS, RECORDING, TRANSCRIPT, folder_of
 from services.dialogue.content.tables import ACCESSES, CONTENTS
 
 SCOPES = {TRANSCRIPT: "content:transcript", RECORDING: "content:audio"}
 _PAGE = 50
+_LONGEST_URI = 600
 T = TypeVar("T")
 Row = Mapping[str, Any]
 
@@ -38,7 +41,8 @@ class _Asked:
     """What somebody asks."""
 
     action: str
-    scope: str
+    scope: str = ""
+    """Empty: it takes none, for what is asked is refused whoever asks."""
     uri: str = ""
     session_id: str = ""
 
@@ -61,7 +65,11 @@ class ContentAccess:
         Raises:
             MeshError: INVALID_REQUEST for what is no address, NOT_FOUND, CONTENT_UNREADABLE.
         """
-        kind, session_id = _named(uri)
+        try:
+            kind, session_id = _named(uri)
+        except MeshError as error:
+            shown = uri.replace("\0", "")[:_LONGEST_URI]
+            return await self._logged(context, _Asked("get", uri=shown), partial(_raise, error))
         asked = _Asked("get", SCOPES[kind], uri, session_id)
         return await self._logged(context, asked, lambda: self._read(context.tenant_id, uri, sha256))
 
@@ -71,9 +79,28 @@ class ContentAccess:
         return await self._logged(context, asked, lambda: self._rows(context.tenant_id, session_id))
 
     async def delete(self, context: RequestContext, session_id: str) -> Sequence[Row]:
-        """Delete a call's content; return what its rows were."""
+        """Delete a call's content; return what its rows were. Nothing of the call is filed any more, either.
+
+        The log has its row in the transaction that takes the rows, before an object goes; a store that is away is
+        a second row, and asking again deletes what is left.
+
+        Raises:
+            MeshError: NOT_FOUND where there is no such call.
+        """
         asked = _Asked("delete", "content:delete", session_id=session_id)
-        return await self._logged(context, asked, lambda: self._delete(context.tenant_id, session_id))
+
+        async def drop(connection: AsyncConnection) -> None:
+            await drop_contents(connection, context.tenant_id, session_id)
+
+        find = partial(self._call, context.tenant_id, session_id)
+        started_at, rows = await self._logged(context, asked, find, with_it=drop)
+        try:
+            for kind in FOLDERS:
+                folder = folder_of(kind, started_at, session_id)
+                await _answered(self._store.delete_under(context.tenant_id, folder))
+        except MeshError as error:
+            await self._logged(context, asked, partial(_raise, error))
+        return rows
 
     async def accesses(
         self, context: RequestContext, *, session_id: str, principal: str, size: int, token: str
@@ -83,11 +110,11 @@ class ContentAccess:
         Raises:
             MeshError: INVALID_REQUEST for a token that was not handed out.
         """
-        before = _sequence(token)
         asked = _Asked("log", "content:log", session_id=session_id)
         size = size or _PAGE
 
         async def read() -> list[Row]:
+            before = _sequence(token)
             query = sa.select(ACCESSES).where(ACCESSES.c.tenant_id == context.tenant_id)
             for column, value in ((ACCESSES.c.session_id, session_id), (ACCESSES.c.principal, principal)):
                 query = query.where(column == value) if value else query
@@ -101,16 +128,28 @@ class ContentAccess:
         rows = rows[:size]
         return rows, _token(rows[-1]["sequence"]) if more else ""
 
-    async def _logged(self, context: RequestContext, asked: _Asked, answer: Callable[[], Awaitable[T]]) -> T:
-        """Return the answer to who may have it, once it is written down that they ask."""
+    async def _logged(
+        self,
+        context: RequestContext,
+        asked: _Asked,
+        answer: Callable[[], Awaitable[T]],
+        *,
+        with_it: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+    ) -> T:
+        """Return the answer to who may have it, once it is written down that they ask.
+
+        Args:
+            with_it: what is done in the row's transaction, when there is an answer.
+        """
         principal, refused = _caller(asked.scope)
         granted = refused is None
+        failed: Exception | None = refused
         result = None
         if granted:
             try:
                 result = await _answered(answer())
-            except MeshError as error:
-                refused = error
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is written down, and then raised
+                failed = error
         row = {
             **{key: getattr(context, key) for key in ("tenant_id", "region", "correlation_id", "language")},
             "access_id": uuid.uuid4().hex,
@@ -122,15 +161,19 @@ class ContentAccess:
             "uri": asked.uri,
             "session_id": asked.session_id,
             "granted": granted,
-            "reason": "" if refused is None else ErrorReason.Name(refused.reason).removeprefix("ERROR_REASON_"),
+            "reason": _reason(failed),
         }
-        await _answered(self._write(row))
-        if refused is not None:
-            raise refused
+        await _answered(self._write(row, with_it if failed is None else None))
+        if failed is not None:
+            raise failed
         return result  # type: ignore[return-value]  # it is the answer where nothing was refused
 
-    async def _write(self, row: dict[str, Any]) -> None:
+    async def _write(
+        self, row: dict[str, Any], with_it: Callable[[AsyncConnection], Awaitable[None]] | None = None
+    ) -> None:
         async with self._outbox.transaction() as connection:
+            if with_it is not None:
+                await with_it(connection)
             await connection.execute(sa.insert(ACCESSES).values(**row))
             await self._outbox.add(connection, _event(row))
 
@@ -159,20 +202,15 @@ class ContentAccess:
         except ContentError as error:
             raise _unreadable(uri, str(error)) from error
 
-    async def _delete(self, tenant_id: str, session_id: str) -> Sequence[Row]:
+    async def _call(self, tenant_id: str, session_id: str) -> tuple[datetime, Sequence[Row]]:
+        """Return when a call began, and its content's rows."""
         rows = await self._rows(tenant_id, session_id)
         async with self._engine.connect() as connection:
             mine = (SESSIONS.c.tenant_id == tenant_id, SESSIONS.c.session_id == session_id)
             started_at = await connection.scalar(sa.select(SESSIONS.c.started_at).where(*mine))
         if started_at is None:
             raise _not_found(session_id, "session")
-        for kind in FOLDERS:
-            await self._store.delete_under(tenant_id, folder_of(kind, started_at, session_id))
-        async with self._outbox.transaction() as connection:
-            await connection.execute(
-                CONTENTS.delete().where(CONTENTS.c.tenant_id == tenant_id, CONTENTS.c.session_id == session_id)
-            )
-        return rows
+        return started_at, rows
 
 
 def _caller(scope: str) -> tuple[Principal, MeshError | None]:
@@ -181,7 +219,18 @@ def _caller(scope: str) -> tuple[Principal, MeshError | None]:
         principal = caller()
     except MeshError as error:
         return Principal("", "", frozenset()), error
-    return principal, refusal(principal, scope)
+    return principal, refusal(principal, scope) if scope else None
+
+
+async def _raise(error: Exception) -> Never:
+    raise error
+
+
+def _reason(failed: Exception | None) -> str:
+    """Return why there was no answer; empty: there was one."""
+    if failed is None:
+        return ""
+    return name_of(failed.reason if isinstance(failed, MeshError) else ErrorReason.ERROR_REASON_INTERNAL)
 
 
 def _event(row: Row) -> ContentAccessed:

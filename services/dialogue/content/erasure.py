@@ -20,12 +20,13 @@ from voicemesh.events.v1.privacy_events_pb2 import ErasureCompleted, ErasureRequ
 from mesh import logs
 from mesh.bus import BusUnavailableError, Delivery, connect
 from mesh.content import ContentError, ContentStore
-from mesh.database import insert_once
+from mesh.database import insert_once, is_away
 from mesh.durations import to_timestamp
 from mesh.outbox import Outbox
 from services.dialogue.adapters.store import OUTBOX, SESSIONS, TURNS
+from services.dialogue.content.filing import drop_contents
 from services.dialogue.content.places import FOLDERS, folder_of
-from services.dialogue.content.tables import CONTENTS, ERASURES
+from services.dialogue.content.tables import ERASURES
 
 SERVICE = "dialogue"
 _SOURCE = "/voicemesh/dialogue"
@@ -57,7 +58,8 @@ class Erasures:
         while True:
             try:
                 async with connect(nats_url, source=_SOURCE) as bus:
-                    consumer = await bus.consumer([ErasureRequested], durable=f"dialogue-erasure-{self._region}")
+                    durable = f"dialogue-erasure-{self._region}"
+                    consumer = await bus.consumer([ErasureRequested], durable=durable, away=is_away)
                     await consumer.run(self.on_requested)
             except BusUnavailableError as error:
                 _log.warning("erasure.no_bus", error=str(error))
@@ -104,6 +106,7 @@ class Erasures:
             if session["ended_at"] is None or await self._untold(session):
                 on += 1
                 continue
+            await self._drop(erasure, session)
             for kind in FOLDERS:
                 folder = folder_of(kind, session["started_at"], session["session_id"])
                 await self._store.delete_under(erasure["tenant_id"], folder)
@@ -139,6 +142,15 @@ class Erasures:
         async with self._engine.connect() as connection:
             return (await connection.execute(waits.limit(1))).first() is not None
 
+    async def _drop(self, erasure: Row, session: Row) -> None:
+        """Let nothing of a call be filed any more, and count what was; what comes later is taken back by who brings it.
+
+        The call is found again until `_forget`: a process that dies before its objects are gone leaves the rest.
+        """
+        async with self._outbox.transaction() as connection:
+            kinds = await drop_contents(connection, session["tenant_id"], session["session_id"])
+            await _count(connection, erasure["erasure_id"], {f"{kind}s": count for kind, count in kinds.items()})
+
     async def _forget(self, erasure: Row, session: Row) -> None:
         """Erase a call and count it, in one transaction: done again, it is neither found nor counted."""
         session_id = session["session_id"]
@@ -160,8 +172,6 @@ class Erasures:
                 .where(TURNS.c.session_id == session_id)
                 .values(text="", entities=None, commitments=None, sentiment=None)
             )
-            contents = (await connection.execute(sa.select(CONTENTS).where(CONTENTS.c.session_id == session_id))).all()
-            await connection.execute(CONTENTS.delete().where(CONTENTS.c.session_id == session_id))
             events = await connection.execute(
                 OUTBOX.delete().where(
                     OUTBOX.c.published_at.is_not(None),
@@ -170,8 +180,6 @@ class Erasures:
                 )
             )
             counts = {"sessions": 1, "turns": turns.rowcount, "events": events.rowcount}
-            for row in contents:
-                counts[f"{row.kind}s"] = counts.get(f"{row.kind}s", 0) + 1
             await _count(connection, erasure["erasure_id"], counts)
 
     async def _complete(self, erasure: Row) -> None:

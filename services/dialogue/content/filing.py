@@ -6,12 +6,13 @@ away, and none is filed twice: whoever ends the call writes the one row.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import prometheus_client
 import sqlalchemy as sa
-from prometheus_client import Counter, Gauge
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -26,9 +27,11 @@ from services.dialogue.content.transcripts import MEDIA_TYPE, read_transcript
 from services.dialogue.model import Content
 
 _log = logs.get_logger(__name__)
-_filed = Counter("voicemesh_content_stored", "Objects written to the content store.", ["kind"])
-_failures = Counter("voicemesh_content_failures", "Attempts to write to the content store that failed.", ["kind"])
-_waiting = Gauge("voicemesh_content_waiting", "Transcripts that wait for the content store.")
+_filed = prometheus_client.Counter("voicemesh_content_stored", "Objects written to the content store.", ["kind"])
+_failures = prometheus_client.Counter(
+    "voicemesh_content_failures", "Attempts to write to the content store that failed.", ["kind"]
+)
+_waiting = prometheus_client.Gauge("voicemesh_content_waiting", "Transcripts that wait for the content store.")
 _POLL_S = 5.0
 _BATCH = 32
 _SCOPE = ("tenant_id", "region", "correlation_id", "language")
@@ -43,8 +46,9 @@ class Filing:
         self._woken = asyncio.Event()
 
     async def file(self, connection: AsyncConnection, session_id: str) -> Content | None:
-        """File the transcript of a call in the transaction that ends it; None for one without a word.
+        """File the transcript of a call in the transaction that ends it.
 
+        None for a call without a word, and for one whose content was erased.
         Again returns the same and changes nothing. Call `wake` once the transaction is committed.
         """
         found = await read_transcript(connection, session_id)
@@ -53,8 +57,7 @@ class Filing:
         started_at, data = found
         reference = self.store.reference(transcript_path(started_at, session_id, data), data, MEDIA_TYPE)
         content = Content(reference.uri, reference.sha256, MEDIA_TYPE, reference.size)
-        await add_content(connection, session_id, TRANSCRIPT, content, body=data)
-        return content
+        return content if await add_content(connection, session_id, TRANSCRIPT, content, body=data) else None
 
     async def recordings(self, connection: AsyncConnection, session_id: str) -> tuple[Content, ...]:
         """Return the recordings of a call's turns that are in the store."""
@@ -111,9 +114,17 @@ class Filing:
 async def add_content(
     connection: AsyncConnection, session_id: str, kind: str, content: Content, *, body: bytes | None = None
 ) -> bool:
-    """Write down where something of a session lies; False when that was written before."""
-    query = sa.select(*(SESSIONS.c[name] for name in _SCOPE)).where(SESSIONS.c.session_id == session_id)
-    scope = (await connection.execute(query)).mappings().first()
+    """Write down where something of a session lies, unless that was written before.
+
+    Returns:
+        Whether it may lie there: False when there is no such session, or its content was erased. Then the caller
+        deletes what it put into the store.
+    """
+    query = sa.select(*(SESSIONS.c[name] for name in _SCOPE)).where(
+        SESSIONS.c.session_id == session_id, SESSIONS.c.content_gone_at.is_(None)
+    )
+    # Who erases waits until this is committed, and finds it; or was first, and this finds nothing.
+    scope = (await connection.execute(query.with_for_update(key_share=True))).mappings().first()
     if scope is None:
         return False
     row = {
@@ -128,7 +139,20 @@ async def add_content(
         "body": body,
         "created_at": datetime.now(UTC),
     }
-    return await insert_once(connection, CONTENTS, row, unique=["session_id", "kind", "turn_id"])
+    await insert_once(connection, CONTENTS, row, unique=["session_id", "kind", "turn_id"])
+    return True
+
+
+async def drop_contents(connection: AsyncConnection, tenant_id: str, session_id: str) -> Counter[str]:
+    """Forget where a session's content lies, and let nothing more of it be filed; return how much of which kind.
+
+    First this, committed, and then the objects: what is on its way to the store finds its row gone, or gets none, and
+    takes its object back.
+    """
+    mine = (SESSIONS.c.tenant_id == tenant_id, SESSIONS.c.session_id == session_id)
+    await connection.execute(sa.update(SESSIONS).where(*mine).values(content_gone_at=datetime.now(UTC)))
+    gone = CONTENTS.delete().where(CONTENTS.c.tenant_id == tenant_id, CONTENTS.c.session_id == session_id)
+    return Counter((await connection.execute(gone.returning(CONTENTS.c.kind))).scalars())
 
 
 def content_of(row: Mapping[str, Any]) -> Content:

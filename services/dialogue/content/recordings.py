@@ -67,34 +67,43 @@ class Recordings:
         """Write, for ever; what fails three times is lost, and counted."""
         while True:
             job = await self._queue.get()
-            _recordings.labels("kept" if await self._file(job) else "lost").inc()
+            _recordings.labels(await self._file(job)).inc()
             async with self._done:
                 self._open[job.session_id] -= 1
                 if not self._open[job.session_id]:
                     del self._open[job.session_id]
                 self._done.notify_all()
 
-    async def _file(self, job: _Recording) -> bool:
+    async def _file(self, job: _Recording) -> str:
+        """Write one; return what became of it: kept, lost, or erased as its call was meanwhile."""
         await asyncio.wait([job.written])
         for attempt in range(1, _TRIES + 1):
             try:
-                await self._write(job)
+                kept = await self._write(job)
             except (ContentError, SQLAlchemyError, OSError) as error:
                 _log.warning("recording.not_written", session_id=job.session_id, attempt=attempt, error=str(error))
                 await asyncio.sleep(backoff_s(attempt, first_s=0.1, limit_s=1.0))
             else:
-                return True
-        return False
+                return "kept" if kept else "erased"
+        return "lost"
 
-    async def _write(self, job: _Recording) -> None:
-        """The object first: a process that dies in between leaves one that nobody refers to, swept in time."""
-        began = sa.select(SESSIONS.c.started_at).where(SESSIONS.c.session_id == job.session_id)
+    async def _write(self, job: _Recording) -> bool:
+        """Write the object, then its row; False when the call was erased: then neither is left.
+
+        The object first: a process that dies in between leaves one that nobody refers to, swept in time.
+        """
+        began = sa.select(SESSIONS.c.started_at).where(
+            SESSIONS.c.session_id == job.session_id, SESSIONS.c.content_gone_at.is_(None)
+        )
         async with self._engine.connect() as connection:
             started_at = await connection.scalar(began)
         if started_at is None:
-            return
+            return False
         path = recording_path(started_at, job.session_id, job.turn_id)
         reference = await self._store.put(job.tenant_id, path, job.data, MEDIA_TYPE)
         content = Content(reference.uri, reference.sha256, MEDIA_TYPE, reference.size, job.turn_id)
         async with transaction(self._engine) as connection:
-            await add_content(connection, job.session_id, RECORDING, content)
+            kept = await add_content(connection, job.session_id, RECORDING, content)
+        if not kept:
+            await self._store.delete(job.tenant_id, reference.uri)
+        return kept

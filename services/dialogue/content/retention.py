@@ -110,8 +110,12 @@ class Sweeper:
             *(SESSIONS.c[name] != "" for name in ("contact_id", "customer_id", "phone", "summary")),
             SESSIONS.c.outcome.is_not(None),
             SESSIONS.c.appointment.is_not(None),
+            SESSIONS.c.state.is_not(None),
+            sa.cast(SESSIONS.c.labels, sa.Text) != "{}",
         )
-        return await self._blank(SESSIONS, [SESSIONS.c.ended_at < before, told], blank)
+        # Of a call that nobody ended it is known when it was last heard of.
+        over = sa.func.coalesce(SESSIONS.c.ended_at, SESSIONS.c.renewed_at) < before
+        return await self._blank(SESSIONS, [over, told], blank)
 
     async def _blank(self, table: sa.Table, which: list[sa.ColumnElement[bool]], values: dict[str, object]) -> int:
         """Empty columns, a batch in each transaction: nobody waits long."""

@@ -192,6 +192,41 @@ async def test_a_store_that_is_away_leaves_the_erasure_open(
     assert await erase.work() == 0
 
 
+async def test_a_transcript_that_reaches_the_store_behind_the_erasure_is_taken_back(
+    calls: CallStore, contents: ContentStore, monkeypatch: pytest.MonkeyPatch
+):
+    await end_the_call_that_is_on(calls)
+    [waiting] = [row for row in await calls.rows(CONTENTS) if row["session_id"] == "known"]
+    async with calls.engine.begin() as connection:
+        await connection.execute(CONTENTS.update().where(CONTENTS.c.session_id == "known").values(body=b"{}"))
+    filing, delete_under = Filing(calls.engine, contents), contents.delete_under
+
+    async def delete_and_then_it_comes(tenant_id: str, folder: str) -> int:
+        count = await delete_under(tenant_id, folder)
+        if folder.startswith("transcripts/") and folder.endswith("/known"):
+            await filing._upload(waiting | {"body": b"{}"})
+        return count
+
+    monkeypatch.setattr(contents, "delete_under", delete_and_then_it_comes)
+    erase = erasures(calls, contents)
+    await erase.on_requested(requested(), None)
+    assert await erase.work() == 0
+    left = [found.path.split("/")[2] async for found in contents.stored("acme")]
+    assert sorted(left) == ["family", "stranger"]
+    [told] = await completed(calls)
+    assert told.counts["transcripts"] == 3
+
+
+async def test_nothing_is_filed_of_a_call_that_was_erased(calls: CallStore, contents: ContentStore):
+    await end_the_call_that_is_on(calls)
+    erase = erasures(calls, contents)
+    await erase.on_requested(requested(), None)
+    await erase.work()
+    async with calls.engine.begin() as connection:
+        assert await Filing(calls.engine, contents).file(connection, "known") is None
+    assert "known" not in {row["session_id"] for row in await calls.rows(CONTENTS)}
+
+
 async def test_another_tenant_s_contact_of_the_same_id_stays(calls: CallStore, contents: ContentStore):
     erase = erasures(calls, contents)
     event = requested()

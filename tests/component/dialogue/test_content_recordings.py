@@ -13,11 +13,11 @@ from obstore.store import MemoryStore
 from voicemesh.events.v2.call_completed_pb2 import CallCompleted
 
 from mesh.content import ContentAwayError, ContentStore, open_keys
-from mesh.database import database, migrate, sqlite_url
+from mesh.database import database, migrate, sqlite_url, transaction
 from mesh.outbox import Outbox
 from services.dialogue.adapters.recorder import recorder
 from services.dialogue.adapters.store import OUTBOX
-from services.dialogue.content.filing import Filing
+from services.dialogue.content.filing import Filing, drop_contents
 from services.dialogue.content.recordings import Recordings
 from services.dialogue.content.tables import CONTENTS
 from services.dialogue.model import AudioFormat
@@ -85,6 +85,30 @@ async def test_a_store_that_is_away_costs_the_recording_and_not_the_call(
     assert len(tries) == 3
     assert not recordings._open
     assert [row["kind"] for row in await store.rows(CONTENTS)] == ["transcript"]
+
+
+async def test_a_recording_on_its_way_while_its_call_is_erased_is_taken_back(
+    kept, contents: ContentStore, monkeypatch: pytest.MonkeyPatch
+):
+    store, recordings = kept
+    put, reached, erased = contents.put, asyncio.Event(), asyncio.Event()
+
+    async def slow(*args):
+        reached.set()
+        await erased.wait()
+        return await put(*args)
+
+    monkeypatch.setattr(contents, "put", slow)
+    await spoken(store)
+    async with asyncio.timeout(60):
+        await reached.wait()
+        async with transaction(store.engine) as connection:
+            await drop_contents(connection, "acme", INFO.session_id)
+        erased.set()
+        await recordings.settled(INFO.session_id, 60)
+    assert not recordings._open
+    assert [found async for found in contents.stored("acme")] == []
+    assert await store.rows(CONTENTS) == []
 
 
 async def test_more_than_may_wait_is_lost_and_a_call_waits_for_its_own_alone(store: CallStore, contents: ContentStore):

@@ -66,6 +66,33 @@ async def test_what_is_too_old_goes_and_nothing_else(store: CallStore, contents:
     assert not any((await sweeper.sweep(NOW)).values()), "again it finds nothing"
 
 
+async def test_labels_and_states_go_too_and_so_do_calls_that_nobody_ended(store: CallStore, contents: ContentStore):
+    for name in ("labelled", "stateful", "unended", "on"):
+        await file(store, contents, name, 100)
+    blank = {
+        **dict.fromkeys(("contact_id", "customer_id", "phone", "summary"), ""),
+        "outcome": None,
+        "appointment": None,
+    }
+    old = NOW - timedelta(days=100)
+    for name, values in {
+        "labelled": {**blank, "state": None, "labels": {"campaign": "spring"}},
+        "stateful": {**blank, "state": "{}", "labels": {}},
+        "unended": {"ended_at": None, "renewed_at": old},
+        "on": {"ended_at": None, "renewed_at": NOW},
+    }.items():
+        async with store.engine.begin() as connection:
+            await connection.execute(SESSIONS.update().where(SESSIONS.c.session_id == name).values(**values))
+    sweeper = Sweeper(store.engine, contents, KEPT, "me", 3600)
+    assert (await sweeper.sweep(NOW))["session"] == 3
+    sessions = {row["session_id"]: row for row in await store.rows(SESSIONS)}
+    assert [(sessions[name]["labels"], sessions[name]["state"]) for name in ("labelled", "stateful")] == [
+        ({}, None)
+    ] * 2
+    assert (sessions["unended"]["phone"], sessions["on"]["phone"]) == ("", INFO.phone)
+    assert (await sweeper.sweep(NOW))["session"] == 0
+
+
 async def test_objects_that_nobody_refers_to_go_too(store: CallStore, contents: ContentStore):
     orphan = recording_path(NOW - timedelta(days=31), "gone", "c1")
     await contents.put("acme", orphan, b"wav", "audio/wav")

@@ -21,7 +21,7 @@ from voicemesh.content.v1.content_service_pb2_grpc import (
 from voicemesh.events.v1.privacy_events_pb2 import ContentAccessed
 
 from mesh.config import ServiceSettings
-from mesh.content import ContentStore, open_keys
+from mesh.content import ContentAwayError, ContentStore, open_keys
 from mesh.database import database, migrate, sqlite_url
 from mesh.errors import from_rpc_error
 from mesh.outbox import Outbox
@@ -149,6 +149,20 @@ async def test_another_tenant_s_content_is_not_there(world: World):
 async def test_what_is_no_address_is_refused(world: World, uri: str):
     request = pb.GetContentRequest(context=CONTEXT, uri=uri)
     assert (await refused(world.stub.GetContent(request, metadata=WHO))).startswith("INVALID_REQUEST")
+    assert [(row["principal"], row["uri"], row["reason"]) for row in await world.log()] == [
+        ("ana@acme", uri, "INVALID_REQUEST")
+    ]
+
+
+async def test_what_nobody_foresaw_is_written_down_too(world: World, monkeypatch: pytest.MonkeyPatch):
+    async def fails(*_: object) -> bytes:
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr(ContentStore, "get", fails)
+    request = pb.GetContentRequest(context=CONTEXT, uri=world.uri)
+    assert (await refused(world.stub.GetContent(request, metadata=WHO))).startswith("INTERNAL")
+    [row] = await world.log()
+    assert (row["principal"], row["uri"], row["reason"]) == ("ana@acme", world.uri, "INTERNAL")
 
 
 async def test_tampered_and_missing_content_are_told_apart(world: World):
@@ -172,6 +186,24 @@ async def test_what_is_deleted_is_gone(world: World):
     assert (await world.stub.DeleteContent(request, metadata=WHO)).references == []
     nobody_s = pb.DeleteContentRequest(context=CONTEXT, session_id="s9")
     assert (await refused(world.stub.DeleteContent(nobody_s, metadata=WHO))).startswith("NOT_FOUND")
+    assert [row["reason"] for row in await world.log()] == ["", "", "NOT_FOUND"]
+
+
+async def test_a_deletion_is_written_down_before_it_is_done(world: World, monkeypatch: pytest.MonkeyPatch):
+    seen = []
+
+    async def away(*_: object) -> int:
+        seen.extend(row["reason"] for row in await world.log())
+        raise ContentAwayError("away")
+
+    monkeypatch.setattr(ContentStore, "delete_under", away)
+    request = pb.DeleteContentRequest(context=CONTEXT, session_id="s1")
+    assert (await refused(world.stub.DeleteContent(request, metadata=WHO))).startswith("DEPENDENCY_UNAVAILABLE")
+    assert seen == [""], "the row comes first"
+    assert [row["reason"] for row in await world.log()] == ["", "DEPENDENCY_UNAVAILABLE"]
+    monkeypatch.undo()
+    await world.stub.DeleteContent(request, metadata=WHO)
+    assert obstore.list(world.objects).collect() == []
 
 
 async def test_the_log_is_read_in_pages_and_reading_it_is_logged(world: World):
@@ -190,6 +222,7 @@ async def test_the_log_is_read_in_pages_and_reading_it_is_logged(world: World):
     assert seen == ["list"] * 5, "the log's own entries came after each page"
     bad = pb.ListContentAccessesRequest(context=CONTEXT, page_token="?")
     assert (await refused(world.stub.ListContentAccesses(bad, metadata=WHO))).startswith("INVALID_REQUEST")
+    assert [row["reason"] for row in await world.log()][-1] == "INVALID_REQUEST"
 
 
 async def test_content_the_store_has_not_taken_yet_is_handed_out(store: CallStore, tmp_path: Path):
