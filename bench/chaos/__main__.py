@@ -24,7 +24,7 @@ from sqlalchemy.engine import make_url
 
 from chaos.calls import Call, place
 from chaos.house import House
-from chaos.judge import QUIET_S, Verdict, judge, looking
+from chaos.judge import QUIET_S, Verdict, judge, looking, misdeeds
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 AT_ONCE = 12
@@ -81,7 +81,9 @@ async def run(
                 f"{len(placed)} calls began; {house.kills.total()} kills; waiting for the records", style="dim"
             )
             look = looking(house.crm, house.simulator)
-            return await judge(placed, look, patience_s=PATIENCE_S, quiet_s=quiet_s), house.kills
+            verdict = await judge(placed, look, patience_s=PATIENCE_S, quiet_s=quiet_s)
+            verdict.faults = await misdeeds(house.simulator)
+            return verdict, house.kills
 
 
 @contextlib.contextmanager
@@ -128,6 +130,7 @@ def report(kind: str, began: datetime, verdict: Verdict, kills: Counter[str], co
         "duplicated": len(verdict.duplicated),
         "kills": kills.total(),
         "killed": dict(kills),
+        "faults": verdict.faults,
     }
     merge_into(RESULTS / "chaos.json", {kind: figures})
     console.print(f"  {figures}")

@@ -10,7 +10,7 @@ SCRIPTS = {
     "clinic": ("I'd like to book a cleaning for Tuesday at ten in the morning.", "My name is Sarah Miller.", "Yes."),
     "shop": ("I want to return order A4512.", "It does not fit.", "Yes."),
 }
-_LIMIT_S = 120.0
+_LIMIT_S = 300.0
 _AGAIN_S = 0.5
 
 

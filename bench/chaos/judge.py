@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import get_args
 
 import grpc
 import httpx
@@ -15,6 +16,7 @@ from voicemesh.crm.v1.write_back_service_pb2 import GetWriteBackStatusRequest
 from voicemesh.crm.v1.write_back_service_pb2_grpc import WriteBackServiceStub
 
 from chaos.calls import TENANT, Call
+from services.crm_gateway.simulator.model import Fault
 
 _PAGE = 500
 LOOK_S = 1.0
@@ -30,6 +32,8 @@ class Verdict:
     """Calls that began, times business systems: each must have one outcome there."""
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
+    faults: dict[str, int] = field(default_factory=dict)
+    """How often the business system did what it should not."""
 
     @property
     def good(self) -> bool:
@@ -147,6 +151,13 @@ async def _tickets(address: str) -> Counter[str]:
     async with httpx.AsyncClient(base_url=address) as client:
         (await client.put("/simulator/faults", json={})).raise_for_status()
         return Counter(item["external_id"] for item in await all_tickets(client))
+
+
+async def misdeeds(address: str) -> dict[str, int]:
+    """Return how often the business system misbehaved, and how."""
+    async with httpx.AsyncClient(base_url=address) as client:
+        asked = (await client.get("/simulator/counts")).json()["requests"]
+    return {name: asked.get(name, 0) for name in get_args(Fault)}
 
 
 async def all_tickets(client: httpx.AsyncClient) -> list[dict[str, str]]:

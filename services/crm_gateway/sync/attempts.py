@@ -182,7 +182,7 @@ class Attempts:
         if delivery.attempt >= options.max_attempts:
             return GivenUp(delivery, _reason(error))
         delay = backoff_s(delivery.attempt, first_s=options.retry_first_s, limit_s=options.retry_limit_s)
-        if isinstance(error, TimeoutError):
+        if _may_still_be_at_work(error):
             delay = max(delay, options.after_timeout_s)
         return Postponed(delivery, _reason(error), _in(delay))
 
@@ -222,6 +222,11 @@ class Attempts:
 
 def _name(result: Result) -> str:
     return type(result).__name__.lower()
+
+
+def _may_still_be_at_work(error: Exception) -> bool:
+    """Whether the request was given up, by us or by what stands before the business system (504), and not by itself."""
+    return isinstance(error, TimeoutError) or getattr(error, "status", None) == 504
 
 
 def _reason(error: Exception) -> str:

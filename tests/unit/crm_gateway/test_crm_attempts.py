@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from services.crm_gateway.deliveries import Delivery, Postponed
 from services.crm_gateway.model import Contact, Customer, NewRecord, RecordState, Scope
 from services.crm_gateway.sync.attempts import Attempts, DispatchOptions
+from services.crm_gateway.vendors.http import HttpError
 
 _DELIVERY = Delivery(
     sequence=1,
@@ -54,9 +57,11 @@ async def _waits(error: Exception) -> list[timedelta]:
     return waits
 
 
-async def test_what_may_still_be_at_work_there_is_not_looked_for_at_once() -> None:
-    assert min(await _waits(TimeoutError())) >= timedelta(seconds=1000)
+@pytest.mark.parametrize("error", [TimeoutError(), HttpError("too long", 504)])
+async def test_what_may_still_be_at_work_there_is_not_looked_for_at_once(error: Exception) -> None:
+    assert min(await _waits(error)) >= timedelta(seconds=1000)
 
 
-async def test_after_other_failures_it_is_tried_again_soon() -> None:
-    assert max(await _waits(OSError("nobody is there"))) < timedelta(seconds=900)
+@pytest.mark.parametrize("error", [OSError("nobody is there"), HttpError("broken", 500)])
+async def test_after_other_failures_it_is_tried_again_soon(error: Exception) -> None:
+    assert max(await _waits(error)) < timedelta(seconds=900)
