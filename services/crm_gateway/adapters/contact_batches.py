@@ -25,6 +25,7 @@ async def contacts_of(
         mine = [(place, record) for place, record in enumerate(records) if record.scope.tenant_id == tenant_id]
         batch = _Batch(connection, ledger, tenant_id)
         await batch.read([record for _, record in mine])
+        await batch.lock([record for _, record in mine])
         for place, record in mine:
             found[place] = await batch.contact_of(record)
         await batch.write()
@@ -53,11 +54,17 @@ class _Batch:
             ids.update(await contact_rows.with_ids(self._connection, self._tenant_id, *values.values()))
         sessions = {record.scope.session_id for record in records if record.scope.session_id}
         by_session = await self._sessions(sessions) if sessions else {}
-        known = await contact_rows.find_many(self._connection, ids | set(by_session.values()))
+        known = await contact_rows.find_many(self._connection, {self._tenant_id}, ids | set(by_session.values()))
         for contact in known.values():
             self._note(contact, phones=False)
         self._by_key |= {ContactKey("phone", phone): known[contact_id] for phone, contact_id in by_phone.items()}
         self._by_session = {session: known[one] for session, one in by_session.items() if one in known}
+
+    async def lock(self, records: Sequence[NewRecord]) -> None:
+        """Hold those that something new is said of, all at once: one by one, two batches could wait for each other."""
+        found = [(record, contact) for record in records if (contact := self._find(record)) is not None]
+        wanted = {contact.contact_id for record, contact in found if said(record, contact)}
+        await contact_rows.lock(self._connection, self._tenant_id, wanted)
 
     async def _sessions(self, sessions: set[str]) -> dict[str, str]:
         first = (

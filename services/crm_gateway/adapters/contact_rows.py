@@ -28,9 +28,11 @@ _FIND = {
 _OF_CONTACT: sa.BindParameter[str] = sa.bindparam("contact_id", type_=sa.String)
 _VALUES = sa.union_all(
     sa.select(sa.literal(1).label("is_phone"), phones.c.phone, phones.c.position).where(
-        phones.c.contact_id == _OF_CONTACT
+        phones.c.tenant_id == _TENANT, phones.c.contact_id == _OF_CONTACT
     ),
-    sa.select(sa.literal(0), emails.c.email, emails.c.position).where(emails.c.contact_id == _OF_CONTACT),
+    sa.select(sa.literal(0), emails.c.email, emails.c.position).where(
+        emails.c.tenant_id == _TENANT, emails.c.contact_id == _OF_CONTACT
+    ),
 ).order_by("position")
 
 
@@ -64,12 +66,24 @@ async def find(connection: AsyncConnection, tenant_id: str, key: ContactKey) -> 
     row = (await connection.execute(_FIND[key.kind], {"tenant_id": tenant_id, "value": key.value})).first()
     if row is None:
         return None
-    values = (await connection.execute(_VALUES, {"contact_id": row.contact_id})).all()
+    values = (await connection.execute(_VALUES, {"tenant_id": tenant_id, "contact_id": row.contact_id})).all()
     return _contact(
         row,
         tuple(value for is_phone, value, _ in values if is_phone),
         tuple(value for is_phone, value, _ in values if not is_phone),
     )
+
+
+async def lock(connection: AsyncConnection, tenant_id: str, contact_ids: Collection[str]) -> None:
+    """Let nobody else change these contacts until the transaction ends; in one order everywhere, as `hold` does.
+
+    Whoever changes several calls it once, before the first: two transactions would otherwise wait for each other.
+    """
+    if not contact_ids or connection.dialect.name != "postgresql":
+        return
+    mine = (contacts.c.tenant_id == tenant_id, contacts.c.contact_id.in_(contact_ids))
+    statement = sa.select(contacts.c.contact_id).where(*mine).order_by(contacts.c.contact_id)
+    await connection.execute(statement.with_for_update())
 
 
 async def first_with_phones(connection: AsyncConnection, tenant_id: str, numbers: Collection[str]) -> dict[str, str]:
@@ -95,18 +109,21 @@ async def with_ids(
     return list((await connection.execute(statement)).scalars())
 
 
-async def find_many(connection: AsyncConnection, contact_ids: Collection[str]) -> dict[str, Contact]:
-    """Find contacts by their ids, with a few statements for all of them."""
+async def find_many(
+    connection: AsyncConnection, tenant_ids: Collection[str], contact_ids: Collection[str]
+) -> dict[str, Contact]:
+    """Find contacts of some tenants by their ids, with a few statements for all of them."""
     if not contact_ids:
         return {}
     values: dict[str, dict[str, list[str]]] = {}
     for table, column in ((phones, "phone"), (emails, "email")):
         found = values.setdefault(column, {})
-        rows = sa.select(table).where(table.c.contact_id.in_(contact_ids)).order_by(table.c.position)
+        mine = (table.c.tenant_id.in_(tenant_ids), table.c.contact_id.in_(contact_ids))
+        rows = sa.select(table).where(*mine).order_by(table.c.position)
         for row in (await connection.execute(rows)).mappings():
             found.setdefault(row["contact_id"], []).append(row[column])
-    known_as = await _known_as(connection, contact_ids)
-    statement = sa.select(contacts).where(contacts.c.contact_id.in_(contact_ids))
+    known_as = await _known_as(connection, tenant_ids, contact_ids)
+    statement = sa.select(contacts).where(contacts.c.tenant_id.in_(tenant_ids), contacts.c.contact_id.in_(contact_ids))
     return {
         row.contact_id: _contact(
             row,
@@ -118,11 +135,13 @@ async def find_many(connection: AsyncConnection, contact_ids: Collection[str]) -
     }
 
 
-async def _known_as(connection: AsyncConnection, contact_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+async def _known_as(
+    connection: AsyncConnection, tenant_ids: Collection[str], contact_ids: Collection[str]
+) -> dict[str, list[tuple[str, str]]]:
     """Return the business systems that contacts are known to be in, and their ids there: of several the first."""
     statement = (
         sa.select(links.c.contact_id, links.c.vendor, links.c.vendor_contact_id)
-        .where(links.c.contact_id.in_(contact_ids), links.c.gone.is_(False))
+        .where(links.c.tenant_id.in_(tenant_ids), links.c.contact_id.in_(contact_ids), links.c.gone.is_(False))
         .order_by(links.c.created_at.desc(), links.c.vendor_contact_id.desc())
     )
     found: dict[str, list[tuple[str, str]]] = {}
@@ -200,7 +219,8 @@ async def update(connection: AsyncConnection, scope: Scope, contact: Contact) ->
     )
     await connection.execute(statement)
     for table in (phones, emails):
-        await connection.execute(table.delete().where(table.c.contact_id == contact.contact_id))
+        mine = (table.c.tenant_id == scope.tenant_id, table.c.contact_id == contact.contact_id)
+        await connection.execute(table.delete().where(*mine))
     await _write_values(connection, scope, new)
     return new
 

@@ -222,7 +222,8 @@ class Deliveries:
             )
         )
         await connection.execute(statement)
-        contacts = await contact_rows.find_many(connection, {row.contact_id for row in rows if row.contact_id})
+        tenants, whose = {row.tenant_id for row in rows}, {row.contact_id for row in rows if row.contact_id}
+        contacts = await contact_rows.find_many(connection, tenants, whose)
         return [_delivery(row, contacts.get(row.contact_id)) for row in rows]
 
     async def settle(self, worker: str, results: Sequence[Result], changes: Sequence[CircuitChange] = ()) -> None:
@@ -232,7 +233,8 @@ class Deliveries:
         announced. Texts of the business system are kept as far as the database can hold them.
         """
         now = datetime.now(UTC)
-        results = [_storable(result) for result in results]
+        # In the order in which whoever erases a contact takes its rows: neither then waits for the other.
+        results = sorted(map(_storable, results), key=lambda result: result.delivery.sequence)
         rows = [_settled(result, now) | {"by": worker} for result in results]
         statement = (
             table.update()

@@ -91,9 +91,10 @@ def _nobody_s(record: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _deliveries(connection: AsyncConnection, tenant_id: str, who: Collection[str]) -> int:
     mine = (deliveries.c.tenant_id == tenant_id, deliveries.c.contact_id.in_(who))
-    query = sa.select(deliveries.c.sequence, deliveries.c.state, deliveries.c.record).where(*mine).with_for_update()
+    query = sa.select(deliveries.c.sequence, deliveries.c.state, deliveries.c.record).where(*mine)
     count = 0
-    for row in (await connection.execute(query)).all():
+    # In the order in which results are written down: neither then waits for the other.
+    for row in (await connection.execute(query.order_by(deliveries.c.sequence).with_for_update())).all():
         if row.record.get("title") == ERASED:
             continue
         state = DeliveryState.DROPPED if row.state in _OPEN else row.state
@@ -112,9 +113,9 @@ async def _deliveries(connection: AsyncConnection, tenant_id: str, who: Collecti
 
 async def _drafts(connection: AsyncConnection, tenant_id: str, who: Collection[str]) -> int:
     mine = (drafts.c.tenant_id == tenant_id, drafts.c.contact_id.in_(who))
-    query = sa.select(drafts.c.sequence, drafts.c.state, drafts.c.record).where(*mine).with_for_update()
+    query = sa.select(drafts.c.sequence, drafts.c.state, drafts.c.record).where(*mine)
     count = 0
-    for row in (await connection.execute(query)).all():
+    for row in (await connection.execute(query.order_by(drafts.c.sequence).with_for_update())).all():
         if row.record.get("title") == ERASED:
             continue
         waits = row.state in {RecordState.DRAFT, RecordState.REVIEWED}

@@ -108,7 +108,8 @@ class ErasureStore:
         self, connection: AsyncConnection, row: Mapping[str, Any], contact_id: str, now: datetime
     ) -> None:
         """Have calls, and other processes' caches, look again at what is left of a contact."""
-        version = await connection.scalar(sa.select(contacts.c.version).where(contacts.c.contact_id == contact_id))
+        mine = (contacts.c.tenant_id == row["tenant_id"], contacts.c.contact_id == contact_id)
+        version = await connection.scalar(sa.select(contacts.c.version).where(*mine))
         context = _context(row, f"{row['erasure_id']}.changed.{contact_id}", now)
         context.customer.CopyFrom(CustomerReference(contact_id=contact_id))
         changed = ContactChanged(context=context, vendor="canonical", version=version or 0, gone=True)

@@ -13,7 +13,7 @@ from services.crm_gateway.adapters.statements import Statements
 from services.crm_gateway.adapters.tables import records
 from services.crm_gateway.conflicts.merging import plain
 from services.crm_gateway.conflicts.model import CALL, Statement, Value
-from services.crm_gateway.conflicts.rules import Rules, load_rules
+from services.crm_gateway.conflicts.rules import Rules
 from services.crm_gateway.events import record_written
 from services.crm_gateway.model import Contact, ContactKey, Customer, NewRecord
 
@@ -22,12 +22,12 @@ class Ledger:
     """Finds or makes the contact of a record, and announces what was written.
 
     Args:
-        rules: whose word counts of a contact; None: the bundled ones.
+        rules: whose word counts of a contact.
     """
 
-    def __init__(self, outbox: Outbox, rules: Rules | None = None) -> None:
+    def __init__(self, outbox: Outbox, rules: Rules) -> None:
         self._outbox = outbox
-        self.statements = Statements(rules or load_rules(None), outbox)
+        self.statements = Statements(rules, outbox)
 
     @contextlib.asynccontextmanager
     async def unit(self, record: NewRecord) -> AsyncIterator[AsyncConnection]:

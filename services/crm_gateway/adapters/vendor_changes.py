@@ -1,7 +1,7 @@
 """What business systems say, taken into the canonical schema: each change once, whatever order they come in."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,10 +37,13 @@ class VendorChanges:
     outbox: Outbox
     statements: Takes
 
-    async def hold(self, connection: AsyncConnection, scope: Scope, changes: Iterable[VendorChange]) -> None:
+    async def hold(self, connection: AsyncConnection, scope: Scope, changes: Sequence[VendorChange]) -> None:
         """Let nobody else take in the same, or make the same contacts, until the transaction ends."""
         names = [name for change in changes for name in _lock_names(self.vendor, change)]
         await contact_rows.hold(connection, scope.tenant_id, names)
+        said = [change for change in changes if isinstance(change, VendorContact)]
+        whose = await vendor_rows.contacts_meant(connection, scope.tenant_id, self.vendor, said)
+        await contact_rows.lock(connection, scope.tenant_id, whose)
 
     async def take(self, connection: AsyncConnection, scope: Scope, change: VendorChange, *, first: bool) -> bool:
         """Take a change in; False: it says nothing new.

@@ -1,6 +1,6 @@
 """What business systems say, as rows: links of contacts, and items. All inside the caller's transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,6 +73,27 @@ async def find_contact(connection: AsyncConnection, tenant_id: str, vendor: str,
         if not await _is_linked(connection, tenant_id, vendor, contact.contact_id):
             return contact
     return None
+
+
+async def contacts_meant(
+    connection: AsyncConnection, tenant_id: str, vendor: str, said: Collection[VendorContact]
+) -> set[str]:
+    """Return the ids of all contacts that a business system may mean: linked, or found by an id or a number."""
+    if not said:
+        return set()
+    linked = sa.select(links.c.contact_id).where(
+        links.c.tenant_id == tenant_id,
+        links.c.vendor == vendor,
+        links.c.vendor_contact_id.in_({one.contact_id for one in said}),
+        links.c.contact_id.is_not(None),
+    )
+    found = set((await connection.execute(linked)).scalars())
+    ids = {one.external_id for one in said if one.external_id}
+    customer_ids = {one.customer_id for one in said if one.customer_id}
+    found.update(await contact_rows.with_ids(connection, tenant_id, ids, customer_ids))
+    numbers = {number for one in said for number in one.phones or ()}
+    found.update((await contact_rows.first_with_phones(connection, tenant_id, numbers)).values())
+    return found
 
 
 async def _is_linked(connection: AsyncConnection, tenant_id: str, vendor: str, contact_id: str) -> bool:

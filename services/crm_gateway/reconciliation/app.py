@@ -14,6 +14,7 @@ from services.crm_gateway.adapters import tables
 from services.crm_gateway.adapters.deliveries import Deliveries
 from services.crm_gateway.adapters.ledger import Ledger
 from services.crm_gateway.config import DATABASE_VARIABLE, CrmSyncSettings
+from services.crm_gateway.conflicts.rules import load_rules
 from services.crm_gateway.deliveries import Allowance
 from services.crm_gateway.mapping import Mapper, load_mapping
 from services.crm_gateway.model import AuditableVendor
@@ -87,12 +88,12 @@ async def reconcile(settings: CrmSyncSettings, order: Order, progress: Callable[
 
 def _taking_in(settings: CrmSyncSettings, mapper: Mapper, outbox: Outbox) -> TakeIn:
     """Return what the sync process would have done with an event."""
-    name = settings.crm_vendor
+    name, rules = settings.crm_vendor, load_rules(settings.crm_conflict_rules)
     if name == LocalCrm.name:
-        return Sync(mapper, Ledger(outbox), LocalCrm(), Drafts(outbox)).on_event
+        return Sync(mapper, Ledger(outbox, rules), LocalCrm(), Drafts(outbox)).on_event
     queue = Deliveries(outbox, name, Allowance(settings.crm_rate_per_s, settings.crm_burst))
     # Nobody here makes deliveries: the sync process looks for new ones by itself.
-    intake = Intake(mapper, outbox, queue, name, lambda: None)
+    intake = Intake(mapper, outbox, queue, name, lambda: None, rules=rules)
     return lambda event, delivery: intake.on_events([(event, delivery)])
 
 

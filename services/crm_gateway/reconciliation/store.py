@@ -111,8 +111,11 @@ class Rows:
             profile=Profile.REALTIME,
         )
         async with transaction(self._engine) as connection:
-            row = (await connection.execute(sa.select(table).where(table.c.sequence == expected.sequence))).one()
-            contacts = await contact_rows.find_many(connection, {row.contact_id} if row.contact_id else set())
+            row = (
+                await connection.execute(sa.select(table).where(*self._mine(), table.c.sequence == expected.sequence))
+            ).one()
+            whose = {row.contact_id} if row.contact_id else set()
+            contacts = await contact_rows.find_many(connection, {self._tenant_id}, whose)
             await self._queue.add(connection, record, contacts.get(row.contact_id), row.trace)
 
     def _mine(self) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:

@@ -33,7 +33,7 @@ class Intake:
 
     Args:
         wake: told once there is more to do.
-        rules: whose word counts of a contact; None: the bundled ones.
+        rules: whose word counts of a contact.
         tenant_id: whose account the business system is: events of others are left alone; empty: one for all tenants.
     """
 
@@ -45,7 +45,7 @@ class Intake:
         vendor: str,
         wake: Callable[[], None],
         *,
-        rules: Rules | None = None,
+        rules: Rules,
         tenant_id: str = "",
     ) -> None:
         self._tenant_id = tenant_id

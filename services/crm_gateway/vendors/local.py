@@ -132,7 +132,9 @@ async def _end_anew(connection: AsyncConnection, record: NewRecord, kind: str) -
     for record_id, row in opening.items():
         by = ended.get(record_id)
         if row.closed_by != by:
-            here = records.update().where(records.c.record_id == record_id)
+            here = records.update().where(
+                records.c.tenant_id == record.scope.tenant_id, records.c.record_id == record_id
+            )
             await connection.execute(here.values(is_open=by is None, closed_by=by))
 
 

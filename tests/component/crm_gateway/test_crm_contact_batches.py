@@ -15,6 +15,7 @@ from mesh.outbox import Outbox
 from services.crm_gateway.adapters import contact_rows, tables
 from services.crm_gateway.adapters.contact_batches import contacts_of
 from services.crm_gateway.adapters.ledger import Ledger
+from services.crm_gateway.conflicts.rules import load_rules
 from services.crm_gateway.model import Contact, Customer, NewRecord, RecordState, Scope
 
 BATCH = 20
@@ -72,7 +73,7 @@ def seen(contacts: list[Contact | None]) -> list[tuple[object, ...] | None]:
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_batch_ends_as_one_by_one_does(engines: tuple[AsyncEngine, AsyncEngine], seed: int) -> None:
     records = some_records(seed)
-    ledgers = [Ledger(Outbox(engine, tables.outbox)) for engine in engines]
+    ledgers = [Ledger(Outbox(engine, tables.outbox), load_rules(None)) for engine in engines]
     single: list[Contact | None] = []
     for record in records:
         async with transaction(engines[0]) as connection:

@@ -23,6 +23,7 @@ from mesh.database import database, migrate
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import tables
 from services.crm_gateway.adapters.deliveries import Deliveries
+from services.crm_gateway.conflicts.rules import load_rules
 from services.crm_gateway.deliveries import Allowance
 from services.crm_gateway.mapping import Mapper, load_mapping
 from services.crm_gateway.model import Contact, NewRecord, RejectedError
@@ -71,7 +72,7 @@ async def test_another_vendor_needs_the_protocol_only(tmp_path: Path, nats: Nats
         queue = Deliveries(outbox, vendor.name, Allowance(1000, 1000))
         dispatcher = Dispatcher(vendor, queue, "one", FAST)
         mapper = Mapper(load_mapping("local", None), 0.5)
-        intake = Intake(mapper, outbox, queue, vendor.name, dispatcher.wake)
+        intake = Intake(mapper, outbox, queue, vendor.name, dispatcher.wake, rules=load_rules(None))
         consumer = await bus.consumer([ComplaintLogged], durable="remote")
         notes = await bus.consumer([RecordWritten], durable="notes")
         jobs = (consumer.run_batches(intake.on_events, size=10), dispatcher.run(), outbox.run(bus), notes.run(note))

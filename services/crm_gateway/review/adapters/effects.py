@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters.deliveries import Deliveries
 from services.crm_gateway.adapters.ledger import Ledger
+from services.crm_gateway.conflicts.rules import Rules
 from services.crm_gateway.deliveries import Allowance
 from services.crm_gateway.model import Contact
 from services.crm_gateway.review.model import Draft, WrongStateError, as_written
@@ -33,9 +34,9 @@ class Effect(Protocol):
 class LocalEffect:
     """The embedded business system's record changes at once."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, rules: Rules) -> None:
         self._crm = LocalCrm()
-        self._ledger = Ledger(outbox)
+        self._ledger = Ledger(outbox, rules)
 
     async def accept(self, connection: AsyncConnection, draft: Draft, contact: Contact | None) -> bool:
         """Make the draft a record and announce it."""
@@ -68,9 +69,9 @@ class QueuedEffect:
         _check(draft, there=await self._queue.reject(connection, record.scope.tenant_id, record.event_id))
 
 
-def effect_of(outbox: Outbox, vendor: str) -> Effect:
+def effect_of(outbox: Outbox, vendor: str, rules: Rules) -> Effect:
     """Return what decisions do in a business system."""
-    return LocalEffect(outbox) if vendor == LocalCrm.name else QueuedEffect(outbox, vendor)
+    return LocalEffect(outbox, rules) if vendor == LocalCrm.name else QueuedEffect(outbox, vendor)
 
 
 def _check(draft: Draft, *, there: bool) -> None:

@@ -48,6 +48,7 @@ class ReviewStore:
     def __init__(self, engine: AsyncEngine, outbox: Outbox, rules: Rules) -> None:
         self._engine = engine
         self._outbox = outbox
+        self._rules = rules
         self._drafts = Drafts(outbox)
         self._corrections = Corrections(outbox)
         self._persons = Persons(outbox, rules)
@@ -150,7 +151,7 @@ class ReviewStore:
             await contact_rows.hold(connection, tenant_id, _lock_names(seen.record, values))
             draft = await self._drafts.locked(connection, tenant_id, sequence)
             check_version(draft, decision.version)
-            steps = await follow(connection, effect_of(self._outbox, draft.vendor), draft)
+            steps = await follow(connection, effect_of(self._outbox, draft.vendor, self._rules), draft)
             await self._drafts.move(connection, steps)
         return steps[-1][0]
 
