@@ -17,6 +17,8 @@ SIGNATURE = "webhook-signature"
 TOLERANCE_S = 300.0
 """How far a message's time may be from ours, "Verifying webhook authenticity"."""
 _ID_LIMIT = 256
+_SHORTEST_KEY = 24
+_MAKE_ONE = "make one with `openssl rand -base64 32`"
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - marks a secret, is none
 
 
@@ -39,15 +41,18 @@ class TimestampError(WebhookError):
 
 
 def key_of(secret: str) -> bytes:
-    """Return the key a secret stands for: base64, with or without `whsec_`.
+    """Return the key a secret stands for: base64, with or without `whsec_`, of 24 bytes or more ("Signature scheme").
 
     Raises:
-        ValueError: it is no base64 text.
+        ValueError: it is no base64 text, or its key is shorter than the specification has it.
     """
     try:
-        return base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
+        key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("it is no base64 text; make one with `openssl rand -base64 32`") from None
+        raise ValueError(f"it is no base64 text; {_MAKE_ONE}") from None
+    if len(key) < _SHORTEST_KEY:
+        raise ValueError(f"its key has {len(key)} bytes, at least {_SHORTEST_KEY} are needed; {_MAKE_ONE}")
+    return key
 
 
 def sign(key: bytes, message_id: str, timestamp: str, body: bytes) -> str:

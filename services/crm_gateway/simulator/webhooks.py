@@ -42,7 +42,8 @@ class Webhooks:
 
     def tell(self, target: Target) -> None:
         """Tell of changes there from now on. Raises ``ValueError`` for a secret that is none."""
-        key_of(target.secret)
+        if target.url:
+            key_of(target.secret)
         self._target = target
 
     def _on_change(self, kind: Kind, item: dict[str, Any]) -> None:

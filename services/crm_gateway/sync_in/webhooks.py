@@ -103,7 +103,7 @@ async def _receive(sender: Sender | None, request: Request, now_s: float) -> str
     try:
         news = await sender.intake.take_webhook(webhook_id, changes)
     except (SQLAlchemyError, OSError) as error:
-        _log.warning("crm_sync.no_store", error=repr(error))
+        _log.warning("crm_sync.no_store", error=type(error).__name__)
         raise _RefusedError(503, "it could not be written down; send it again") from None
     return "taken" if news else "known"
 

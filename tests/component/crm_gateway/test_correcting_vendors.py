@@ -95,7 +95,7 @@ async def test_a_webhook_sends_what_it_corrects() -> None:
 
     application = web.Application()
     application.router.add_post("/hook", take)
-    key = SecretStr("whsec_" + base64.b64encode(b"key").decode())
+    key = SecretStr("whsec_" + base64.b64encode(b"key of twenty-four bytes").decode())
     async with TestServer(application) as server:
         settings = CrmSyncSettings(crm_vendor="webhook", crm_url=str(server.make_url("/hook")), crm_secret=key)
         async with webhook.create(settings) as hook:

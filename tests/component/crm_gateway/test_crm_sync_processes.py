@@ -22,7 +22,7 @@ from voicemesh.crm.v1.crm_service_pb2_grpc import CrmServiceStub
 from voicemesh.crm.v1.sync_pb2 import SyncState
 from voicemesh.crm.v1.sync_service_pb2_grpc import SyncServiceStub
 
-KEY = "whsec_" + base64.b64encode(b"the key").decode()
+KEY = "whsec_" + base64.b64encode(b"the key, long enough as well").decode()
 CONTACTS = 250
 
 

@@ -19,7 +19,7 @@ from services.crm_gateway.model import BusyError, Contact, Customer, NewRecord, 
 from services.crm_gateway.vendors import simulator, webhook
 from services.crm_gateway.vendors.http import Answer, HttpError, check
 
-KEY = SecretStr("whsec_" + base64.b64encode(b"key").decode())
+KEY = SecretStr("whsec_" + base64.b64encode(b"key of twenty-four bytes").decode())
 RECORD = NewRecord(
     event_id="e1",
     scope=Scope("clinic", "local", "corr-1", "en-US", "s1"),
@@ -82,7 +82,7 @@ async def test_a_webhook_is_signed_and_names_its_record() -> None:
     headers, content = seen[0]
     assert record_id == headers["webhook-id"] == RECORD.record_id
     signed = f"{record_id}.{headers['webhook-timestamp']}.".encode() + content
-    expected = base64.b64encode(hmac.new(b"key", signed, hashlib.sha256).digest()).decode()
+    expected = base64.b64encode(hmac.new(b"key of twenty-four bytes", signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{expected}"
     document = json.loads(content)
     assert document["type"] == "record.complaint"

@@ -89,3 +89,9 @@ def test_a_secret_that_is_none_says_what_to_do() -> None:
     assert key_of(base64.b64encode(KEY).decode()) == KEY
     with pytest.raises(ValueError, match="openssl rand"):
         key_of("whsec_!")
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", base64.b64encode(b"k" * 23).decode()])
+def test_a_key_that_could_be_guessed_is_none(secret: str) -> None:
+    with pytest.raises(ValueError, match=r"at least 24 are needed; .*openssl rand"):
+        key_of(secret)
