@@ -63,7 +63,17 @@ class PollOptions:
 
 
 class _SourceError(Exception):
-    """The business system failed; the text says how."""
+    """The business system failed; the text says how, and may repeat what it knows of people: it is not for logs.
+
+    Args:
+        kind: the type of the error.
+        status: of its answer, where there was one.
+    """
+
+    def __init__(self, text: str, kind: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.status = status
 
 
 class Poller:
@@ -122,8 +132,8 @@ class Poller:
             page = await self._fetch(position.cursor)
         except CursorError as error:
             if not position.cursor:
-                raise _SourceError(f"it does not know the empty cursor: {error}") from error
-            _log.warning("crm_sync.cursor_forgotten", vendor=self._source.name, error=str(error))
+                raise _SourceError(f"it does not know the empty cursor: {error}", type(error).__name__) from error
+            _log.warning("crm_sync.cursor_forgotten", vendor=self._source.name)
             await self._place.restart()
             return True
         self._breaker.succeeded()
@@ -142,7 +152,8 @@ class Poller:
         except (BusyError, CursorError):
             raise
         except Exception as error:
-            raise _SourceError(str(error) or type(error).__name__) from error
+            kind = type(error).__name__
+            raise _SourceError(str(error) or kind, kind, getattr(error, "status", None)) from error
 
     async def _note(self, error: _SourceError) -> None:
         self._breaker.failed()
@@ -154,8 +165,14 @@ class Poller:
     def _waiting(self, error: Exception) -> float:
         self._failures += 1
         wait_s = backoff_s(self._failures, first_s=self._options.retry_first_s, limit_s=self._options.retry_limit_s)
+        kind = error.kind if isinstance(error, _SourceError) else type(error).__name__
         _log.warning(
-            "crm_sync.late", vendor=self._source.name, failures=self._failures, wait_s=wait_s, error=repr(error)
+            "crm_sync.late",
+            vendor=self._source.name,
+            failures=self._failures,
+            wait_s=wait_s,
+            error=kind,
+            status=getattr(error, "status", None),
         )
         return wait_s
 

@@ -10,6 +10,7 @@ from services.crm_gateway.model import BusyError
 from services.crm_gateway.sync.breaker import BreakerOptions
 from services.crm_gateway.sync_in.model import CursorError, LostCursorError, Page, Position, Taken
 from services.crm_gateway.sync_in.poller import Poller, PollOptions
+from services.crm_gateway.vendors.http import HttpError
 
 OPTIONS = PollOptions(every_s=30, retry_first_s=1, retry_limit_s=8, breaker=BreakerOptions(failures=3, first_s=5))
 
@@ -95,6 +96,20 @@ async def test_failures_are_waited_out_longer_and_longer_and_open_the_circuit() 
     assert await poller.step() == 30
     assert world.position.cursor == "1"
     assert await poller.step() == 30, "closed again"
+
+
+async def test_what_a_system_answers_is_kept_for_who_runs_it_and_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    world = World([HttpError("it answers 500: no 'Mrs Miller'", 500), CursorError("no '3' of Mrs Miller")])
+    world.position = Position("3")
+    poller = world.poller()
+    await poller.step()
+    await poller.step()
+    said = "".join(capsys.readouterr())
+    assert world.errors == ["it answers 500: no 'Mrs Miller'"]
+    assert "crm_sync.late" in said
+    assert "HttpError" in said
+    assert "crm_sync.cursor_forgotten" in said
+    assert "Miller" not in said
 
 
 async def test_a_system_that_asks_to_wait_is_not_asked_before() -> None:

@@ -23,15 +23,18 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bvoicemesh/crm/v1/sync.proto\x12\x10voicemesh.crm.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x04\n\tSyncState\x12\x16\n\x06vendor\x18\x01 \x01(\tR\x06vendor\x12\x16\n\x06\x63ursor\x18\x02 \x01(\tR\x06\x63ursor\x12;\n\x0b\x63omplete_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncompleteAt\x12\x33\n\x07read_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x06readAt\x12\x39\n\nwebhook_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\twebhookAt\x12\x39\n\nchanged_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tchangedAt\x12\x18\n\x07\x61pplied\x18\x07 \x01(\x04R\x07\x61pplied\x12\x18\n\x07ignored\x18\x08 \x01(\x04R\x07ignored\x12\x18\n\x07refused\x18\t \x01(\x04R\x07refused\x12!\n\x0clast_refusal\x18\n \x01(\tR\x0blastRefusal\x12\x1a\n\x08\x66\x61ilures\x18\x0b \x01(\x04R\x08\x66\x61ilures\x12\x1d\n\nlast_error\x18\x0c \x01(\tR\tlastError\x12\x37\n\tfailed_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08\x66\x61iledAtb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bvoicemesh/crm/v1/sync.proto\x12\x10voicemesh.crm.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicemesh/common/v1/options.proto\"\x8e\x04\n\tSyncState\x12\x16\n\x06vendor\x18\x01 \x01(\tR\x06vendor\x12\x16\n\x06\x63ursor\x18\x02 \x01(\tR\x06\x63ursor\x12;\n\x0b\x63omplete_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncompleteAt\x12\x33\n\x07read_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x06readAt\x12\x39\n\nwebhook_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\twebhookAt\x12\x39\n\nchanged_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tchangedAt\x12\x18\n\x07\x61pplied\x18\x07 \x01(\x04R\x07\x61pplied\x12\x18\n\x07ignored\x18\x08 \x01(\x04R\x07ignored\x12\x18\n\x07refused\x18\t \x01(\x04R\x07refused\x12!\n\x0clast_refusal\x18\n \x01(\tR\x0blastRefusal\x12\x1a\n\x08\x66\x61ilures\x18\x0b \x01(\x04R\x08\x66\x61ilures\x12#\n\nlast_error\x18\x0c \x01(\tB\x04\xd0\xf3\x18\x01R\tlastError\x12\x37\n\tfailed_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08\x66\x61iledAtb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'voicemesh.crm.v1.sync_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SYNCSTATE']._serialized_start=83
-  _globals['_SYNCSTATE']._serialized_end=603
+  _globals['_SYNCSTATE'].fields_by_name['last_error']._loaded_options = None
+  _globals['_SYNCSTATE'].fields_by_name['last_error']._serialized_options = b'\320\363\030\001'
+  _globals['_SYNCSTATE']._serialized_start=118
+  _globals['_SYNCSTATE']._serialized_end=644
 # @@protoc_insertion_point(module_scope)

@@ -51,7 +51,9 @@ class SyncState(_message.Message):
     failures: _builtins.int
     """How often reading failed since it last did not."""
     last_error: _builtins.str
-    """Why it failed last; empty: never, or it has worked since."""
+    """Why it failed last; empty: never, or it has worked since.
+    What the business system answered may repeat what it was sent.
+    """
     @_builtins.property
     def complete_at(self) -> _timestamp_pb2.Timestamp:
         """When all there was had been read for the first time; unset: not yet."""

@@ -27,21 +27,23 @@ from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_o
 from voicemesh.crm.v1 import crm_pb2 as voicemesh_dot_crm_dot_v1_dot_crm__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!voicemesh/crm/v1/write_back.proto\x12\x10voicemesh.crm.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicemesh/common/v1/options.proto\x1a\x1avoicemesh/crm/v1/crm.proto\"\xd6\x01\n\nDeadLetter\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x30\n\x06record\x18\x03 \x01(\x0b\x32\x18.voicemesh.crm.v1.RecordR\x06record\x12\x1a\n\x08\x61ttempts\x18\x04 \x01(\rR\x08\x61ttempts\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x12:\n\x0bgiven_up_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tgivenUpAt\"P\n\x13\x44\x65\x61\x64LetterSelection\x12\x19\n\x03ids\x18\x01 \x03(\x03\x42\x07\xca\xf3\x18\x03\x18\xe8\x07R\x03ids\x12\x1e\n\x06vendor\x18\x02 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x06vendor\"\xfd\x01\n\x0cVendorStatus\x12\x16\n\x06vendor\x18\x01 \x01(\tR\x06vendor\x12\x18\n\x07waiting\x18\x02 \x01(\x04R\x07waiting\x12\x18\n\x07written\x18\x03 \x01(\x04R\x07written\x12\x12\n\x04\x64\x65\x61\x64\x18\x04 \x01(\x04R\x04\x64\x65\x61\x64\x12\x18\n\x07\x64ropped\x18\x05 \x01(\x04R\x07\x64ropped\x12?\n\rwaiting_since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0cwaitingSince\x12\x16\n\x06\x64rafts\x18\x07 \x01(\x04R\x06\x64rafts\x12\x1a\n\x08rejected\x18\x08 \x01(\x04R\x08rejectedb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!voicemesh/crm/v1/write_back.proto\x12\x10voicemesh.crm.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicemesh/common/v1/options.proto\x1a\x1avoicemesh/crm/v1/crm.proto\"\xdc\x01\n\nDeadLetter\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x30\n\x06record\x18\x03 \x01(\x0b\x32\x18.voicemesh.crm.v1.RecordR\x06record\x12\x1a\n\x08\x61ttempts\x18\x04 \x01(\rR\x08\x61ttempts\x12\x1c\n\x06reason\x18\x05 \x01(\tB\x04\xd0\xf3\x18\x01R\x06reason\x12:\n\x0bgiven_up_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tgivenUpAt\"P\n\x13\x44\x65\x61\x64LetterSelection\x12\x19\n\x03ids\x18\x01 \x03(\x03\x42\x07\xca\xf3\x18\x03\x18\xe8\x07R\x03ids\x12\x1e\n\x06vendor\x18\x02 \x01(\tB\x06\xca\xf3\x18\x02\x18@R\x06vendor\"\xfd\x01\n\x0cVendorStatus\x12\x16\n\x06vendor\x18\x01 \x01(\tR\x06vendor\x12\x18\n\x07waiting\x18\x02 \x01(\x04R\x07waiting\x12\x18\n\x07written\x18\x03 \x01(\x04R\x07written\x12\x12\n\x04\x64\x65\x61\x64\x18\x04 \x01(\x04R\x04\x64\x65\x61\x64\x12\x18\n\x07\x64ropped\x18\x05 \x01(\x04R\x07\x64ropped\x12?\n\rwaiting_since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0cwaitingSince\x12\x16\n\x06\x64rafts\x18\x07 \x01(\x04R\x06\x64rafts\x12\x1a\n\x08rejected\x18\x08 \x01(\x04R\x08rejectedb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'voicemesh.crm.v1.write_back_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_DEADLETTER'].fields_by_name['reason']._loaded_options = None
+  _globals['_DEADLETTER'].fields_by_name['reason']._serialized_options = b'\320\363\030\001'
   _globals['_DEADLETTERSELECTION'].fields_by_name['ids']._loaded_options = None
   _globals['_DEADLETTERSELECTION'].fields_by_name['ids']._serialized_options = b'\312\363\030\003\030\350\007'
   _globals['_DEADLETTERSELECTION'].fields_by_name['vendor']._loaded_options = None
   _globals['_DEADLETTERSELECTION'].fields_by_name['vendor']._serialized_options = b'\312\363\030\002\030@'
   _globals['_DEADLETTER']._serialized_start=152
-  _globals['_DEADLETTER']._serialized_end=366
-  _globals['_DEADLETTERSELECTION']._serialized_start=368
-  _globals['_DEADLETTERSELECTION']._serialized_end=448
-  _globals['_VENDORSTATUS']._serialized_start=451
-  _globals['_VENDORSTATUS']._serialized_end=704
+  _globals['_DEADLETTER']._serialized_end=372
+  _globals['_DEADLETTERSELECTION']._serialized_start=374
+  _globals['_DEADLETTERSELECTION']._serialized_end=454
+  _globals['_VENDORSTATUS']._serialized_start=457
+  _globals['_VENDORSTATUS']._serialized_end=710
 # @@protoc_insertion_point(module_scope)

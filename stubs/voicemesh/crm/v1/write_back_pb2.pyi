@@ -39,7 +39,7 @@ class DeadLetter(_message.Message):
     attempts: _builtins.int
     """How often it was tried."""
     reason: _builtins.str
-    """Why it was given up."""
+    """Why it was given up. What the business system answered may repeat what it was sent."""
     @_builtins.property
     def record(self) -> _crm_pb2.Record:
         """What should have been written."""

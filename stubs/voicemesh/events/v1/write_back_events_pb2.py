@@ -23,20 +23,25 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from voicemesh.common.v1 import options_pb2 as voicemesh_dot_common_dot_v1_dot_options__pb2
 from voicemesh.events.v1 import event_pb2 as voicemesh_dot_events_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+voicemesh/events/v1/write_back_events.proto\x12\x13voicemesh.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fvoicemesh/events/v1/event.proto\"\x99\x02\n\x0fWriteBackFailed\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x12\n\x04kind\x18\x03 \x01(\tR\x04kind\x12\x1b\n\trecord_id\x18\x04 \x01(\tR\x08recordId\x12&\n\x0fsource_event_id\x18\x05 \x01(\tR\rsourceEventId\x12$\n\x0e\x64\x65\x61\x64_letter_id\x18\x06 \x01(\x03R\x0c\x64\x65\x61\x64LetterId\x12\x1a\n\x08\x61ttempts\x18\x07 \x01(\rR\x08\x61ttempts\x12\x16\n\x06reason\x18\x08 \x01(\tR\x06reason\"\xcb\x01\n\rCircuitOpened\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x16\n\x06worker\x18\x03 \x01(\tR\x06worker\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06reason\x12\x35\n\x08retry_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07retryAt\"\xb5\x01\n\rCircuitClosed\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x16\n\x06worker\x18\x03 \x01(\tR\x06worker\x12\x37\n\topened_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08openedAtb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+voicemesh/events/v1/write_back_events.proto\x12\x13voicemesh.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicemesh/common/v1/options.proto\x1a\x1fvoicemesh/events/v1/event.proto\"\x9f\x02\n\x0fWriteBackFailed\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x12\n\x04kind\x18\x03 \x01(\tR\x04kind\x12\x1b\n\trecord_id\x18\x04 \x01(\tR\x08recordId\x12&\n\x0fsource_event_id\x18\x05 \x01(\tR\rsourceEventId\x12$\n\x0e\x64\x65\x61\x64_letter_id\x18\x06 \x01(\x03R\x0c\x64\x65\x61\x64LetterId\x12\x1a\n\x08\x61ttempts\x18\x07 \x01(\rR\x08\x61ttempts\x12\x1c\n\x06reason\x18\x08 \x01(\tB\x04\xd0\xf3\x18\x01R\x06reason\"\xd1\x01\n\rCircuitOpened\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x16\n\x06worker\x18\x03 \x01(\tR\x06worker\x12\x1c\n\x06reason\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x01R\x06reason\x12\x35\n\x08retry_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07retryAt\"\xb5\x01\n\rCircuitClosed\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32!.voicemesh.events.v1.EventContextR\x07\x63ontext\x12\x16\n\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x16\n\x06worker\x18\x03 \x01(\tR\x06worker\x12\x37\n\topened_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08openedAtb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'voicemesh.events.v1.write_back_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WRITEBACKFAILED']._serialized_start=135
-  _globals['_WRITEBACKFAILED']._serialized_end=416
-  _globals['_CIRCUITOPENED']._serialized_start=419
-  _globals['_CIRCUITOPENED']._serialized_end=622
-  _globals['_CIRCUITCLOSED']._serialized_start=625
-  _globals['_CIRCUITCLOSED']._serialized_end=806
+  _globals['_WRITEBACKFAILED'].fields_by_name['reason']._loaded_options = None
+  _globals['_WRITEBACKFAILED'].fields_by_name['reason']._serialized_options = b'\320\363\030\001'
+  _globals['_CIRCUITOPENED'].fields_by_name['reason']._loaded_options = None
+  _globals['_CIRCUITOPENED'].fields_by_name['reason']._serialized_options = b'\320\363\030\001'
+  _globals['_WRITEBACKFAILED']._serialized_start=170
+  _globals['_WRITEBACKFAILED']._serialized_end=457
+  _globals['_CIRCUITOPENED']._serialized_start=460
+  _globals['_CIRCUITOPENED']._serialized_end=669
+  _globals['_CIRCUITCLOSED']._serialized_start=672
+  _globals['_CIRCUITCLOSED']._serialized_end=853
 # @@protoc_insertion_point(module_scope)

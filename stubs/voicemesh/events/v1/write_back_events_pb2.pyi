@@ -47,7 +47,7 @@ class WriteBackFailed(_message.Message):
     attempts: _builtins.int
     """How often it was tried."""
     reason: _builtins.str
-    """Why it was given up."""
+    """Why it was given up. What the business system answered may repeat what it was sent."""
     @_builtins.property
     def context(self) -> _event_pb2.EventContext:
         """What every event carries."""
@@ -90,7 +90,7 @@ class CircuitOpened(_message.Message):
     worker: _builtins.str
     """The process; each has its own circuit."""
     reason: _builtins.str
-    """The last failure."""
+    """The last failure. What the business system answered may repeat what it was sent."""
     @_builtins.property
     def context(self) -> _event_pb2.EventContext:
         """What every event carries."""
