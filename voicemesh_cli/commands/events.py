@@ -31,6 +31,7 @@ from mesh.bus.envelope import (
 from mesh.sensitivity import shown, whole
 from voicemesh_cli import endpoints, failures, output
 from voicemesh_cli.commands.event_streams import add_streams
+from voicemesh_cli.commands.events_dead import add_dead
 
 _SOURCE = "/voicemesh/cli"
 _CONNECT_S = 5.0
@@ -78,6 +79,7 @@ def register(app: typer.Typer) -> None:
     )
     app.add_typer(events, name="events")
     add_streams(events, _url)
+    add_dead(events, _url)
 
     @events.command(epilog=output.example("voicemesh events tail --session 4f1c2a --lines", "voicemesh events tail"))
     def tail(
