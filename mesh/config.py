@@ -31,7 +31,7 @@ class ServiceSettings(BaseSettings):
     instance: str = Field("", description="this process's name; empty: service, host and process id")
     auth_mode: Literal["local"] = Field("local", description="local: no authentication, loopback only")
     local_scopes: str = Field(
-        "content:transcript,content:list,content:log,content:delete,privacy:erase",
+        "content:transcript,content:list,content:log,content:delete,privacy:erase,review:decide,crm:operate",
         description="what callers may do in local mode, separated by commas; hearing recordings takes content:audio",
     )
     otlp_endpoint: str = Field("", description="where spans go by OTLP, http://host:port; empty: nowhere")

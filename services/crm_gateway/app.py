@@ -81,7 +81,7 @@ async def build(settings: CrmSettings, runtime: Runtime) -> None:
     )
     runtime.add_servicer(
         write_back_service_pb2_grpc.add_WriteBackServiceServicer_to_server,
-        WriteBackServicer(WriteBack(DeadLetters(engine))),
+        WriteBackServicer(WriteBack(DeadLetters(outbox))),
         write_back_service_pb2.DESCRIPTOR.services_by_name["WriteBackService"],
     )
     runtime.add_servicer(

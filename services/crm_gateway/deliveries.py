@@ -89,6 +89,15 @@ class CircuitChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """What a person wants done with dead letters."""
+
+    by: str
+    purpose: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A delivery that was given up, as a person sees it."""
 

@@ -57,17 +57,22 @@ class Desk:
     async def confirm(self, number: int, **decision: Any) -> pb.Draft:
         """Say yes."""
         request = rpc.ConfirmDraftRequest(context=self.context, decision=_decision(number, decision))
-        return (await self.stub.ConfirmDraft(request)).draft  # type: ignore[no-any-return]
+        return (await self.stub.ConfirmDraft(request, metadata=as_who(decision))).draft  # type: ignore[no-any-return]
 
     async def override(self, number: int, values: dict[str, str], **decision: Any) -> pb.Draft:
         """Change values."""
         request = rpc.OverrideDraftRequest(context=self.context, decision=_decision(number, decision), values=values)
-        return (await self.stub.OverrideDraft(request)).draft  # type: ignore[no-any-return]
+        return (await self.stub.OverrideDraft(request, metadata=as_who(decision))).draft  # type: ignore[no-any-return]
 
     async def reject(self, number: int, **decision: Any) -> pb.Draft:
         """Say no."""
         request = rpc.RejectDraftRequest(context=self.context, decision=_decision(number, decision))
-        return (await self.stub.RejectDraft(request)).draft  # type: ignore[no-any-return]
+        return (await self.stub.RejectDraft(request, metadata=as_who(decision))).draft  # type: ignore[no-any-return]
+
+
+def as_who(decision: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return who calls, as metadata: who decides."""
+    return ("voicemesh-principal", decision.get("by", "ana")), ("voicemesh-purpose", "review")
 
 
 def _decision(number: int, others: dict[str, Any]) -> pb.Decision:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import getpass
 from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +17,7 @@ from voicemesh.crm.v1.conflicts_service_pb2_grpc import ConflictServiceStub
 
 from voicemesh_cli import endpoints, output
 from voicemesh_cli.commands.crm_options import TargetOption, TenantOption  # noqa: TC001 - typer reads them
+from voicemesh_cli.principals import AsOption, who
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -127,9 +127,7 @@ def _add_resolve(group: typer.Typer) -> None:
             list[str] | None, typer.Option(help="What is right; of a list once for each.", show_default=False)
         ] = None,
         reason: Annotated[str, typer.Option(help="Why, in a sentence.", show_default=False)],
-        by: Annotated[
-            str | None, typer.Option(help="Who decides; else the name you are logged in with.", show_default=False)
-        ] = None,
+        by: AsOption = None,
         version: Annotated[
             int,
             typer.Option(help="The version that was looked at; 0: the one that is there now.", min=0),
@@ -149,23 +147,22 @@ def _add_resolve(group: typer.Typer) -> None:
                 context=endpoints.context(tenant=tenant),
                 conflict_id=conflict_id,
                 version=version,
-                resolved_by=by or getpass.getuser(),
                 reason=reason,
             )
             if keep:
                 request.source = keep
             else:
                 request.value.values.extend(value or [])
-            resolved = _ask(target, lambda stub: _resolve(stub, request)).conflict
+            resolved = _ask(target, lambda stub: _resolve(stub, request, who(by, reason))).conflict
             out.document(_document(resolved))
             out.console.print(f"resolved: {resolved.field} of contact {resolved.contact_id}")
 
 
-async def _resolve(stub: Any, request: pb.ResolveConflictRequest) -> Any:
+async def _resolve(stub: Any, request: pb.ResolveConflictRequest, asks: tuple[tuple[str, str], ...]) -> Any:
     if not request.version:
         wanted = pb.GetConflictRequest(context=request.context, conflict_id=request.conflict_id)
         request.version = (await stub.GetConflict(wanted, timeout=_TIMEOUT_S)).conflict.version
-    return await stub.ResolveConflict(request, timeout=_TIMEOUT_S)
+    return await stub.ResolveConflict(request, metadata=asks, timeout=_TIMEOUT_S)
 
 
 def _ask(target: str | None, call: Callable[[Any], Awaitable[Any]]) -> Any:

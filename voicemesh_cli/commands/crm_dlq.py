@@ -15,6 +15,7 @@ from voicemesh.crm.v1.write_back_service_pb2_grpc import WriteBackServiceStub
 
 from voicemesh_cli import endpoints, output
 from voicemesh_cli.commands.crm_options import TargetOption, TenantOption
+from voicemesh_cli.principals import AsOption, PurposeOption, who
 
 _TIMEOUT_S = 10.0
 _ID_WIDTH = 8
@@ -122,6 +123,8 @@ def _add_change(dlq: typer.Typer, name: str, text: str, done: str) -> None:
         *,
         numbers: IdsArgument = None,
         all_of: AllOption = "",
+        purpose: PurposeOption = "looked after by hand",
+        principal: AsOption = None,
         tenant: TenantOption = None,
         target: TargetOption = None,
         json: output.JsonOption = False,
@@ -130,19 +133,22 @@ def _add_change(dlq: typer.Typer, name: str, text: str, done: str) -> None:
             if bool(numbers) == bool(all_of):
                 raise output.InputError(f"give numbers or --all-of: voicemesh crm dlq {name} 17")
             selection = letters.DeadLetterSelection(ids=numbers or [], vendor=all_of)
-            count = _ask(target, lambda stub: _change(stub, name, endpoints.context(tenant=tenant), selection)).count
+            asks, context = who(principal, purpose), endpoints.context(tenant=tenant)
+            count = _ask(target, lambda stub: _change(stub, name, context, selection, asks)).count
             out.document({"count": count})
             if count != len(numbers or []) and numbers:
                 out.console.print("[yellow]the others are no dead letters (any more)[/]")
             out.console.print(f"{count} {done}")
 
 
-def _change(stub: Any, name: str, context: Any, selection: letters.DeadLetterSelection) -> Awaitable[Any]:
+def _change(
+    stub: Any, name: str, context: Any, selection: letters.DeadLetterSelection, asks: tuple[tuple[str, str], ...]
+) -> Awaitable[Any]:
     if name == "replay":
         request = pb.ReplayDeadLettersRequest(context=context, selection=selection)
-        return stub.ReplayDeadLetters(request, timeout=_TIMEOUT_S)  # type: ignore[no-any-return]
+        return stub.ReplayDeadLetters(request, metadata=asks, timeout=_TIMEOUT_S)  # type: ignore[no-any-return]
     return stub.DropDeadLetters(  # type: ignore[no-any-return]
-        pb.DropDeadLettersRequest(context=context, selection=selection), timeout=_TIMEOUT_S
+        pb.DropDeadLettersRequest(context=context, selection=selection), metadata=asks, timeout=_TIMEOUT_S
     )
 
 

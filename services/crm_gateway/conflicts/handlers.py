@@ -12,6 +12,7 @@ from mesh import logs
 from mesh.errors import ErrorReason, MeshError
 from mesh.validation import validate
 from services.crm_gateway import metrics as gateway_metrics
+from services.crm_gateway.answering import answered
 from services.crm_gateway.conflicts import metrics
 from services.crm_gateway.conflicts.model import (
     Conflict,
@@ -63,7 +64,7 @@ class Conflicts:
             MeshError: INVALID_REQUEST for a token that was not handed out.
         """
         try:
-            return await _answered(self._store.page(tenant_id, wanted, size=size or _PAGE, token=token))
+            return await answered(self._store.page(tenant_id, wanted, size=size or _PAGE, token=token))
         except ValueError as error:
             advice = "send the next_page_token of the page before, or none for the first page"
             raise _invalid("page_token", "token", advice) from error
@@ -125,7 +126,7 @@ def _check_value(field: str, values: Sequence[str]) -> None:
 async def _decided(conflict_id: str, answer: Awaitable[T]) -> T:
     name = {"kind": "conflict", "name": conflict_id}
     try:
-        return await _answered(answer)
+        return await answered(answer)
     except UnknownConflictError:
         text = "there is no conflict of that id in this tenant; ListConflicts shows them"
         raise MeshError(ErrorReason.ERROR_REASON_NOT_FOUND, text, metadata=name) from None
@@ -137,19 +138,6 @@ async def _decided(conflict_id: str, answer: Awaitable[T]) -> T:
         raise MeshError(ErrorReason.ERROR_REASON_WRONG_STATE, str(error), metadata=metadata) from error
     except DecisionRefusedError as error:
         raise _invalid(error.field, "value", str(error)) from error
-
-
-async def _answered(answer: Awaitable[T]) -> T:
-    try:
-        return await answer
-    except (SQLAlchemyError, OSError) as error:
-        gateway_metrics.STORE_ERRORS.inc()
-        raise MeshError(
-            ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
-            "the store does not answer; try again",
-            retry_after_s=1.0,
-            metadata={"dependency": "crm-store"},
-        ) from error
 
 
 def _invalid(field: str, rule: str, advice: str) -> MeshError:

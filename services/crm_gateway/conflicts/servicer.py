@@ -10,6 +10,7 @@ from mesh.durations import to_timestamp
 from services.crm_gateway import wire
 from services.crm_gateway.conflicts.handlers import Conflicts
 from services.crm_gateway.conflicts.model import Conflict, ConflictState, Decision, Statement, Wanted
+from services.crm_gateway.deciding import decider
 
 _STATES = {
     ConflictState.WAITING: wire_pb.CONFLICT_STATE_WAITING,
@@ -44,7 +45,7 @@ class ConflictServicer(ConflictServiceServicer):
         """Decide a conflict."""
         decision = Decision(
             version=request.version,
-            by=request.resolved_by,
+            by=decider(request.resolved_by, "resolved_by"),
             reason=request.reason,
             at=datetime.now(UTC),
             source=request.source,

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from google.protobuf.message import Message
 from prometheus_client import Gauge
@@ -15,11 +15,13 @@ from voicemesh.events.v1.privacy_events_pb2 import ErasureCompleted
 
 from mesh import logs
 from mesh.bus import BusUnavailableError, ConsumerOptions, Delivery, connect
-from mesh.errors import ErrorReason, MeshError
-from mesh.interceptors.principals import require
+from mesh.database import is_away
+from mesh.errors import ErrorReason, MeshError, name_of
+from mesh.interceptors.principals import Principal, require
 from services.crm_gateway.adapters.backlog import EventBacklog
+from services.crm_gateway.answering import answered
 from services.crm_gateway.model import Scope
-from services.crm_gateway.privacy.model import OWN, Erasure, Progress, Subject
+from services.crm_gateway.privacy.model import OWN, Erasure, NameRefusedError, Progress, Subject
 
 SCOPE = "privacy:erase"
 _SOURCE = "/voicemesh/crm"
@@ -34,14 +36,13 @@ _log = logs.get_logger(__name__)
 _open = Gauge(
     "voicemesh_oldest_erasure_seconds", "How long the oldest erasure that is not done has been open; 0: none."
 )
-T = TypeVar("T")
 
 
 class Store(Protocol):
     """What is needed of the database; `adapters/erasures.py` says more."""
 
     async def subject(self, tenant_id: str, name: str) -> Subject:
-        """Return all names of whom a name means."""
+        """Return all names of whom a name means. Raises NameRefusedError."""
 
     async def preview(self, tenant_id: str, subject: Subject) -> Mapping[str, int]:
         """Count what would be erased here."""
@@ -69,6 +70,15 @@ class Backlog(Protocol):
         """Whether all events up to this place in the stream were."""
 
 
+def _allowed() -> Principal:
+    """Return who asks, if they may; who may not is in the log. Raises MeshError."""
+    try:
+        return require(SCOPE)
+    except MeshError as error:
+        _log.warning("erasure.refused", reason=name_of(error.reason), error=error.message)
+        raise
+
+
 class Privacy:
     """Erasures. Use cases raise `MeshError`: UNAUTHENTICATED, PERMISSION_DENIED, DEPENDENCY_UNAVAILABLE.
 
@@ -84,14 +94,18 @@ class Privacy:
         self._woken = asyncio.Event()
 
     async def erase(self, scope: Scope, contact: str, *, dry_run: bool) -> Erasure:
-        """Have a contact forgotten everywhere; of a dry run return what the gateway alone would erase."""
-        principal = require(SCOPE)
-        subject = await _answered(self._store.subject(scope.tenant_id, contact))
+        """Have a contact forgotten everywhere; of a dry run return what the gateway alone would erase.
+
+        Raises:
+            MeshError: INVALID_REQUEST for what can be nobody's name, or is that of several contacts.
+        """
+        principal = _allowed()
+        subject = await self._named(scope.tenant_id, contact)
         if dry_run:
-            counts = await _answered(self._store.preview(scope.tenant_id, subject))
+            counts = await answered(self._store.preview(scope.tenant_id, subject))
             return Erasure("", None, None, principal.name, principal.purpose, (Progress(OWN, None, counts),))
         erasure_id = uuid.uuid4().hex
-        await _answered(self._store.request(scope, erasure_id, subject, principal.name, principal.purpose))
+        await answered(self._store.request(scope, erasure_id, subject, principal.name, principal.purpose))
         _log.info("erasure.requested", erasure_id=erasure_id, principal=principal.name)
         self._woken.set()
         return await self.find(scope.tenant_id, erasure_id)
@@ -103,7 +117,7 @@ class Privacy:
             MeshError: NOT_FOUND.
         """
         require(SCOPE)
-        found = await _answered(self._store.find(tenant_id, erasure_id))
+        found = await answered(self._store.find(tenant_id, erasure_id))
         if found is None:
             raise MeshError(
                 ErrorReason.ERROR_REASON_NOT_FOUND,
@@ -111,6 +125,13 @@ class Privacy:
                 metadata={"kind": "erasure", "name": erasure_id},
             )
         return found
+
+    async def _named(self, tenant_id: str, contact: str) -> Subject:
+        try:
+            return await answered(self._store.subject(tenant_id, contact))
+        except NameRefusedError as error:
+            reason = ErrorReason.ERROR_REASON_INVALID_REQUEST
+            raise MeshError(reason, str(error), metadata={"field": "contact"}) from error
 
     async def run(self) -> None:
         """Forget, in the gateway itself, for ever; a database that is away is tried again."""
@@ -134,7 +155,7 @@ class Privacy:
                     durable = f"crm-erasure-{self._region}"
                     options = ConsumerOptions(max_attempts=_ATTEMPTS, concurrency=_AT_ONCE)
                     consumer = await bus.consumer(
-                        [ErasureCompleted], durable=durable, region=self._region, options=options
+                        [ErasureCompleted], durable=durable, region=self._region, options=options, away=is_away
                     )
                     await consumer.run(partial(self.on_completed, EventBacklog(bus)))
             except BusUnavailableError as error:
@@ -157,15 +178,3 @@ class Privacy:
                     break
                 await asyncio.sleep(_LOOK_S)
         await self._store.work(erasure_id=event.erasure_id)
-
-
-async def _answered(answer: Awaitable[T]) -> T:
-    try:
-        return await answer
-    except (SQLAlchemyError, OSError) as error:
-        raise MeshError(
-            ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
-            "the store does not answer; try again",
-            retry_after_s=1.0,
-            metadata={"dependency": "crm-store"},
-        ) from error

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mesh import logs
 from mesh.errors import ErrorReason, MeshError
 from services.crm_gateway import metrics as gateway_metrics
+from services.crm_gateway.answering import answered
 from services.crm_gateway.model import RecordState
 from services.crm_gateway.review import metrics
 from services.crm_gateway.review.model import (
@@ -68,7 +69,7 @@ class Review:
             MeshError: INVALID_REQUEST for a token that was not handed out.
         """
         try:
-            return await _answered(self._store.page(tenant_id, wanted, size=size or _PAGE, token=token))
+            return await answered(self._store.page(tenant_id, wanted, size=size or _PAGE, token=token))
         except ValueError as error:
             raise _invalid(
                 "page_token", "token", "send the next_page_token of the page before, or none for the first page"
@@ -157,7 +158,7 @@ def _counted(draft: Draft, result: str) -> Draft:
 async def _decided(sequence: int, answer: Awaitable[T]) -> T:
     name = {"kind": "draft", "name": str(sequence)}
     try:
-        return await _answered(answer)
+        return await answered(answer)
     except DraftNotFoundError:
         text = f"there is no draft {sequence} of this tenant; ListDrafts shows them"
         raise MeshError(ErrorReason.ERROR_REASON_NOT_FOUND, text, metadata=name) from None
@@ -169,19 +170,6 @@ async def _decided(sequence: int, answer: Awaitable[T]) -> T:
         raise MeshError(ErrorReason.ERROR_REASON_WRONG_STATE, str(error), metadata=metadata) from error
     except FieldRefusedError as error:
         raise _invalid(f"values.{error.field}", "value", str(error)) from error
-
-
-async def _answered(answer: Awaitable[T]) -> T:
-    try:
-        return await answer
-    except (SQLAlchemyError, OSError) as error:
-        gateway_metrics.STORE_ERRORS.inc()
-        raise MeshError(
-            ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
-            "the store does not answer; try again",
-            retry_after_s=1.0,
-            metadata={"dependency": "crm-store"},
-        ) from error
 
 
 def _invalid(field: str, rule: str, advice: str) -> MeshError:

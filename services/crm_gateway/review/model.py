@@ -196,6 +196,19 @@ def moved(draft: Draft, state: RecordState, decision: Decision, changes: tuple[C
     return after, step
 
 
+def given_up(draft: Draft, decision: Decision) -> Moved:
+    """Return a draft that a person said yes to, and whose dead letter was then dropped: it is not written after all.
+
+    Raises:
+        WrongStateError: nobody said yes to it, or it is written.
+    """
+    if draft.state is not RecordState.REVIEWED:
+        raise WrongStateError(draft.state, f"draft {draft.sequence} is {draft.state}: {_ADVICE[draft.state]}")
+    record = replace(draft.record, state=RecordState.REJECTED)
+    after = replace(draft, record=record, version=draft.version + 1, changed_at=decision.at)
+    return after, Step(after.version, draft.state, after.state, decision.by, decision.at, note=decision.note)
+
+
 def reviewed(draft: Draft, decision: Decision, values: Mapping[str, str] | None = None) -> Moved:
     """Return a draft that a person said yes to, with the values that were changed.
 

@@ -15,6 +15,7 @@ from voicemesh.crm.v1.review_service_pb2_grpc import ReviewServiceServicer
 
 from mesh.durations import seconds, to_duration, to_timestamp
 from services.crm_gateway import wire
+from services.crm_gateway.deciding import decider
 from services.crm_gateway.model import RecordState
 from services.crm_gateway.review.events import audio_offset_s, change_pb, doubt_pb, evidence_pb
 from services.crm_gateway.review.handlers import Review
@@ -101,7 +102,8 @@ def _wanted(asked: pb.DraftFilter) -> Wanted:
 
 
 def _decision(asked: drafts.Decision) -> Decision:
-    return Decision(asked.by, datetime.now(UTC), asked.note, asked.version)
+    """Read a decision of whoever makes the call. Raises ``MeshError`` as `decider` does."""
+    return Decision(decider(asked.by, "decision.by"), datetime.now(UTC), asked.note, asked.version)
 
 
 def _draft_pb(draft: Draft) -> drafts.Draft:

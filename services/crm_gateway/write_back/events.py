@@ -1,14 +1,16 @@
 """The events of write-back: a record was given up; a business system is left alone, and written to again."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from google.protobuf.message import Message
+from voicemesh.events.v1.dead_letter_events_pb2 import DeadLetterDropped, DeadLetterReplayed
 from voicemesh.events.v1.event_pb2 import EventContext
 from voicemesh.events.v1.write_back_events_pb2 import CircuitClosed, CircuitOpened, WriteBackFailed
 
 from mesh.bus import new_event_id
 from mesh.durations import to_timestamp
-from services.crm_gateway.deliveries import CircuitChange, GivenUp
+from services.crm_gateway.deliveries import CircuitChange, DeadLetter, GivenUp, Order
 from services.crm_gateway.events import learned_from, reference
 from services.crm_gateway.model import Contact, Scope
 
@@ -28,6 +30,29 @@ def write_back_failed(vendor: str, result: GivenUp) -> WriteBackFailed:
         attempts=delivery.attempt,
         reason=result.error,
     )
+
+
+def replayed(letter: DeadLetter, contact: Contact | None, order: Order) -> DeadLetterReplayed:
+    """Say that a person has a record written after all."""
+    return DeadLetterReplayed(**_ordered(letter, contact), replayed_by=order.by, purpose=order.purpose)
+
+
+def dropped(letter: DeadLetter, contact: Contact | None, order: Order) -> DeadLetterDropped:
+    """Say that a person gave a record up for good."""
+    return DeadLetterDropped(**_ordered(letter, contact), dropped_by=order.by, purpose=order.purpose)
+
+
+def _ordered(letter: DeadLetter, contact: Contact | None) -> dict[str, Any]:
+    context = _context(letter.record.scope, contact)
+    learned_from(context, letter.record)
+    return {
+        "context": context,
+        "vendor": letter.vendor,
+        "kind": letter.record.kind,
+        "record_id": letter.record.record_id,
+        "source_event_id": letter.record.event_id,
+        "dead_letter_id": letter.sequence,
+    }
 
 
 def circuit_changed(vendor: str, change: CircuitChange) -> Message:

@@ -1,15 +1,15 @@
 """The use cases of those who run the mesh: see what could not be written, have it written after all, give it up."""
 
-from collections.abc import Awaitable, Sequence
-from typing import Protocol, TypeVar
-
-from sqlalchemy.exc import SQLAlchemyError
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Protocol
 
 from mesh.errors import ErrorReason, MeshError
-from services.crm_gateway import metrics
-from services.crm_gateway.deliveries import DeadLetter, Standing
+from mesh.interceptors.principals import require
+from services.crm_gateway.answering import answered
+from services.crm_gateway.deliveries import DeadLetter, Order, Standing
 
-T = TypeVar("T")
+SCOPE = "crm:operate"
 _PAGE = 50
 
 
@@ -21,10 +21,10 @@ class Store(Protocol):
     ) -> tuple[list[DeadLetter], str]:
         """Return a page and the next page's token."""
 
-    async def replay(self, tenant_id: str, vendor: str, sequences: Sequence[int]) -> int:
+    async def replay(self, tenant_id: str, vendor: str, sequences: Sequence[int], order: Order) -> int:
         """Have dead letters made again."""
 
-    async def drop(self, tenant_id: str, vendor: str, sequences: Sequence[int]) -> int:
+    async def drop(self, tenant_id: str, vendor: str, sequences: Sequence[int], order: Order) -> int:
         """Give dead letters up for good."""
 
     async def standing(self, tenant_id: str) -> list[Standing]:
@@ -47,7 +47,7 @@ class WriteBack:
         """
         page = self._store.page(tenant_id, vendor=vendor, sequence=sequence, size=size or _PAGE, token=token)
         try:
-            return await _answered(page)
+            return await answered(page)
         except ValueError as error:
             raise MeshError(
                 ErrorReason.ERROR_REASON_INVALID_REQUEST,
@@ -59,23 +59,31 @@ class WriteBack:
         """Have dead letters made again; return how many there are.
 
         Raises:
-            MeshError: INVALID_REQUEST when nothing is chosen.
+            MeshError: INVALID_REQUEST when nothing is chosen; UNAUTHENTICATED, PERMISSION_DENIED.
         """
+        order = _ordered()
         _check(vendor, sequences)
-        return await _answered(self._store.replay(tenant_id, vendor, sequences))
+        return await answered(self._store.replay(tenant_id, vendor, sequences, order))
 
     async def drop(self, tenant_id: str, vendor: str, sequences: Sequence[int]) -> int:
         """Give dead letters up for good; return how many there are.
 
         Raises:
-            MeshError: INVALID_REQUEST when nothing is chosen.
+            MeshError: INVALID_REQUEST when nothing is chosen; UNAUTHENTICATED, PERMISSION_DENIED.
         """
+        order = _ordered()
         _check(vendor, sequences)
-        return await _answered(self._store.drop(tenant_id, vendor, sequences))
+        return await answered(self._store.drop(tenant_id, vendor, sequences, order))
 
     async def standing(self, tenant_id: str) -> list[Standing]:
         """Count the deliveries of each business system."""
-        return await _answered(self._store.standing(tenant_id))
+        return await answered(self._store.standing(tenant_id))
+
+
+def _ordered() -> Order:
+    """Return who asks, and what for, if they may."""
+    principal = require(SCOPE)
+    return Order(principal.name, principal.purpose, datetime.now(UTC))
 
 
 def _check(vendor: str, sequences: Sequence[int]) -> None:
@@ -85,16 +93,3 @@ def _check(vendor: str, sequences: Sequence[int]) -> None:
             "selection: give ids, or the vendor whose dead letters are all meant",
             metadata={"field": "selection", "rule": "required"},
         )
-
-
-async def _answered(answer: Awaitable[T]) -> T:
-    try:
-        return await answer
-    except (SQLAlchemyError, OSError) as error:
-        metrics.STORE_ERRORS.inc()
-        raise MeshError(
-            ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
-            "the store does not answer; try again",
-            retry_after_s=1.0,
-            metadata={"dependency": "crm-store"},
-        ) from error

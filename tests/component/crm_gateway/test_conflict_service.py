@@ -1,6 +1,7 @@
 """Conflicts are seen and decided by RPC and by command; what is decided reaches who has it wrong."""
 
 import asyncio
+import functools
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ from voicemesh_cli.commands import crm
 
 SCOPE = Scope("clinic", "local", "corr-1", "en-US")
 START = datetime(2026, 11, 1, tzinfo=UTC)
+
+ANN = (("voicemesh-principal", "ann"), ("voicemesh-purpose", "asked her"))
 
 
 @dataclass
@@ -96,7 +99,6 @@ def resolving(conflict: conflicts.Conflict, tenant_id: str = "clinic", **decisio
         context=a_request(tenant_id),
         conflict_id=conflict.conflict_id,
         version=conflict.version,
-        resolved_by="ann",
         reason="asked her",
         **decision,
     )
@@ -123,7 +125,7 @@ async def test_a_person_decides_and_the_contact_follows(here: Here) -> None:
     store = ConflictStore(here.engine, Outbox(here.engine, tables.outbox), load_rules(None))
     count, since = await store.waiting()
     assert (count, since and since.tzinfo) == (1, UTC)
-    resolved = await here.stub.ResolveConflict(resolving(waiting, source="hubspot"))
+    resolved = await here.stub.ResolveConflict(resolving(waiting, source="hubspot"), metadata=ANN)
     assert await store.waiting() == (0, None)
     assert resolved.contact.display_name == "Sara"
     assert resolved.conflict.state == conflicts.CONFLICT_STATE_RESOLVED
@@ -147,7 +149,7 @@ async def test_a_person_decides_and_the_contact_follows(here: Here) -> None:
 async def test_what_cannot_be_decided_is_refused_with_its_reason(here: Here) -> None:
     contact = await undecided(here)
     (waiting,) = (await here.listed()).conflicts
-    resolve = here.stub.ResolveConflict
+    resolve = functools.partial(here.stub.ResolveConflict, metadata=ANN)
     assert await refused(resolve(resolving(waiting, "shop", source="hubspot"))) == (
         "NOT_FOUND",
         {"kind": "conflict", "name": waiting.conflict_id},
@@ -165,7 +167,7 @@ async def test_what_cannot_be_decided_is_refused_with_its_reason(here: Here) -> 
 async def test_one_of_two_who_decide_at_once_wins(here: Here) -> None:
     await undecided(here)
     (waiting,) = (await here.listed()).conflicts
-    calls = (here.stub.ResolveConflict(resolving(waiting, source=one)) for one in ("hubspot", "console"))
+    calls = (here.stub.ResolveConflict(resolving(waiting, source=one), metadata=ANN) for one in ("hubspot", "console"))
     answers = await asyncio.gather(*calls, return_exceptions=True)
     assert sum(isinstance(answer, grpc.aio.AioRpcError) for answer in answers) == 1
 
@@ -176,8 +178,10 @@ async def test_a_customer_id_that_is_anothers_is_not_given_away(here: Here) -> N
     contact = await a_contact(here, phones=["+15550000002"])
     await here.take(contact, said("customer_id", "hubspot", "c-1", 1))
     (waiting,) = (await here.listed()).conflicts
-    assert (await refused(here.stub.ResolveConflict(resolving(waiting, source="hubspot"))))[0] == "INVALID_REQUEST"
-    resolved = await here.stub.ResolveConflict(resolving(waiting, value=value("c-2")))
+    assert (await refused(here.stub.ResolveConflict(resolving(waiting, source="hubspot"), metadata=ANN)))[
+        0
+    ] == "INVALID_REQUEST"
+    resolved = await here.stub.ResolveConflict(resolving(waiting, value=value("c-2")), metadata=ANN)
     assert resolved.contact.customer_id == "c-2"
 
 
@@ -216,7 +220,7 @@ async def test_who_has_it_wrong_is_told_though_the_contact_was_right(here: Here)
     async with transaction(here.engine) as connection:
         await queue.add(connection, record, contact, {})
     (waiting,) = (await here.listed()).conflicts
-    await here.stub.ResolveConflict(resolving(waiting, source="console"))
+    await here.stub.ResolveConflict(resolving(waiting, source="console"), metadata=ANN)
     statement = sa.select(tables.deliveries).where(tables.deliveries.c.kind == "contact")
     async with here.engine.connect() as connection:
         (row,) = (await connection.execute(statement)).all()

@@ -136,7 +136,9 @@ async def test_what_was_given_up_is_right_when_it_is_tried_again(engine: AsyncEn
     assert await correct(outbox) == ["gave-up"]
     (behind,) = await claimed(outbox, "gave-up")
     assert (behind.record.event_id, behind.record.corrects) == ("correction.1", WRONG.record_id)
-    (letter,), _ = await DeadLetters(engine).page("clinic", vendor="", sequence=0, size=10, token="")
+    (letter,), _ = await DeadLetters(Outbox(engine, tables.outbox)).page(
+        "clinic", vendor="", sequence=0, size=10, token=""
+    )
     assert letter.record.title == RIGHT.title
 
 

@@ -18,7 +18,7 @@ from services.crm_gateway.adapters.allowances import take
 from services.crm_gateway.adapters.dead_letters import DeadLetters
 from services.crm_gateway.adapters.deliveries import Deliveries
 from services.crm_gateway.adapters.leases import Lease
-from services.crm_gateway.deliveries import Allowance, CircuitChange, Delivery, GivenUp, Postponed, Written
+from services.crm_gateway.deliveries import Allowance, CircuitChange, Delivery, GivenUp, Order, Postponed, Written
 from services.crm_gateway.model import Customer, NewRecord, Profile, RecordState, Scope
 
 PLENTY = Allowance(1000, 1000)
@@ -243,11 +243,13 @@ async def test_a_dead_letter_is_an_event_each_time_it_is_made(engine: AsyncEngin
     await queue.settle("one", [GivenUp(lost, "late news")])
     assert await events_of(engine) == [], "it is another's now"
     await queue.settle("two", [GivenUp(taken, "no such field")])
-    assert await DeadLetters(engine).replay("clinic", "there", []) == 1
+    letters = DeadLetters(Outbox(engine, tables.outbox))
+    assert await letters.replay("clinic", "there", [], Order("ana", "mended", datetime.now(UTC))) == 1
     again = (await claim(queue, "two"))[0]
     await queue.settle("two", [GivenUp(again, "still no such field")])
-    first, second = await events_of(engine)
+    first, replayed, second = await events_of(engine)
     assert isinstance(first, WriteBackFailed)
+    assert (replayed.replayed_by, replayed.purpose, replayed.dead_letter_id) == ("ana", "mended", taken.sequence)
     assert (first.vendor, first.kind, first.record_id) == ("there", "interaction", a_record(1).record_id)
     assert (first.source_event_id, first.dead_letter_id, first.attempts) == ("e1", taken.sequence, 2)
     assert (first.reason, second.reason) == ("no such field", "still no such field")

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
-from fakes.background import eventually
+from fakes.background import eventually, running
 from fakes.crm_process import Process, started
 from fakes.crm_world import World, an_event_context, sync_settings, world
 from fakes.nats_server import NatsServer
@@ -21,10 +21,16 @@ from voicemesh.crm.v1.crm_pb2 import (
     RECORD_STATE_REJECTED,
     RECORD_STATE_REVIEWED,
 )
+from voicemesh.crm.v1.write_back_pb2 import DeadLetterSelection
+from voicemesh.crm.v1.write_back_service_pb2 import DropDeadLettersRequest
+from voicemesh.crm.v1.write_back_service_pb2_grpc import WriteBackServiceStub
 from voicemesh.events.v1.business_events_pb2 import ComplaintLogged
+from voicemesh.events.v1.review_events_pb2 import DraftRejected
 
 from mesh import bus as mesh_bus
+from mesh.bus import Delivery, connect
 from mesh.testing import serve
+from services.crm_gateway.simulator.model import Faults
 from services.crm_gateway.sync.app import build as build_sync
 
 PHONE = "+15550000001"
@@ -142,6 +148,46 @@ async def test_each_business_system_has_its_own_threshold(tmp_path: Path, nats: 
         assert record.fields["day"] == "2026-11-27"
         await until_state(ana, draft.id, RECORD_STATE_APPLIED)
     assert [ticket["fields"]["day"] for ticket in there.system.tickets] == ["2026-11-27"]
+
+
+async def test_what_was_said_yes_to_is_rejected_with_its_dropped_letter(
+    tmp_path: Path, nats: NatsServer, there: Simulated, database_url: str
+) -> None:
+    there.system.misbehave(Faults(broken=1))
+    options = {"crm_max_attempts": 1, "crm_retry_limit_s": 0.01}
+    async with with_simulator(tmp_path, nats, there, database_url, **options) as (crm, ana):
+        await crm.publish(doubtful("e1", phone=PHONE))
+        [draft] = await ana.until_waiting(1, vendor="simulator")
+        await ana.confirm(draft.id)
+        async with grpc.aio.insecure_channel(crm.address) as channel:
+            letters = WriteBackServiceStub(channel)
+            selection = DeadLetterSelection(vendor="simulator")
+            request = DropDeadLettersRequest(context=ana.context, selection=selection)
+            who = (("voicemesh-principal", "ben"), ("voicemesh-purpose", "wrote-it-by-hand"))
+
+            async def dropped() -> bool:
+                return bool((await letters.DropDeadLetters(request, metadata=who)).count)
+
+            await eventually(dropped)
+        found = await ana.show(draft.id)
+        assert found.draft.record.state == RECORD_STATE_REJECTED
+        assert [(step.new_state, step.by, step.note) for step in found.steps[1:]] == [
+            (RECORD_STATE_REVIEWED, "ana", ""),
+            (RECORD_STATE_REJECTED, "ben", "wrote-it-by-hand"),
+        ]
+        rejected: list[DraftRejected] = []
+
+        async def note(event: Any, _: Delivery) -> None:
+            rejected.append(event)
+
+        async with connect(nats.url, source="/voicemesh/test") as bus:
+            consumer = await bus.consumer([DraftRejected], durable="notes")
+            async with running(consumer.run(note)):
+
+                async def told() -> bool:
+                    return [event.rejected_by for event in rejected] == ["ben"]
+
+                await eventually(told)
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ from services.crm_gateway.review.adapters.rows import (
 )
 from services.crm_gateway.review.events import event_of
 from services.crm_gateway.review.evidence import CallEvidence
-from services.crm_gateway.review.model import Change, Decision, Draft, DraftNotFoundError, Moved, Step, moved
+from services.crm_gateway.review.model import Change, Decision, Draft, DraftNotFoundError, Moved, Step, given_up, moved
 
 
 class Drafts:
@@ -125,6 +125,14 @@ class Drafts:
         if draft is None or draft.state is not RecordState.REVIEWED:
             return
         await self.move(connection, [moved(draft, RecordState.APPLIED, Decision(vendor, datetime.now(UTC)))])
+
+    async def given_up(
+        self, connection: AsyncConnection, tenant_id: str, vendor: str, event_id: str, decision: Decision
+    ) -> None:
+        """Take note that what a person said yes to is not written after all: its dead letter was dropped."""
+        draft = await self._row(connection, tenant_id, vendor, event_id)
+        if draft is not None and draft.state is RecordState.REVIEWED:
+            await self.move(connection, [given_up(draft, decision)])
 
     async def attach(self, connection: AsyncConnection, calls: Sequence[CallEvidence]) -> None:
         """Let the drafts of calls that ended say where their words lie.

@@ -165,7 +165,7 @@ class ResolveConflictRequest(_message.Message):
     source: _builtins.str
     """What this source says."""
     resolved_by: _builtins.str
-    """Who decides."""
+    """Who decides: the principal of the call, by its name. May be left empty; another name is refused."""
     reason: _builtins.str
     """Why."""
     @_builtins.property

@@ -212,7 +212,7 @@ class Decision(_message.Message):
     version: _builtins.int
     """The version that was looked at: one that is not the present one is refused; 0: whatever is there."""
     by: _builtins.str
-    """Who decides."""
+    """Who decides: the principal of the call, by its name. May be left empty; another name is refused."""
     note: _builtins.str
     """Why, in words."""
     def __init__(
