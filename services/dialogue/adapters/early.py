@@ -65,7 +65,8 @@ class CallWatch:
         final = heard.is_final and not heard.is_speculative
         if self._is_new("utterance", heard.text, final):
             context = self._context("utterance", heard, heard.confidence)
-            self._tell(partial(_heard, context, heard, understanding, self._events.names, final=final))
+            text = partial(redacted, names=self._events.names, of_card=self._events.of_card)
+            self._tell(partial(_heard, context, heard, understanding, text, final=final))
         if self._is_new("intent", understanding.intent, understanding.out_of_scope, final):
             context = self._context("suspicion", heard, understanding.confidence)
             self._tell(partial(_suspected, context, understanding, final=final))
@@ -106,13 +107,13 @@ def _heard(
     context: EventContext,
     heard: model.Heard,
     understanding: model.Understanding,
-    names: tuple[str, ...],
+    text: Callable[..., str],
     *,
     final: bool,
 ) -> pb.UtteranceHeard:
     return pb.UtteranceHeard(
         context=context,
-        text=redacted(heard.text, understanding.entities, context.language, names),
+        text=text(heard.text, understanding.entities, context.language),
         final=final,
         stability=heard.stability,
         start=to_duration(heard.start),

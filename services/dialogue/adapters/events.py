@@ -33,6 +33,8 @@ class CallEvents:
         """What the records call the caller; only for leaving it out of what is stored."""
         self.caller_name = ""
         self._heard_names: list[str] = []
+        self.of_card = False
+        """Whether the caller's next words may be a part of a payment card."""
 
     @property
     def names(self) -> tuple[str, ...]:

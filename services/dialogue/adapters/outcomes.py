@@ -31,17 +31,28 @@ _OUTCOME = TypeAdapter(CallOutcome)
 
 
 def turn_columns(
-    turn_id: str, heard: model.Heard, understanding: model.Understanding, language: str, names: Sequence[str] = ()
+    turn_id: str,
+    heard: model.Heard,
+    understanding: model.Understanding,
+    language: str,
+    names: Sequence[str] = (),
+    *,
+    of_card: bool = False,
 ) -> dict[str, object]:
-    """What a caller's turn adds to the outcome, as columns of its row; `names`: what the caller is called."""
-    redact = partial(redacted, language=language, names=names)
+    """What a caller's turn adds to the outcome, as columns of its row.
+
+    Args:
+        names: what the caller is called.
+        of_card: whether a card was asked for.
+    """
+    redact = partial(redacted, language=language, names=names, of_card=of_card)
     found = caller_commitments(
         heard.text, understanding.entities, language, redact=redact, turn_id=turn_id, at=heard.start
     )
     sure = [entity for entity in understanding.entities if entity.confidence is None or entity.confidence >= _SURE]
     return {
         "sentiment": understanding.sentiment,
-        "entities": [asdict(entity) for entity in without_values(heard.text, sure, language, names)],
+        "entities": [asdict(entity) for entity in without_values(heard.text, sure, language, names, of_card=of_card)],
         "commitments": [asdict(one) for one in found],
     }
 

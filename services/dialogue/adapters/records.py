@@ -16,6 +16,7 @@ from mesh.database import insert_once
 from services.dialogue import model
 from services.dialogue.adapters.events import CallEvents
 from services.dialogue.adapters.outcomes import appointment_of, outcome_column, read_outcome, turn_columns
+from services.dialogue.adapters.personal import speaks_of_card
 from services.dialogue.adapters.recorder import Recorder
 from services.dialogue.adapters.redaction import found_names, redacted, without_personal
 from services.dialogue.adapters.store import SESSIONS, TURNS
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _AROUND_S = 0.2
 """Of a turn's audio that is kept, what lies before its first word and behind its last."""
+_GO_ON = 4
+"""Words of an agent that asks for nothing new."""
 _RECORDINGS_WITHIN_S = 3.0
 _SUMMARY_WITHIN_S = 3.0
 """What a summariser may take. The caller has hung up by then; the process may be about to go away."""
@@ -102,13 +105,16 @@ class StoredCall:
         at = datetime.now(UTC)
         language, names = self._info.language, self._events.names
         self._events.learn_names(found_names(heard.text, understanding.entities, language))
+        of_card = self._events.of_card
+        said = redacted(heard.text, understanding.entities, language, names, of_card=of_card)
+        self._events.of_card = "[card]" in said
         row = {
-            **self._turn_row(turn_id, "caller", redacted(heard.text, understanding.entities, language, names), at),
+            **self._turn_row(turn_id, "caller", said, at),
             "intent": understanding.intent,
             "start_s": heard.start,
             "end_s": heard.end,
             "confidence": heard.confidence,
-            **turn_columns(turn_id, heard, understanding, language, names),
+            **turn_columns(turn_id, heard, understanding, language, names, of_card=of_card),
         }
         events = [
             self._events.transcribed(turn_id, heard, at),
@@ -136,6 +142,9 @@ class StoredCall:
     async def spoke(self, turn_id: str, text: str, state: State) -> None:
         """An agent's turn is over: the words that the caller has heard."""
         words = without_personal(text, state, self._events.contact_name)
+        # Who tells a card in groups goes on after an agent's "Go on.".
+        goes_on = self._events.of_card and len(text.split()) <= _GO_ON
+        self._events.of_card = goes_on or speaks_of_card(text)
         row = {**self._turn_row(turn_id, "agent", words, datetime.now(UTC))}
         await self._write({**row, "intent": "", "start_s": 0.0, "end_s": 0.0}, [])
 

@@ -15,25 +15,30 @@ _SIGNS = "at|dot|underscore|arroba|punto|guion bajo|guion|más"
 _BETWEEN = rf"[\W_]*(?:(?:{_SIGNS})[\W_]+)?"
 _SHORTEST = 2
 _MAYBE = re.compile(r"\b(?:for|para|under|it['\u2019]?s)\s+$", re.IGNORECASE)
+_MORE = re.compile(rf"(?:\s+(?!(?i:{'|'.join(sorted(COMMON))})\b)[A-ZÁÉÍÓÚÑ][^\W\d_]{{2,}}){{1,2}}")
+"""The words behind one of a name that belong to it, where they are written as such."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
 
-def redacted(text: str, entities: Iterable[Entity], language: str = "", names: Iterable[str] = ()) -> str:
+def redacted(
+    text: str, entities: Iterable[Entity], language: str = "", names: Iterable[str] = (), *, of_card: bool = False
+) -> str:
     """Return a caller's transcript without what identifies a person: personal entities, and what is found beside them.
 
     Args:
         language: BCP 47 tag of the conversation.
         names: what the caller is known to be called.
+        of_card: whether a card was asked for, which many tell in groups of four.
     """
-    return _without(text, _personal(text, entities, language, names))
+    return _without(text, _personal(text, entities, language, names, of_card=of_card))
 
 
 def without_values(
-    text: str, entities: Iterable[Entity], language: str = "", names: Iterable[str] = ()
+    text: str, entities: Iterable[Entity], language: str = "", names: Iterable[str] = (), *, of_card: bool = False
 ) -> list[Entity]:
     """Return entities as they may be stored: of one that is personal, or stands in what is, its kind and place."""
     entities = list(entities)
-    parts = _personal(text, entities, language, names)
+    parts = _personal(text, entities, language, names, of_card=of_card)
 
     def personal(entity: Entity) -> bool:
         stands = any(begin < entity.end_char and entity.start_char < end for begin, end, _ in parts)
@@ -45,13 +50,17 @@ def without_values(
     ]
 
 
-def _personal(text: str, entities: Iterable[Entity], language: str, names: Iterable[str]) -> list[Part]:
+def _personal(
+    text: str, entities: Iterable[Entity], language: str, names: Iterable[str], *, of_card: bool = False
+) -> list[Part]:
     found = [(e.start_char, e.end_char, e.type) for e in entities if e.type in PERSONAL and e.end_char > e.start_char]
-    found += find_personal(text, language)
+    found += find_personal(text, language, of_card=of_card)
     for pattern in {p for name in names for p in _patterns("person_name", name)}:
         found += [(m.start(), m.end(), "person_name") for m in re.finditer(pattern, text, re.IGNORECASE)]
     for word in _name_words(text, found):
-        found += [(m.start(), m.end(), "person_name") for m in re.finditer(rf"\b{re.escape(word)}\b", text)]
+        for match in re.finditer(rf"\b{word}\b", text):
+            more = _MORE.match(text, match.end())
+            found.append((match.start(), more.end() if more else match.end(), "person_name"))
     return found
 
 

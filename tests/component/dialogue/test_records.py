@@ -57,6 +57,24 @@ async def test_a_stored_transcript_is_redacted(store: CallStore):
     assert texts["a3"] == "Thank you, [person_name]."
 
 
+async def test_a_card_that_is_told_in_groups_is_not_stored_and_what_comes_after_is(store: CallStore):
+    call = await make_call(store)
+    said = ["four one one one", "one one one one", "at ten thirty", "My name is Walker", "no, Walker with a k"]
+    asked = ["What is your card number?", "Go on.", "And when shall we come?", "Who is calling?", "Walter?"]
+    for place, (question, answer) in enumerate(zip(asked, said, strict=True), 5):
+        await call.spoke(f"a{place}", question, state())
+        await call.turn(f"c{place}", replace(HEARD, text=answer), replace(UNDERSTOOD, entities=()))
+    await call.written()
+    texts = {row["turn_id"]: row["text"] for row in await store.rows(TURNS)}
+    assert [texts[f"c{place}"] for place in range(5, 10)] == [
+        "[card]",
+        "[card]",
+        "at ten thirty",
+        "My name is [person_name]",
+        "no, [person_name] with a k",
+    ]
+
+
 async def test_a_call_that_ends_twice_has_one_outcome(store: CallStore):
     call = await make_call(store)
     await call.ended(END, None, None)

@@ -15,7 +15,7 @@ CASES = [(language, case) for language, cases in TABLE.items() for case in cases
 
 def right(language: str, case: dict) -> str:
     """Why a sentence is not read right; empty: it is."""
-    stored = redacted(case["text"], (), language, case.get("names", ()))
+    stored = redacted(case["text"], (), language, case.get("names", ()), of_card=case.get("of_card", False))
     left = [part for part in case.get("goes", ()) if part in re.sub(r"\[\w+\]", "[]", stored)]
     lost = [part for part in case.get("stays", ()) if part not in stored]
     kinds = re.findall(r"\[(\w+)\]", stored)

@@ -20,6 +20,14 @@ _UNIT = re.compile(
     r"^\s*(?:[$€£¥%]|percent|dollars?|euros?|pounds?|bucks|por ciento|pesos|libras|dólares)", re.IGNORECASE
 )
 
+_HUNDREDS = {word: int(digits) for word, digits in WHOLE.items() if len(digits) == 3} | {"ciento": 100}
+_UNIT_WORDS, _REST_WORDS = "|".join(UNITS), "|".join([*UNITS, *TENS, *(w for w in WHOLE if w not in _HUNDREDS)])
+_GROUP_OF_FOUR = re.compile(
+    rf"(?:(?P<thousands>{_UNIT_WORDS}) (?:thousand|mil)|mil) (?:(?P<en>{_UNIT_WORDS}) hundred|"
+    rf"(?P<es>{'|'.join(_HUNDREDS)}))\b"
+    rf"(?P<rest>(?: and)?(?: (?:{'|'.join(TENS)}) (?:y )?(?:{_UNIT_WORDS})\b| (?:{_REST_WORDS})\b)?)"
+)
+
 
 @dataclass
 class Row:
@@ -100,7 +108,7 @@ def _digits(words: list[_Word], place: int) -> tuple[str, int]:
         return "".join(c for c in word if c.isdigit()), place + 1
     if word in TIMES:
         return _times(words, place)
-    if word in UNITS:
+    if word in UNITS or word == "mil":
         return _unit(words, place)
     if word in TENS:
         return _tens(words, place)
@@ -114,14 +122,28 @@ def _times(words: list[_Word], place: int) -> tuple[str, int]:
 
 
 def _unit(words: list[_Word], place: int) -> tuple[str, int]:
-    """A digit; "eight hundred" before single digits is one of a telephone number, elsewhere part of an amount."""
-    digit = UNITS[words[place].lower]
+    """A digit; "eight hundred" before single digits is one of a telephone number, elsewhere part of an amount.
+
+    "Four thousand one hundred eleven" is how some read a card's first four.
+    """
+    group = _GROUP_OF_FOUR.match(" ".join(word.lower for word in words[place : place + 8]))
+    if group:
+        return _four(group), place + len(group[0].split())
+    digit = UNITS.get(words[place].lower, "")
     behind = [word.lower for word in words[place + 1 : place + 4]]
     if behind and behind[0] == "hundred":
         if len(behind) > 2 and all(word in UNITS or word.isdigit() for word in behind[1:]):
             return f"{digit}00", place + 2
         return "", place
     return ("", place) if behind and behind[0] in {"thousand", "million", "mil", "millones"} else (digit, place + 1)
+
+
+def _four(group: re.Match[str]) -> str:
+    """Return the digits of a number from 1100 to 9999 in words."""
+    said = [word for word in group["rest"].split() if word not in {"and", "y"}]
+    rest = sum(int(UNITS.get(word) or WHOLE.get(word) or TENS[word] * 10) for word in said)
+    hundreds = int(UNITS[group["en"]]) * 100 if group["en"] else _HUNDREDS[group["es"]]
+    return str(int(UNITS[group["thousands"] or "uno"]) * 1000 + hundreds + rest)
 
 
 def _tens(words: list[_Word], place: int) -> tuple[str, int]:

@@ -17,7 +17,7 @@ from stdnum.nl import bsn
 from stdnum.us import ssn
 
 from services.dialogue.adapters.personal.digits import Row, rows
-from services.dialogue.adapters.personal.words import BUSINESS, CARD, IDENTITY
+from services.dialogue.adapters.personal.words import BUSINESS, CARD, CODE, IDENTITY, LETTERS, TENS, UNITS, WHOLE
 
 Part = tuple[int, int, str]
 """Where something personal begins and ends, and its kind."""
@@ -64,18 +64,62 @@ def _cue(words: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{words})\b(?:[^\w.?!]+[\w'\u2019#]+){{0,{_CUE}}}[^\w.?!]*$", re.IGNORECASE)
 
 
-_BUSINESS, _IDENTITY, _CARD = (_cue(words) for words in (BUSINESS, IDENTITY, CARD))
+_BUSINESS, _IDENTITY, _CARD, _CODE = (_cue(words) for words in (BUSINESS, IDENTITY, CARD, CODE))
+_OF_CARD = re.compile(rf"\b(?:{CARD})\b", re.IGNORECASE)
+_IS_CARD = re.compile(r"^\W+(?:is|are|es|son)\W+(?:on |de )?(?:my |the |mi |la )?(?:card|tarjeta)\b", re.IGNORECASE)
+_NUMBER = "|".join(
+    sorted(
+        {*UNITS, *TENS, *WHOLE, "ciento", "hundred", "thousand", "million", "mil", "millón", "millones"}, reverse=True
+    )
+)
+_LETTER = "|".join(sorted(LETTERS, key=len, reverse=True))
+_IN_WORDS = re.compile(
+    rf"\b(?:{IDENTITY})\b(?:\W+(?:number|is|it'?s|es|el|my|mi|número)\b)*\W+"
+    rf"(?P<number>(?:{_NUMBER})\b(?:[\s,-]+(?:(?:y|and)\s+)?(?:{_NUMBER})\b){{2,}}"
+    rf"(?:[\s,-]+(?:con\s+)?(?:la\s+)?(?:letra\s+)?(?!(?:y|a|o|i)\b)(?:{_LETTER})\b)?)",
+    re.IGNORECASE,
+)
+_SORT_CODE = re.compile(
+    rf"\bsort ?code(?:\W+(?:is|it'?s|number)\b)*\W+"
+    rf"(?P<number>(?:\d|(?:{_NUMBER})\b)(?:[\s-]*(?:\d|\b(?:{_NUMBER})\b)){{2,5}})",
+    re.IGNORECASE,
+)
 
 
-def find_numbers(text: str, region: str) -> Iterator[Part]:
-    """Yield the personal numbers of a text; `region` is that of its language's tag, such as "US"."""
+def speaks_of_card(text: str) -> bool:
+    """Whether a text says card, or what is printed on one: who hears it may answer with a part of its number."""
+    return bool(_OF_CARD.search(text))
+
+
+def find_numbers(text: str, region: str, *, of_card: bool = False) -> Iterator[Part]:
+    """Yield the personal numbers of a text; `region` is that of its language's tag, such as "US".
+
+    With `of_card` a card was asked for: any three digits and more may be a part of it.
+    """
     yield from _written(text)
     for row in rows(text):
-        kind = _kind(text[: row.start], row, region)
+        kind = _kind(text[: row.start], row, region) or _part_of_card(text, row, of_card=of_card)
         if kind:
             begin = row.before_start if row.before and _has_letters(row) else row.start
             end = row.after_end if row.after and (_has_letters(row) or kind == "national_id") else row.end
-            yield begin, end, kind
+            yield *_grown(text, begin, end), kind
+
+
+def _grown(text: str, begin: int, end: int) -> tuple[int, int]:
+    """Return the ends of the words that a place begins and ends in: no part of an identifier stays."""
+    while begin and text[begin - 1].isalnum() and text[begin].isalnum():
+        begin -= 1
+    while end < len(text) and text[end].isalnum() and text[end - 1].isalnum():
+        end += 1
+    return begin, end
+
+
+def _part_of_card(text: str, row: Row, *, of_card: bool) -> str:
+    before = text[: row.start]
+    if len(row.digits) < _LAST_FOUR or _BUSINESS.search(before):
+        return ""
+    code = bool(_CODE.search(before) and speaks_of_card(before))
+    return "card" if of_card or code or _IS_CARD.search(text[row.end :]) else ""
 
 
 def _written(text: str) -> Iterator[Part]:
@@ -90,6 +134,9 @@ def _written(text: str) -> Iterator[Part]:
         yield match.start(), match.end(), "national_id"
     for match in _ALPHANUMERIC.finditer(text):
         yield match.start(1), match.end(1), "national_id"
+    for pattern, kind in ((_IN_WORDS, "national_id"), (_SORT_CODE, "bank_account")):
+        for match in pattern.finditer(text):
+            yield match.start("number"), match.end("number"), kind
 
 
 def _kind(before: str, row: Row, region: str) -> str:

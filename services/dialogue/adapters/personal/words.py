@@ -65,12 +65,16 @@ IDENTITY = (
 """What a state gives each of its people a number for."""
 
 CARD = (
-    r"security code|cvv2?|cvc2?|card(?: number)?|credit card|debit card|código de seguridad|"
+    r"security code|c[ .-]?v[ .-]?[vc][ .]?2?|ce uve (?:uve|ce)|card(?: number)?|"
+    r"credit card|debit card|código de seguridad|"
     r"tarjeta(?: de (?:crédito|débito))?"
 )
 
+CODE = r"code|pin|código|clave"
+"""What is the card's where a card was spoken of before."""
+
 BIRTH = (
-    r"(?:date of )?birth(?:day| date)?|dob|d\.o\.b\.?|(?:was|is|were|am|i'm|she's|he's)?\s*born|"
+    r"(?:date of )?birth(?:day| date)?|d[ .]?o[ .]?b\.?|(?:was|is|were|am|i'm|she's|he's)?\s*born|"
     r"fecha de nacimiento|nacimiento|cumpleaños|cumplo años|nac(?:í|i|ió|io|ida|ido)"
 )
 
@@ -91,16 +95,24 @@ STREETS_EN = (
 STREETS_ES = r"calle|avenida|avda|plaza|paseo|camino|carretera|ronda|travesía|callejón|urbanización"
 PARTS = r"apartment|apt|flat|unit|suite|floor|piso|puerta|escalera|portal|bloque|apartamento|número|num|n[º°]|km"
 
+FLOORS = (
+    r"primero?|segundo|tercero?|cuarto|quinto|sexto|s[eé]ptimo|octavo|noveno|d[eé]cimo|bajo|ático|entresuelo|"
+    r"izquierda|derecha|centro"
+)
+
 NAME_SURE = (
-    r"(?:my|the|his|her|first|last|full|middle|family|sur)\s*name(?:'s| is|s|:)|i am called|they call me|"
-    r"me llamo|se llama|(?:mi|su|el) nombre(?: completo)? es|(?:mi|el) (?:primer |segundo )?apellido es|me apellido|"
+    r"(?:my|the|his|her|first|last|full|middle|maiden|family|sur)\s*name(?:'s| is|s|:)|i am called|they call me|"
+    r"me llamo|se llama|(?:mi|su|el) nombre(?: completo)? es|(?:mi|el) (?:primer |segundo )?"
+    r"apellido(?: de soltera)?(?: de mi madre)? es|me apellido|"
     r"a nombre de|under the name(?: of)?|in the name of|(?:the )?name on the \w+ is"
 )
 """After these comes a name, however it is written."""
 NAME_LIKELY = (
-    r"i'?m|i am|this is|it'?s|speaking with|soy|habla|le habla|for|para|under|"
+    r"i'?m|i am|this is|it'?s|speaking with|soy|habla|le habla|aqu[ií]|for|para|under|"
     r"(?:my|his|her|our|mi|su) (?:son|daughter|wife|husband|mother|father|brother|sister|partner|"
-    r"hij[oa]|mujer|marido|madre|padre|herman[oa]|pareja)"
+    r"girlfriend|boyfriend|fianc[ée]e?|aunt|uncle|cousin|niece|nephew|grand(?:mother|father|son|daughter)|"
+    r"hij[oa]|mujer|marido|madre|padre|herman[oa]|pareja|espos[oa]|novi[oa]|abuel[oa]|tí[oa]|prim[oa]|niet[oa]|"
+    r"sobrin[oa])"
 )
 """After these a name may come: where it is written as one."""
 TITLES = r"mr|mrs|ms|miss|dr|doctor|sr|sra|se[ñn]ora?|don|doña"
