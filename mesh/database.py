@@ -32,6 +32,7 @@ _DRIVERS = {
     "postgresql+psycopg": "postgresql+psycopg",
 }
 _BUSY_TIMEOUT_MS = 10_000
+_SCRUB_TIMEOUT_MS = 1_000
 _IMMEDIATE = "voicemesh_immediate"
 
 
@@ -121,6 +122,27 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Open a transaction that writes: committed at the end of the block, rolled back when the block raises."""
     async with engine.execution_options(**{_IMMEDIATE: True}).begin() as connection:
         yield connection
+
+
+async def scrub(engine: AsyncEngine) -> None:
+    """Take what was erased out of SQLite's log of writes, too: it is written into the database, and cut to nothing.
+
+    Where somebody reads or writes for longer than the wait for locks, the log is cut the next time. PostgreSQL's
+    VACUUM, and how long its WAL is kept, are its operator's.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    async with engine.connect() as connection:
+        # Not through SQLAlchemy, which would begin a transaction.
+        raw = await connection.get_raw_connection()
+        driver: Any = raw.driver_connection
+        # Writers wait meanwhile.
+        for pragma in (
+            f"busy_timeout = {_SCRUB_TIMEOUT_MS}",
+            "wal_checkpoint(TRUNCATE)",
+            f"busy_timeout = {_BUSY_TIMEOUT_MS}",
+        ):
+            await (await driver.execute(f"PRAGMA {pragma}")).close()
 
 
 def upsert(table: sa.Table, connection: AsyncConnection) -> postgresql.Insert | sqlite.Insert:
@@ -235,6 +257,8 @@ def _prepare_sqlite(engine: Engine, *, foreign_keys: bool) -> None:
         cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
+        # What is erased is written over, not only left to be used again.
+        cursor.execute("PRAGMA secure_delete = ON")
         cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
         cursor.close()
 

@@ -7,7 +7,7 @@ import getpass
 import json as json_codec
 import os
 import time
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from urllib.parse import quote
 import grpc
 import typer
 from google.protobuf.json_format import MessageToDict
+from rich.markup import escape
 from rich.text import Text
 from voicemesh.content.v1 import content_pb2
 from voicemesh.content.v1 import content_service_pb2 as content
@@ -23,6 +24,7 @@ from voicemesh.crm.v1 import privacy_pb2
 from voicemesh.crm.v1 import privacy_service_pb2 as privacy
 from voicemesh.crm.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 
+from mesh.bus.topology import load_topology
 from voicemesh_cli import endpoints, output, tool
 from voicemesh_cli.commands.crm_options import TenantOption  # noqa: TC001 - typer reads it
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 30.0
 _POLL_S = 0.5
 _WIDTH = 20
+NOBODY = 3
+"""The exit code of an erasure of somebody whom no service knows."""
 
 AsOption = Annotated[
     str | None, typer.Option("--as", help="Who asks; else the user of this machine.", show_default=False)
@@ -68,7 +72,9 @@ def _add_erase(group: typer.Typer) -> None:
     )
     def erase(
         *,
-        contact: Annotated[str, typer.Argument(help="A telephone number (+...), a customer id, or a contact id.")],
+        contact: Annotated[
+            str, typer.Argument(help="A telephone number (+...), an e-mail address, a customer id, or a contact id.")
+        ],
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what the gateway would erase.")] = False,
         wait: Annotated[float, typer.Option(help="Seconds to wait for all services; 0: do not.", min=0)] = 120.0,
         purpose: Annotated[str, typer.Option(help="What for.")] = "erasure asked for by the contact",
@@ -77,20 +83,30 @@ def _add_erase(group: typer.Typer) -> None:
         target: TargetOption = None,
         json: output.JsonOption = False,
     ) -> None:
-        """Forget a contact everywhere: transcripts, recordings, calls, records, drafts, links, consents."""
+        """Forget a contact everywhere: transcripts, recordings, calls, records, drafts, links, consents.
+
+        Exit code 3: all services answered, and none has anything of that contact.
+        """
         who = _who(principal, purpose)
         request = privacy.EraseContactRequest(
             context=endpoints.context(tenant=tenant), contact=contact, dry_run=dry_run
         )
         with output.command(json) as out:
             erasure = asyncio.run(_erase(endpoints.resolve_target(target, "crm"), request, who, wait))
-            document = _erasure_document(erasure) | {"dry_run": dry_run}
-            out.document(document)
-            _print_erasure(out, erasure, dry_run=dry_run)
-            if not dry_run and not document["completed"]:
+            if dry_run:
+                out.document({"dry_run": True, "counts": _counts(erasure)})
+                _print_erasure(out, erasure, dry_run=True)
+                return
+            document = _erasure_document(erasure)
+            out.document(document | {"dry_run": False})
+            _print_erasure(out, erasure, dry_run=False)
+            if not document["completed"]:
                 out.console.print(
                     f"[yellow]it goes on; how far it is: voicemesh privacy status {erasure.erasure_id}[/]"
                 )
+            elif not document["found"]:
+                out.console.print(f"[yellow]no service has anything of {escape(contact)}: is it written right?[/]")
+                raise typer.Exit(NOBODY)
 
     @group.command(epilog=output.example("voicemesh privacy status ERASURE"))
     def status(
@@ -126,16 +142,37 @@ async def _erase(
 
 
 def _erasure_document(erasure: privacy_pb2.Erasure) -> dict[str, Any]:
+    counts = _counts(erasure)
     return {
         "erasure_id": erasure.erasure_id,
         "completed": erasure.HasField("completed_at"),
+        "found": any(count for of in counts.values() for count in of.values()),
         "services": {
-            service.service: {
-                "done": service.HasField("completed_at"),
-                "counts": {name: int(count) for name, count in sorted(service.counts.items())},
-            }
+            service.service: {"done": service.HasField("completed_at"), "counts": counts[service.service]}
             for service in erasure.services
         },
+        **{name: at.isoformat() for name, at in _kept_until(erasure).items()},
+    }
+
+
+def _counts(erasure: privacy_pb2.Erasure) -> dict[str, dict[str, int]]:
+    """Of each service what was erased, or would be."""
+    return {
+        service.service: {name: int(count) for name, count in sorted(service.counts.items())}
+        for service in erasure.services
+    }
+
+
+def _kept_until(erasure: privacy_pb2.Erasure) -> dict[str, datetime]:
+    """Until when the broker keeps what was told of the contact before, as its streams are configured here."""
+    last = erasure.completed_at if erasure.HasField("completed_at") else None
+    at = last.ToDatetime(UTC) if last is not None else datetime.now(UTC)
+    streams = load_topology().streams
+    ages = {"events_kept_until": "events", "dead_letters_kept_until": "dead"}
+    return {
+        name: (at + timedelta(seconds=streams[of].max_age_s)).replace(microsecond=0)
+        for name, of in ages.items()
+        if of in streams
     }
 
 
@@ -149,6 +186,10 @@ def _print_erasure(out: output.Output, erasure: privacy_pb2.Erasure, *, dry_run:
         done = service.HasField("completed_at") or dry_run
         line = Text(counts or "nothing was there") if done else Text("not done yet", "yellow")
         output.print_beside(out.console, Text(service.service, "bold"), line, _WIDTH)
+    for name, until in ({} if dry_run else _kept_until(erasure)).items():
+        head = Text(name.removesuffix("_kept_until").replace("_", " "), "bold")
+        line = Text(f"in the broker until {until.astimezone():%Y-%m-%d %H:%M}, then they go by themselves", "dim")
+        output.print_beside(out.console, head, line, _WIDTH)
 
 
 def _add_show(group: typer.Typer) -> None:

@@ -12,14 +12,23 @@ from voicemesh.events.v1.contact_events_pb2 import ContactChanged
 from voicemesh.events.v1.event_pb2 import CustomerReference, EventContext
 from voicemesh.events.v1.privacy_events_pb2 import ErasureCompleted, ErasureRequested
 
-from mesh.database import insert_once
+from mesh.database import insert_once, scrub
 from mesh.durations import to_timestamp
 from mesh.outbox import Outbox
 from services.crm_gateway.adapters import contact_rows, erasing
 from services.crm_gateway.adapters.privacy_tables import erasure_progress, erasures
-from services.crm_gateway.adapters.tables import contacts, emails
+from services.crm_gateway.adapters.tables import contacts, emails, outbox, phones
 from services.crm_gateway.model import Contact, ContactKey, Scope
-from services.crm_gateway.privacy.model import OWN, SERVICES, Erasure, Progress, Subject
+from services.crm_gateway.privacy.model import (
+    OWN,
+    SERVICES,
+    Erasure,
+    Name,
+    NameRefusedError,
+    Progress,
+    Subject,
+    named,
+)
 
 _subjects = TypeAdapter(Subject)
 
@@ -32,18 +41,30 @@ class ErasureStore:
         self._outbox = outbox
 
     async def subject(self, tenant_id: str, name: str) -> Subject:
-        """Return all names of whom a name means; one that no contact has is a name that others may know."""
+        """Return all names of whom a name means; one that no contact has is a name that others may know.
+
+        Raises:
+            NameRefusedError: it can be nobody's name, or is that of several contacts; of an e-mail address, which
+                the gateway alone knows, also that no contact has it.
+        """
         async with self._engine.connect() as connection:
-            for kind in ("contact_id", "customer_id", "phone"):
+            # As it was given: ids, and numbers and addresses that somebody wrote down otherwise.
+            for kind in ("contact_id", "customer_id"):
                 contact = await contact_rows.find(connection, tenant_id, ContactKey(kind, name))
                 if contact is not None:
-                    return _subject(contact, name if kind == "phone" else "")
-            mail = sa.select(emails.c.contact_id).where(emails.c.tenant_id == tenant_id, emails.c.email == name)
-            by_mail = await connection.scalar(mail.limit(1))
-            contact = await contact_rows.find(connection, tenant_id, ContactKey("contact_id", by_mail or ""))
+                    return _subject(contact)
+            meant = named(name)
+            ids = await _with(connection, tenant_id, meant, name) if meant.kind != "id" else []
+            if len(ids) > 1:
+                raise NameRefusedError(
+                    f"{len(ids)} contacts have {meant.value}: erase each that is meant by its id, {', '.join(ids)}"
+                )
+            contact = await contact_rows.find(connection, tenant_id, ContactKey("contact_id", ids[0])) if ids else None
         if contact is not None:
-            return _subject(contact)
-        return Subject(phones=(name,)) if name.startswith("+") else Subject((name,), (name,))
+            return _subject(contact, meant.value if meant.kind == "phone" else "")
+        if meant.kind == "email":
+            raise NameRefusedError(f"no contact has the address {meant.value}: give a telephone number or an id")
+        return Subject(phones=(meant.value,)) if meant.kind == "phone" else Subject((meant.value,), (meant.value,))
 
     async def preview(self, tenant_id: str, subject: Subject) -> Mapping[str, int]:
         """Count what would be erased here."""
@@ -103,6 +124,7 @@ class ErasureStore:
             event = ErasureCompleted(context=context, erasure_id=row["erasure_id"], service=OWN, counts=counts)
             await self._outbox.add(connection, event)
             await self._note(connection, row["erasure_id"], OWN, now, counts)
+        await scrub(self._engine)
 
     async def _announce(
         self, connection: AsyncConnection, row: Mapping[str, Any], contact_id: str, now: datetime
@@ -119,15 +141,18 @@ class ErasureStore:
         """Write down that a service is done; the same again changes nothing."""
         at = event.context.occurred_at.ToDatetime(UTC)
         async with self._outbox.transaction() as connection:
-            await self._note(connection, event.erasure_id, event.service, at, dict(event.counts))
+            over = await self._note(connection, event.erasure_id, event.service, at, dict(event.counts))
+        if over:
+            await scrub(self._engine)
 
     async def _note(
         self, connection: AsyncConnection, erasure_id: str, service: str, at: datetime, counts: Mapping[str, int]
-    ) -> None:
+    ) -> bool:
+        """Write down that a service is done; say whether all are now."""
         mine = erasures.c.erasure_id == erasure_id
         row = (await connection.execute(sa.select(erasures).where(mine).with_for_update())).mappings().first()
         if row is None:
-            return  # asked for by a gateway with another database
+            return False  # asked for by a gateway with another database
         values = {
             **{name: row[name] for name in ("tenant_id", "region", "correlation_id", "language")},
             "erasure_id": erasure_id,
@@ -140,6 +165,11 @@ class ErasureStore:
         if set((await connection.execute(query)).scalars()) >= set(SERVICES) and row["completed_at"] is None:
             now = datetime.now(UTC)
             await connection.execute(erasures.update().where(mine).values(completed_at=now, subject=None))
+            # It names whom it concerned, and everybody has heard it.
+            told = (outbox.c.event_id == erasure_id, outbox.c.published_at.is_not(None))
+            await connection.execute(outbox.delete().where(*told))
+            return True
+        return False
 
     async def oldest_open(self) -> datetime | None:
         """Return when the oldest erasure was asked for that some service has not done; None: all are done."""
@@ -159,6 +189,14 @@ class ErasureStore:
             return None
         told = {name: row[name] for name in ("erasure_id", "requested_at", "completed_at", "principal", "purpose")}
         return Erasure(**told, done=tuple(Progress(d["service"], d["completed_at"], d["counts"]) for d in done))
+
+
+async def _with(connection: AsyncConnection, tenant_id: str, meant: Name, as_given: str) -> list[str]:
+    """Return the ids of all contacts that have a number or an address."""
+    table, column = (phones, phones.c.phone) if meant.kind == "phone" else (emails, sa.func.lower(emails.c.email))
+    mine = (table.c.tenant_id == tenant_id, column.in_({meant.value, as_given}))
+    query = sa.select(table.c.contact_id).where(*mine).distinct().order_by(table.c.contact_id)
+    return list((await connection.execute(query)).scalars())
 
 
 def _subject(contact: Contact, phone: str = "") -> Subject:

@@ -20,7 +20,7 @@ from voicemesh.events.v1.privacy_events_pb2 import ErasureCompleted, ErasureRequ
 from mesh import logs
 from mesh.bus import BusUnavailableError, Delivery, connect
 from mesh.content import ContentError, ContentStore
-from mesh.database import insert_once, is_away
+from mesh.database import insert_once, is_away, scrub
 from mesh.durations import to_timestamp
 from mesh.outbox import Outbox
 from services.dialogue.adapters.store import OUTBOX, SESSIONS, TURNS
@@ -189,6 +189,7 @@ class Erasures:
             counts = await connection.scalar(sa.select(ERASURES.c.counts).where(mine))
             await connection.execute(sa.update(ERASURES).where(mine).values(completed_at=at, subject=None))
             await self._outbox.add(connection, self._completed(erasure, counts or {}, at))
+        await scrub(self._engine)
         _log.info("erasure.completed", erasure_id=erasure["erasure_id"], **(counts or {}))
 
     def _completed(self, erasure: Row, counts: Mapping[str, int], at: datetime) -> ErasureCompleted:

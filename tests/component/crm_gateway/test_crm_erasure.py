@@ -225,6 +225,7 @@ async def test_it_is_over_once_all_services_are_done_and_then_says_nothing_of_wh
     asked = (
         await privacy.EraseContact(pb.EraseContactRequest(context=a_request(), contact=contact_id), metadata=WHO)
     ).erasure
+    await published(engine)
     store = ErasureStore(engine, Outbox(engine, tables.outbox))
     assert await store.oldest_open() == (await store.find("clinic", asked.erasure_id)).requested_at
     for service in ("dialogue", "dialogue", "consent"):
@@ -242,6 +243,7 @@ async def test_it_is_over_once_all_services_are_done_and_then_says_nothing_of_wh
     assert found is not None
     assert (found.principal, found.purpose) == ("ana", "asked by letter")
     assert [row["subject"] for row in await rows(engine, erasures)] == [None]
+    assert asked.erasure_id not in {row["event_id"] for row in await rows(engine, tables.outbox)}
 
 
 async def test_two_processes_forget_once(world: Any, engine: AsyncEngine):
@@ -276,6 +278,33 @@ async def test_a_dry_run_and_a_refusal_change_nothing_and_whom_nobody_knows_is_p
     await privacy.EraseContact(pb.EraseContactRequest(context=a_request(), contact="+15550009999"), metadata=WHO)
     told = [row for row in await rows(engine, tables.outbox) if row["type"].endswith("ErasureRequested")]
     assert list(ErasureRequested.FromString(told[0]["payload"]).phones) == ["+15550009999"]
+
+
+async def test_numbers_and_addresses_are_found_however_they_are_written(world: Any, engine: AsyncEngine):
+    store = ErasureStore(engine, Outbox(engine, tables.outbox))
+    for name in (f"{SECRETS[1][:2]} ({SECRETS[1][2:5]}) {SECRETS[1][5:8]}-{SECRETS[1][8:]}", SECRETS[2].upper()):
+        assert (await store.subject("clinic", name)).contact_ids == (world[2],), name
+
+
+async def test_whom_a_name_does_not_tell_is_not_forgotten(world: Any, engine: AsyncEngine):
+    crm, privacy, contact_id = world
+    shared = crm_pb2.Contact(customer_id="cust-twin", display_name="Twin", phones=["+15557770123"], emails=[SECRETS[2]])
+    twin = (await crm.UpsertContact(crm_service_pb2.UpsertContactRequest(context=a_request(), contact=shared))).contact
+    for name, why in (
+        (SECRETS[2], "2 contacts"),
+        ("nobody@example.com", "no contact has the address"),
+        ("555-012-3456", "country's code"),
+        ("Sarah Miller", "names nobody"),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await privacy.EraseContact(pb.EraseContactRequest(context=a_request(), contact=name), metadata=WHO)
+        told = str(from_rpc_error(error.value))
+        assert told.startswith("INVALID_REQUEST"), told
+        assert why in told
+        if name == SECRETS[2]:
+            assert contact_id in told
+            assert twin.contact_id in told
+    assert await rows(engine, erasures) == []
 
 
 def test_every_table_that_names_a_contact_is_known_to_erasure():
