@@ -151,9 +151,14 @@ def main() -> int:
     for kind in options.databases:
         folder = parent / kind
         folder.mkdir(parents=True, exist_ok=True)
-        if not one_database(kind, options.calls, folder, console):
+        good = False
+        try:
+            good = one_database(kind, options.calls, folder, console)
+        finally:
+            if not good:
+                console.print(f"logs and databases are kept in {folder}", style="red", soft_wrap=True)
+        if not good:
             bad.append(kind)
-            console.print(f"logs and databases are kept in {folder}", style="red", soft_wrap=True)
         elif not options.keep:
             shutil.rmtree(folder)
     if not bad and not options.keep:

@@ -18,7 +18,7 @@ import httpx
 from voicemesh_cli.launcher.broker import find_nats_server
 
 _BACK_AFTER_S = (0.1, 1.5)
-_UP_LIMIT_S = 60.0
+_UP_LIMIT_S = 120.0
 FAULTS = {
     "busy": 0.05,
     "broken": 0.05,

@@ -19,6 +19,8 @@ from chaos.calls import TENANT, Call
 from services.crm_gateway.simulator.model import Fault
 
 _PAGE = 500
+_ANSWER_S = 60.0
+"""The gateway may just have been killed, and start on a busy machine."""
 LOOK_S = 1.0
 QUIET_S = 30.0
 """Longer than a lease of a killed process, a late answer, and the time after which an event comes again."""
@@ -125,7 +127,7 @@ async def _waiting(address: str) -> int:
     """Return how many records are on their way to business systems."""
     async with grpc.aio.insecure_channel(address) as channel:
         request = GetWriteBackStatusRequest(context=_context())
-        status = await WriteBackServiceStub(channel).GetWriteBackStatus(request, timeout=10, wait_for_ready=True)
+        status = await WriteBackServiceStub(channel).GetWriteBackStatus(request, timeout=_ANSWER_S, wait_for_ready=True)
         return sum(vendor.waiting for vendor in status.vendors)
 
 
@@ -136,7 +138,7 @@ async def _records(address: str) -> list[Record]:
         stub, token = CrmServiceStub(channel), ""
         while True:
             request = pb.ListRecordsRequest(context=context, page_size=_PAGE, page_token=token)
-            page = await stub.ListRecords(request, timeout=10, wait_for_ready=True)
+            page = await stub.ListRecords(request, timeout=_ANSWER_S, wait_for_ready=True)
             found += page.records
             token = page.next_page_token
             if not token:
