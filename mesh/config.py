@@ -3,10 +3,17 @@
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX = "VOICEMESH_"
+SCOPES = frozenset(
+    {
+        *("content:transcript", "content:audio", "content:list", "content:log", "content:delete"),
+        *("privacy:erase", "review:decide", "crm:operate"),
+    }
+)
+"""What a call to some service may take."""
 
 SettingsT = TypeVar("SettingsT", bound="ServiceSettings")
 
@@ -32,7 +39,7 @@ class ServiceSettings(BaseSettings):
     auth_mode: Literal["local"] = Field("local", description="local: no authentication, loopback only")
     local_scopes: str = Field(
         "content:transcript,content:list,content:log,content:delete,privacy:erase,review:decide,crm:operate",
-        description="what callers may do in local mode, separated by commas; hearing recordings takes content:audio",
+        description="what callers may do in local mode, separated by commas or spaces; hearing takes content:audio",
     )
     otlp_endpoint: str = Field("", description="where spans go by OTLP, http://host:port; empty: nowhere")
     nats_url: str = Field("", description="nats://host:port of the broker")
@@ -46,9 +53,21 @@ class ServiceSettings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    @field_validator("local_scopes")
+    @classmethod
+    def _are_known(cls, value: str) -> str:
+        unknown = sorted(_scopes(value) - SCOPES)
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)} is no scope; there are {', '.join(sorted(SCOPES))}")
+        return value
+
     def granted_scopes(self) -> frozenset[str]:
         """Return what callers may do in local mode."""
-        return frozenset(scope.strip() for scope in self.local_scopes.split(",") if scope.strip())
+        return _scopes(self.local_scopes)
+
+
+def _scopes(text: str) -> frozenset[str]:
+    return frozenset(text.replace(",", " ").split())
 
 
 def load(settings_class: type[SettingsT]) -> SettingsT:

@@ -18,7 +18,7 @@ from voicemesh.events.v1.privacy_events_pb2 import ErasureCompleted, ErasureRequ
 
 from mesh import logs
 from mesh.bus import BusUnavailableError, Delivery, connect
-from mesh.database import is_away
+from mesh.database import is_away, scrub
 from mesh.durations import to_timestamp
 from mesh.outbox import Outbox
 from services.consent.adapters.tables import records, suppressions
@@ -58,6 +58,7 @@ class Erasures:
         async with self._outbox.transaction() as connection:
             counts = await erase(connection, context.tenant_id, event.customer_ids, event.phones)
             await self._outbox.add(connection, self._completed(event, counts))
+        await scrub(self._outbox.engine)
         for subject in (*(Subject(phone, "") for phone in event.phones), *(Subject("", c) for c in event.customer_ids)):
             self._hub.tell(context.tenant_id, subject.keys)
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from mesh.config import ConfigError, ServiceSettings, load, split_address
+from mesh.config import SCOPES, ConfigError, ServiceSettings, load, split_address
 
 
 class Settings(ServiceSettings):
@@ -26,6 +26,25 @@ def test_every_wrong_variable_is_named(monkeypatch):
         load(Settings)
     for name in ("VOICEMESH_ASR_TARGET", "VOICEMESH_DRAIN_S", "VOICEMESH_AUTH_MODE"):
         assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given", ["content:list,privacy:erase", "content:list privacy:erase", " content:list, privacy:erase,"]
+)
+def test_scopes_are_separated_by_commas_or_spaces(given: str, monkeypatch):
+    monkeypatch.setenv("VOICEMESH_LOCAL_SCOPES", given)
+    assert load(ServiceSettings).granted_scopes() == {"content:list", "privacy:erase"}
+
+
+@pytest.mark.parametrize("given", ["content:lists", "content:list;privacy:erase"])
+def test_a_scope_that_is_none_is_refused(given: str, monkeypatch):
+    monkeypatch.setenv("VOICEMESH_LOCAL_SCOPES", given)
+    with pytest.raises(ConfigError, match=r"VOICEMESH_LOCAL_SCOPES.*is no scope"):
+        load(ServiceSettings)
+
+
+def test_all_is_granted_by_default_but_hearing_recordings():
+    assert ServiceSettings().granted_scopes() == SCOPES - {"content:audio"}
 
 
 def test_secrets_print_masked():
