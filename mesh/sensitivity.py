@@ -8,6 +8,16 @@ from google.protobuf.message import Message
 from voicemesh.common.v1 import options_pb2
 
 PERSONAL = "[personal]"
+_ZEROS: dict[int, object] = {
+    FieldDescriptor.CPPTYPE_DOUBLE: 0.0,
+    FieldDescriptor.CPPTYPE_FLOAT: 0.0,
+    FieldDescriptor.CPPTYPE_INT32: 0,
+    FieldDescriptor.CPPTYPE_UINT32: 0,
+    # Protobuf's JSON writes 64 bits as text.
+    FieldDescriptor.CPPTYPE_INT64: "0",
+    FieldDescriptor.CPPTYPE_UINT64: "0",
+    FieldDescriptor.CPPTYPE_BOOL: False,
+}
 SECRET = "[secret]"  # noqa: S105 - what stands in a secret's place
 
 
@@ -28,6 +38,29 @@ def shown(message: Message) -> dict[str, Any]:
 def whole(message: Message) -> dict[str, Any]:
     """Return a message as a JSON document with everything in it, for those who may see it."""
     document: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    return document
+
+
+def with_zeros(message: Message, document: dict[str, Any]) -> dict[str, Any]:
+    """Add the numbers and truth values that are zero to a message's document, and to those of its set parts.
+
+    Protobuf leaves them out; a reader then cannot tell a mood of 0 from no mood.
+    """
+    for field in message.DESCRIPTOR.fields:
+        known = document.get(field.name)
+        if field.message_type is None:
+            plain = not (
+                field.is_repeated or field.has_presence or field.GetOptions().Extensions[options_pb2.sensitivity]
+            )
+            if plain and known is None and field.cpp_type in _ZEROS:
+                document[field.name] = _ZEROS[field.cpp_type]
+        elif isinstance(known, dict) and not field.message_type.full_name.startswith("google.protobuf."):
+            if not field.message_type.GetOptions().map_entry:
+                with_zeros(getattr(message, field.name), known)
+        elif isinstance(known, list):
+            for part, item in zip(getattr(message, field.name), known, strict=True):
+                if isinstance(item, dict) and not field.message_type.full_name.startswith("google.protobuf."):
+                    with_zeros(part, item)
     return document
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import difflib
 import json as json_codec
 import os
 import re
@@ -17,6 +18,7 @@ from rich.text import Text
 
 from mesh import bus as mesh_bus
 from mesh import logs
+from mesh.bus.catalogue import PACKAGE, event_types
 from mesh.bus.envelope import (
     PREFIX_EARLY,
     PREFIX_EVENTS,
@@ -28,7 +30,7 @@ from mesh.bus.envelope import (
     occurred_at,
     open_event,
 )
-from mesh.sensitivity import shown, whole
+from mesh.sensitivity import shown, whole, with_zeros
 from voicemesh_cli import endpoints, failures, output
 from voicemesh_cli.commands.event_streams import add_streams
 from voicemesh_cli.commands.events_dead import add_dead
@@ -37,6 +39,8 @@ _SOURCE = "/voicemesh/cli"
 _CONNECT_S = 5.0
 _MAX_KEPT = 10_000
 _TIME_WIDTH = 14
+_WIDEST = 100
+"""Characters of a value that people are shown; --json and --lines have all."""
 _SINCE = re.compile(r"(\d+)(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _NAME = re.compile(r"(v\d+\.)?[A-Za-z][A-Za-z0-9]{0,79}")
@@ -59,12 +63,16 @@ class Wanted:
     personal: bool
     profile: str
     """"final", "early"; empty: both."""
+    all_versions: bool
+    """Whether a fact that was published in several versions is shown in each, not only in its newest."""
 
     def takes(self, headers: dict[str, str]) -> bool:
         """Return whether an event of these headers is wanted."""
         version, short = _named(attribute(headers, "type"))
+        asked = f"v{version}.{short}" in self.types
         return (
-            (not self.types or bool(self.types & {short, f"v{version}.{short}"}))
+            (asked or not self.types or short in self.types)
+            and (asked or self.all_versions or _is_newest(headers, version))
             and (not self.tenant or attribute(headers, "tenantid") == self.tenant)
             and (not self.session or attribute(headers, "subject") == self.session)
         )
@@ -104,6 +112,9 @@ def register(app: typer.Typer) -> None:
             float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
         ] = None,
         personal: Annotated[bool, typer.Option("--personal", help="Show personal data instead of masking it.")] = False,
+        all_versions: Annotated[
+            bool, typer.Option("--all-versions", help="Also older versions of what was published in several.")
+        ] = False,
         lines: Annotated[bool, typer.Option("--lines", help="Print one JSON object a line, as they come.")] = False,
         nats: Annotated[
             str | None,
@@ -129,6 +140,7 @@ def register(app: typer.Typer) -> None:
                 wait,
                 personal,
                 _profile(profile),
+                all_versions,
             )
             # What the bus logs is for services: here errors are sentences.
             logs.configure("cli", "CRITICAL", "console")
@@ -146,7 +158,17 @@ def register(app: typer.Typer) -> None:
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise output.InputError(f"--type {name!r} is no event's name; one is CallCompleted.")
+    known = {said for full in event_types() for said in (full.rpartition(".")[2], full.removeprefix(f"{PACKAGE}."))}
+    if name not in known:
+        near = difflib.get_close_matches(name, sorted(known), 1, cutoff=0.0)[0]
+        raise output.InputError(f"there is no event {name!r}; did you mean {near}? docs/events.md has all.")
     return name
+
+
+def _is_newest(headers: dict[str, str], version: int) -> bool:
+    """Whether no newer version of the same fact was published with this one."""
+    together = [int(one[1:]) for one in attribute(headers, "versions").split(",") if re.fullmatch(r"v\d+", one)]
+    return version >= max(together, default=version)
 
 
 def _profile(name: str) -> str:
@@ -239,7 +261,7 @@ def _document(message: Msg, *, personal: bool) -> dict[str, Any]:
     event = _opened(headers, message.data)
     if isinstance(event, str):
         return document | {"unreadable": event}
-    return document | {"event": whole(event) if personal else shown(event)}
+    return document | {"event": with_zeros(event, whole(event) if personal else shown(event))}
 
 
 def _opened(headers: dict[str, str], data: bytes) -> Message | str:
@@ -267,4 +289,5 @@ def _print(out: output.Output, document: dict[str, Any]) -> None:
 
 
 def _brief(value: Any) -> str:
-    return value if isinstance(value, str) else json_codec.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json_codec.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}…"

@@ -103,6 +103,28 @@ async def test_what_is_wanted_is_chosen(nats: NatsServer) -> None:
     assert {json.loads(line)["id"] for line in of_a_session} == {"e1", "e2", "e4", "u1"}
 
 
+async def test_of_a_fact_its_newest_version_is_shown_and_zeros_are_told_from_what_is_not_known(
+    nats: NatsServer,
+) -> None:
+    first = CallCompleted(context=a_context("f1"), summary="x" * 500)
+    first.sentiment.score = 0.0
+    async with mesh_bus.connect(nats.url, source="/voicemesh/test") as bus:
+        for sealed in mesh_bus.seal_versions([first, mesh_bus.up_converted(first, v2.CallCompleted)]):
+            await bus.publish_envelope(sealed)
+    wanted = ("--since", "1h", "--type")
+    _, newest = await tail(nats, *wanted, "CallCompleted", "--count", "5")
+    assert ids(newest) == ["e2", "e3", "e4", "e3.v2", "f1.v2"]
+    mood = [event["event"].get("sentiment") for event in newest["events"]]
+    assert mood == [None, None, None, None, {"score": 0.0}]
+    _, both = await tail(nats, *wanted, "CallCompleted", "--all-versions", "--count", "6")
+    assert ids(both)[-2:] == ["f1", "f1.v2"]
+    _, older = await tail(nats, *wanted, "v1.CallCompleted", "--count", "4")
+    assert ids(older)[-1] == "f1"
+    _, told = await tail(nats, *wanted, "v2.CallCompleted", "--count", "2", mode="--personal")
+    assert "x" * 20 in "".join(told)
+    assert "".join(told).count("x") < 200
+
+
 async def test_only_what_comes_from_now_on_unless_asked(nats: NatsServer) -> None:
     _, nothing = await tail(nats, "--wait", "1")
     assert nothing == {"events": []}
@@ -114,6 +136,8 @@ async def test_only_what_comes_from_now_on_unless_asked(nats: NatsServer) -> Non
         ((), "--count or --wait"),
         (("--wait", "1", "--since", "yesterday"), "10m"),
         (("--wait", "1", "--type", "call.completed"), "CallCompleted"),
+        (("--wait", "1", "--type", "CallComplete"), "did you mean CallCompleted?"),
+        (("--wait", "1", "--type", "v9.CallCompleted"), "did you mean v"),
         (("--wait", "1", "--profile", "late"), "final or early"),
         (("--wait", "1", "--nats", "nats://127.0.0.1:1"), "start nats-server"),
     ],
