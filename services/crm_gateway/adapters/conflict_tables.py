@@ -32,6 +32,21 @@ statements = Table(
     Index("ix_crm_statements_contact", "contact_id", "field"),
 )
 
+# When business systems were seen to say a value: see `sightings.py`.
+sightings = Table(
+    "crm_sightings",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    *_scope(),
+    Column("contact_id", String(64), ForeignKey("crm_contacts.contact_id", ondelete="CASCADE"), nullable=False),
+    Column("field", String(64), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("statement_id", String(128), nullable=False),
+    Column("value", JSON, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Index("ix_crm_sightings_contact", "contact_id", "source", "field"),
+)
+
 # Where sources disagreed, and who decided.
 conflicts = Table(
     "crm_conflicts",
@@ -52,6 +67,7 @@ conflicts = Table(
     Column("reason", Text, nullable=False),
     Index("ix_crm_conflicts_contact", "tenant_id", "contact_id", "field", "state"),
     Index("ix_crm_conflicts_state", "tenant_id", "state", "sequence"),
+    Index("ix_crm_conflicts_kept", "state", "settled_at"),
 )
 
 # What persons put right, and where it went.

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from mesh.database import UtcDateTime
@@ -58,6 +60,9 @@ drafts = Table(
     Column("due_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("decided_at", UtcDateTime, nullable=True),
+    # Whether only its keys are kept: `retention.py`.
+    Column("stripped", Boolean, nullable=False, server_default=false()),
+    Index("ix_crm_drafts_kept", "stripped", "state", "changed_at"),
     UniqueConstraint("tenant_id", "vendor", "event_id", name="uq_crm_drafts_event"),
     Index("ix_crm_drafts_state", "tenant_id", "state", "sequence"),
     Index("ix_crm_drafts_session", "tenant_id", "session_id"),

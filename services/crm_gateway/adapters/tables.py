@@ -126,7 +126,10 @@ deliveries = Table(
     Column("trace", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("settled_at", UtcDateTime, nullable=True),
+    # Whether only its keys are kept: `retention.py`.
+    Column("stripped", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("tenant_id", "vendor", "event_id", name="uq_crm_deliveries_event"),
+    Index("ix_crm_deliveries_kept", "stripped", "state", "settled_at"),
     # In the order of the claim: a backlog is not sorted each time.
     Index("ix_crm_deliveries_next", "vendor", "state", "profile", "sequence"),
     Index("ix_crm_deliveries_order", "vendor", "order_key", "state", "sequence"),
