@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from asyncapi_examples import example
 from asyncapi_schemas import Schemas, first_sentence
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.message import Message
 
 from mesh.bus.catalogue import event_types, is_early
-from mesh.bus.envelope import CONTENT_TYPE, PREFIX_DEAD, subjects_of
+from mesh.bus.envelope import CONTENT_TYPE, PREFIX_DEAD, REGION_PATTERN, subjects_of
 from mesh.bus.topology import Stream, load_topology
 from mesh.bus.upcasting import STEPS
 
@@ -31,6 +33,8 @@ _INFO = """\
 What the mesh publishes on NATS JetStream. On the wire every message is protobuf (`application/protobuf`) with
 CloudEvents 1.0 attributes as headers in binary mode; the schemas show the same message as JSON with the contracts'
 field names, as `voicemesh events tail` does. Absent fields have their type's zero value or are unknown.
+What the bytes are is described by protobuf: a message's `name` is that of the protobuf message, `x-protobuf-file` its
+file in `proto/`.
 
 Fields with `x-sensitivity` hold personal data or secrets: mask them wherever they are shown. `x-profile` tells final
 events (complete, certain, never lost) from early ones (told while the call is on, may be lost or wrong). Versions of
@@ -74,7 +78,7 @@ def document(contracts: FileDescriptorSet) -> dict[str, Any]:
     channels, messages, operations = {}, {}, {}
     for name, kind in event_types().items():
         early = is_early(kind)
-        messages[name] = _message(name, schemas, early=early)
+        messages[name] = _message(name, kind, schemas, early=early)
         channels[name] = _channel(name, subjects_of([kind], "*")[0], schemas, streams["early" if early else "events"])
         operations[f"publish.{name}"] = _operation(name)
     channels["voicemesh.dead"] = _dead_channel(streams["dead"])
@@ -118,7 +122,7 @@ def _contracts() -> FileDescriptorSet:
         return FileDescriptorSet.FromString(image.read_bytes())
 
 
-def _message(name: str, schemas: Schemas, *, early: bool) -> dict[str, Any]:
+def _message(name: str, kind: type[Message], schemas: Schemas, *, early: bool) -> dict[str, Any]:
     said = schemas.comment(name)
     older = [old.DESCRIPTOR.full_name for old, step in STEPS.items() if step(old()).DESCRIPTOR.full_name == name]
     made = {
@@ -137,6 +141,7 @@ def _message(name: str, schemas: Schemas, *, early: bool) -> dict[str, Any]:
             "location": "$message.header#/ce-correlationid",
         },
         "payload": {"$ref": schemas.reference(name)},
+        "examples": [{"name": "all", "summary": "With every field set.", "payload": example(kind)}],
         "x-profile": "early" if early else "final",
         "x-protobuf-file": schemas.file_of(name),
     }
@@ -226,7 +231,11 @@ def _headers() -> dict[str, Any]:
         "type": "object",
         "description": "CloudEvents 1.0 attributes in binary mode; values are percent-encoded.",
         "required": ["ce-specversion", "ce-id", "ce-type", "ce-source", "ce-tenantid", "ce-region", "content-type"],
-        "properties": {name: {"type": "string", "description": text} for name, text in said.items()},
+        "properties": {
+            name: {"type": "string", "description": text}
+            | ({"pattern": f"^{REGION_PATTERN}$"} if name == "ce-region" else {})
+            for name, text in said.items()
+        },
     }
 
 

@@ -12,6 +12,8 @@ from google.protobuf.descriptor_pb2 import (
 )
 from voicemesh.common.v1 import options_pb2
 
+from mesh.bus.envelope import EVENT_ID_PATTERN, REGION_PATTERN
+
 _F = FieldDescriptorProto
 _NUMBERS = {
     _F.TYPE_INT32: {"type": "integer", "format": "int32"},
@@ -29,6 +31,13 @@ _WELL_KNOWN = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     "google.protobuf.Duration": {"type": "string", "pattern": r"^-?\d+(\.\d+)?s$", "description": "Seconds."},
     "google.protobuf.Struct": {"type": "object"},
+}
+_CONTEXT = "voicemesh.events.v1.EventContext"
+# An event that lacks one of these is not published (mesh.bus.envelope.seal).
+_ALWAYS = {
+    "event_id": {"pattern": f"^{EVENT_ID_PATTERN}$"},
+    "tenant_id": {"minLength": 1},
+    "region": {"pattern": f"^{REGION_PATTERN}$"},
 }
 _SENSITIVITY = {options_pb2.SENSITIVITY_PERSONAL: "personal", options_pb2.SENSITIVITY_SECRET: "secret"}
 _MESSAGE_TYPE, _ENUM_TYPE, _NESTED, _NESTED_ENUM, _FIELD, _VALUE = 4, 5, 3, 4, 2, 2
@@ -106,6 +115,10 @@ class Schemas:
         }
         if any(field.name == "context" and field.type_name.endswith(".EventContext") for field in message.field):
             made["required"] = ["context"]
+        if name == _CONTEXT:
+            made["required"] = list(_ALWAYS)
+            for field, limits in _ALWAYS.items():
+                made["properties"][field] |= limits
         return made
 
     def _properties(

@@ -28,8 +28,10 @@ CONTENT_TYPE = "application/protobuf"
 # NATS takes 1 MiB a message, headers included.
 MAX_EVENT_BYTES = 960 * 1024
 
-_REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-_EVENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+REGION_PATTERN = r"[a-z0-9][a-z0-9-]{0,31}"
+"""What a region is called: it is a part of subjects."""
+EVENT_ID_PATTERN = r"[A-Za-z0-9._:-]{1,128}"
+_REGION, _EVENT_ID = re.compile(REGION_PATTERN), re.compile(EVENT_ID_PATTERN)
 # CloudEvents: printable ASCII but for the space, the double quote and the percent sign stands for itself.
 _PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 import yaml
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from pydantic import BaseModel, ConfigDict, Field
 from voicemesh.common.v1 import options_pb2
@@ -99,6 +99,12 @@ class Schema(Part):
     content_encoding: str = Field("", alias="contentEncoding")
 
 
+class Example(Part):
+    name: str
+    summary: str
+    payload: dict[str, Any]
+
+
 class MessageObject(Part):
     name: str
     title: str
@@ -108,6 +114,7 @@ class MessageObject(Part):
     headers: Schema
     payload: Schema
     correlation_id: CorrelationId | None = Field(None, alias="correlationId")
+    examples: list[Example] = []
 
 
 class Components(Part):
@@ -211,6 +218,26 @@ def test_every_field_is_described_and_what_is_sensitive_is_marked(kind: type[Mes
                 pending.append(field.message_type)
 
 
+def test_every_event_has_an_example_that_is_one() -> None:
+    for name, kind in EVENTS.items():
+        (example,) = DOCUMENT["components"]["messages"][name]["examples"]
+        check(example["payload"], {"$ref": f"#/components/schemas/{name}"}, name)
+        event = ParseDict(example["payload"], kind())
+        assert seal(event).headers["ce-type"] == name
+
+
+@pytest.mark.parametrize("lacking", ["event_id", "tenant_id", "region"])
+def test_a_context_must_say_what_the_bus_asks_of_it(lacking: str) -> None:
+    schema = {"$ref": "#/components/schemas/voicemesh.events.v1.EventContext"}
+    told = {"event_id": "e1", "tenant_id": "clinic", "region": "eu-west"}
+    check(told, schema, "context")
+    for wrong in ({name: value for name, value in told.items() if name != lacking}, told | {lacking: ""}):
+        with pytest.raises(AssertionError):
+            check(wrong, schema, "context")
+    with pytest.raises(AssertionError):
+        check(told | {"region": "EU West"}, schema, "context")
+
+
 def test_an_event_as_json_is_what_its_schema_says() -> None:
     context = EventContext(
         event_id="e1", tenant_id="clinic", region="local", customer=CustomerReference(name="Sarah"), confidence=0.5
@@ -245,6 +272,9 @@ def check(value: Any, schema: dict[str, Any], where: str) -> None:
     if "type" in schema:
         assert isinstance(value, _TYPES[schema["type"]]), where
     assert value in schema.get("enum", [value]), where
+    if isinstance(value, str):
+        assert re.search(schema.get("pattern", ""), value), where
+        assert len(value) >= schema.get("minLength", 0), where
     if isinstance(value, dict) and "properties" in schema:
         assert set(schema.get("required", ())) <= set(value) <= set(schema["properties"]), where
         for name, each in value.items():
