@@ -164,16 +164,18 @@ def _counts(erasure: privacy_pb2.Erasure) -> dict[str, dict[str, int]]:
 
 
 def _kept_until(erasure: privacy_pb2.Erasure) -> dict[str, datetime]:
-    """Until when the broker keeps what was told of the contact before, as its streams are configured here."""
-    last = erasure.completed_at if erasure.HasField("completed_at") else None
-    at = last.ToDatetime(UTC) if last is not None else datetime.now(UTC)
+    """Until when, at the latest, the broker keeps what was told of the contact, as its streams are configured here.
+
+    An event that lies there until its last day may become a dead letter then.
+    """
+    at = erasure.completed_at.ToDatetime(UTC) if erasure.HasField("completed_at") else datetime.now(UTC)
     streams = load_topology().streams
-    ages = {"events_kept_until": "events", "dead_letters_kept_until": "dead"}
-    return {
-        name: (at + timedelta(seconds=streams[of].max_age_s)).replace(microsecond=0)
-        for name, of in ages.items()
-        if of in streams
-    }
+    until, kept = at.replace(microsecond=0), {}
+    for name, of in (("events_kept_until", "events"), ("dead_letters_kept_until", "dead")):
+        if of in streams:
+            until += timedelta(seconds=streams[of].max_age_s)
+            kept[name] = until
+    return kept
 
 
 def _print_erasure(out: output.Output, erasure: privacy_pb2.Erasure, *, dry_run: bool) -> None:
@@ -188,7 +190,9 @@ def _print_erasure(out: output.Output, erasure: privacy_pb2.Erasure, *, dry_run:
         output.print_beside(out.console, Text(service.service, "bold"), line, _WIDTH)
     for name, until in ({} if dry_run else _kept_until(erasure)).items():
         head = Text(name.removesuffix("_kept_until").replace("_", " "), "bold")
-        line = Text(f"in the broker until {until.astimezone():%Y-%m-%d %H:%M}, then they go by themselves", "dim")
+        line = Text(
+            f"in the broker until {until.astimezone():%Y-%m-%d %H:%M} at the latest, then they go by themselves", "dim"
+        )
         output.print_beside(out.console, head, line, _WIDTH)
 
 
