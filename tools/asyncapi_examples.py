@@ -57,7 +57,7 @@ def _fill(message: Message, deep: int) -> None:
         _set(message, field, deep)
 
 
-def _set(message: Message, field: FieldDescriptor, deep: int) -> None:
+def _set(message: Message, field: Any, deep: int) -> None:
     value = getattr(message, field.name)
     if field.message_type is None:
         one = _plain(field)
@@ -86,7 +86,7 @@ def _part(part: Message, deep: int) -> None:
         _fill(part, deep - 1)
 
 
-def _plain(field: FieldDescriptor) -> object:
+def _plain(field: Any) -> object:
     if field.enum_type is not None:
         return field.enum_type.values[min(1, len(field.enum_type.values) - 1)].number
     if field.type == FieldDescriptor.TYPE_BYTES:
