@@ -1,7 +1,7 @@
 """Which deliveries of the queue are made next: those that are due, in order, within what each tenant may have."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.crm_gateway.adapters.allowances import take
+from services.crm_gateway.adapters.tables import allowances
 from services.crm_gateway.adapters.tables import deliveries as table
 from services.crm_gateway.deliveries import Allowance, DeliveryState
 from services.crm_gateway.model import Profile
@@ -26,27 +27,66 @@ class Claims:
 
     def __init__(self, vendor: str, allowance: Allowance, tenant_id: str = "") -> None:
         self._vendor = vendor
+        self._tenant_id = tenant_id
         self._whose = [table.c.tenant_id == tenant_id] if tenant_id else []
         self._allowance = allowance
 
-    async def ripe(self, engine: AsyncEngine, now: datetime, size: int, wait: timedelta) -> bool:
-        """Say whether so many that can wait are due, or one was queued so long ago."""
-        due = sa.select(table.c.created_at).where(*self._is_due(now, Profile.BATCH)).limit(size).subquery()
+    async def look(
+        self,
+        engine: AsyncEngine,
+        now: datetime,
+        permits: Permits,
+        profile: Profile,
+        *,
+        size: int = 1,
+        wait: timedelta = timedelta(),
+    ) -> set[str] | None:
+        """Say, without holding a writer up, whether so many are due, or one was queued so long ago.
+
+        Returns:
+            The tenants to be left out: nothing of theirs may be begun now. None: there is nothing to be claimed.
+        """
         async with engine.connect() as connection:
+            blocked = await self._blocked(connection, permits)
+            if self._tenant_id in blocked:
+                return None
+            which = (*self._is_due(now, profile), table.c.tenant_id.not_in(blocked))
+            due = sa.select(table.c.created_at).where(*which).limit(size).subquery()
             statement = sa.select(sa.func.count(), sa.func.min(due.c.created_at))
             count, oldest = (await connection.execute(statement)).one()
-        return count >= size or (oldest is not None and oldest <= now - wait)
+        ripe = count >= size or (oldest is not None and oldest <= now - wait)
+        return blocked if ripe else None
+
+    async def _blocked(self, connection: AsyncConnection, permits: Permits) -> set[str]:
+        """Return of whom nothing may be begun now, among those that anything was ever begun of."""
+        tenant_ids: Sequence[str] = [self._tenant_id]
+        if not self._tenant_id:
+            statement = sa.select(allowances.c.tenant_id).where(allowances.c.vendor == self._vendor)
+            tenant_ids = (await connection.execute(statement)).scalars().all()
+        return {tenant_id for tenant_id in tenant_ids if permits(tenant_id) == 0}
 
     async def choose(
-        self, connection: AsyncConnection, now: datetime, size: int, permits: Permits, profile: Profile
+        self,
+        connection: AsyncConnection,
+        now: datetime,
+        size: int,
+        permits: Permits,
+        profile: Profile,
+        *,
+        blocked: Collection[str],
     ) -> list[sa.Row[Any]]:
-        """Read rows that are due and may be made, the oldest first. A tenant that must wait holds up no other."""
+        """Read rows that are due and may be made, the oldest first. A tenant that must wait holds up no other.
+
+        Args:
+            blocked: tenants to be left out, as `look` says.
+        """
         chosen: list[sa.Row[Any]] = []
-        full: set[str] = set()
+        full = set(blocked)
         last = 0
         while len(chosen) < size:
             beyond = [table.c.sequence > last, table.c.tenant_id.not_in(full)]
             rows = await self._due(connection, size - len(chosen), [*self._is_due(now, profile), *beyond])
+            before = len(full)
             by_tenant: dict[str, list[sa.Row[Any]]] = defaultdict(list)
             for row in rows:
                 by_tenant[row.tenant_id].append(row)
@@ -55,7 +95,8 @@ class Claims:
                 chosen += wanted[:count]
                 if count < len(wanted):
                     full.add(tenant_id)
-            if not full or not rows:
+            # Who is full now may stand before others in the queue; of one tenant there are no others.
+            if len(full) == before or self._tenant_id in full:
                 break
             last = rows[-1].sequence
         return chosen

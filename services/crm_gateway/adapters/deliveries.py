@@ -177,21 +177,26 @@ class Deliveries:
 
     async def claim(self, worker: str, size: int, lease: timedelta, permits: Permits) -> list[Delivery]:
         """Take at most `size` deliveries that are due and cannot wait; nobody else gets them before the lease ends."""
+        # Most of the time there is nothing to do: no reason to hold the database's only writer up.
+        blocked = await self._claims.look(self._engine, datetime.now(UTC), permits, Profile.REALTIME)
+        if blocked is None:
+            return []
         async with self._outbox.transaction() as connection:
             now = datetime.now(UTC)
-            rows = await self._claims.choose(connection, now, size, permits, Profile.REALTIME)
+            rows = await self._claims.choose(connection, now, size, permits, Profile.REALTIME, blocked=blocked)
             return await self._hand_out(connection, rows, worker, now, lease)
 
     async def claim_batch(
         self, worker: str, size: int, lease: timedelta, permits: Permits, *, wait: timedelta
     ) -> list[Delivery]:
         """Take at most `size` deliveries that can wait: once there are so many, or one has waited for `wait`."""
-        # Most of the time there is nothing to do: no reason to hold the database's only writer up.
-        if not await self._claims.ripe(self._engine, datetime.now(UTC), size, wait):
+        now = datetime.now(UTC)
+        blocked = await self._claims.look(self._engine, now, permits, Profile.BATCH, size=size, wait=wait)
+        if blocked is None:
             return []
         async with self._outbox.transaction() as connection:
             now = datetime.now(UTC)
-            rows = await self._claims.choose(connection, now, size, permits, Profile.BATCH)
+            rows = await self._claims.choose(connection, now, size, permits, Profile.BATCH, blocked=blocked)
             return await self._hand_out(connection, rows, worker, now, lease)
 
     async def oldest(self) -> datetime | None:

@@ -333,3 +333,26 @@ async def test_what_was_not_written_down_is_not_announced(engine: AsyncEngine) -
     await queue.settle("two", [Written(taken, "r1")])
     (told,) = await events_of(engine)
     assert (told.record_id, told.source_event_id) == ("r1", "e1")
+
+
+@pytest.mark.parametrize("tenant", ["", "clinic"])
+async def test_to_claim_nothing_holds_no_writer_up(engine: AsyncEngine, tenant: str) -> None:
+    await filled(engine, a_record(1, "a"), a_record(2, "b"), can_wait(3, "c"))
+    queue = Deliveries(Outbox(engine, tables.outbox), "there", PLENTY, tenant_id=tenant)
+    (first,) = await claim(queue, size=1)
+    await queue.settle("one", [Postponed(first, "no answer", datetime.now(UTC))])
+    # Whoever wanted to write now would wait for this, in SQLite.
+    async with transaction(engine):
+        assert await queue.claim("two", 10, LEASE, lambda _: 0) == [], "the circuit is open"
+        assert await queue.claim_batch("two", 1, LEASE, lambda _: 0, wait=LEASE) == []
+    assert ids(await claim(queue)) == ["e1", "e2"]
+    async with transaction(engine):
+        assert await claim(queue) == [], "nothing is due"
+
+
+async def test_one_tenants_allowance_is_taken_to_its_end(engine: AsyncEngine) -> None:
+    records = [a_record(n, f"s{n}") for n in range(4)]
+    await filled(engine, *records, a_record(4, "s4", "shop"))
+    queue = Deliveries(Outbox(engine, tables.outbox), "there", Allowance(per_s=0.001, burst=3), tenant_id="clinic")
+    assert ids(await claim(queue)) == ["e0", "e1", "e2"]
+    assert ids(await claim(queue)) == []
