@@ -9,6 +9,7 @@ from voicemesh.events.v1.event_pb2 import EventContext
 
 from mesh.bus import event_type, fact_id, up_converted
 from mesh.durations import seconds, to_datetime
+from services.crm_gateway.event_texts import storable_event
 from services.crm_gateway.event_values import value_of, values_of_each
 from services.crm_gateway.mapping_file import Each, MappingFile, Rule, Thresholds, load_mapping
 from services.crm_gateway.model import Customer, NewRecord, RecordState, Scope
@@ -49,7 +50,7 @@ class Mapper:
         wanted = self._by_name.get(event.DESCRIPTOR.name)
         if wanted is None:
             return None
-        event = up_converted(event, wanted)
+        event = storable_event(up_converted(event, wanted))
         rule = self._rules[event.DESCRIPTOR.full_name]
         context: EventContext = event.context  # type: ignore[attr-defined]
         given: Sequence[Slot] = getattr(event, "slots", ())
