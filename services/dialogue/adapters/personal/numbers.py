@@ -29,6 +29,8 @@ _PHONE_DIGITS = range(7, 16)
 _CUE = 5
 """Words between what announces a number and the number."""
 _LAST_FOUR = 3
+_LONGEST_CLOCK = 4
+_CLOCK = re.compile(r"\b(?:at|around|a las?)\W*$", re.IGNORECASE)
 _BY_REGION = {
     "US": (ssn,),
     "GB": (nhs,),
@@ -84,6 +86,11 @@ _SORT_CODE = re.compile(
     rf"(?P<number>(?:\d|(?:{_NUMBER})\b)(?:[\s-]*(?:\d|\b(?:{_NUMBER})\b)){{2,5}})",
     re.IGNORECASE,
 )
+_EXPIRY = re.compile(
+    r"\b(?:expir\w+|exp|caduca|caducidad|vence|vencimiento)\W+(?:(?:date|is|on|in|fecha|es|el|en)\W+)*"
+    r"(?P<number>\d{1,2}\s*[/-]\s*\d{2,4})\b",
+    re.IGNORECASE,
+)
 
 
 def speaks_of_card(text: str) -> bool:
@@ -134,7 +141,8 @@ def _written(text: str) -> Iterator[Part]:
         yield match.start(), match.end(), "national_id"
     for match in _ALPHANUMERIC.finditer(text):
         yield match.start(1), match.end(1), "national_id"
-    for pattern, kind in ((_IN_WORDS, "national_id"), (_SORT_CODE, "bank_account")):
+    expiry = [(_EXPIRY, "card")] if speaks_of_card(text) else []
+    for pattern, kind in [(_IN_WORDS, "national_id"), (_SORT_CODE, "bank_account"), *expiry]:
         for match in pattern.finditer(text):
             yield match.start("number"), match.end("number"), kind
 
@@ -146,11 +154,18 @@ def _kind(before: str, row: Row, region: str) -> str:
     if _has_letters(row) or _is_national(row, region):
         return "national_id"
     for cue, kind, shortest in ((_IDENTITY, "national_id", 4), (_CARD, "card", _LAST_FOUR)):
-        if len(row.digits) >= shortest and cue.search(before):
+        clock = kind == "card" and len(row.digits) <= _LONGEST_CLOCK and _CLOCK.search(before)
+        if len(row.digits) >= shortest and _nearest(cue, before) and not clock:
             return kind
     if len(row.digits) not in _PHONE_DIGITS or _BUSINESS.search(before):
         return "card" if len(row.digits) in _CARD_DIGITS and not _BUSINESS.search(before) else ""
     return "phone"
+
+
+def _nearest(cue: re.Pattern[str], before: str) -> bool:
+    """Whether a number's cue stands before it, and no business's number is announced behind that."""
+    found, other = cue.search(before), _BUSINESS.search(before)
+    return found is not None and (other is None or found.start() > other.start())
 
 
 def _has_letters(row: Row) -> bool:

@@ -53,7 +53,8 @@ LETTERS = {letter: letter.upper() for letter in "abcdefghijklmnopqrstuvwxyz"} | 
 
 BUSINESS = (
     r"orders?|tracking|invoices?|references?|ref|cases?|tickets?|confirmation|serial|models?|products?|items?|sku|part|"
-    r"pedidos?|seguimiento|facturas?|referencias?|expedientes?|localizador|reserva|artículos?|serie|modelo|productos?"
+    r"pedidos?|seguimiento|facturas?|referencias?|expedientes?|localizador|reserva|artículos?|serie|modelo|productos?|"
+    r"(?:door|gate|promo|discount|coupon) code"
 )
 """What has a number that is nobody's own."""
 
@@ -70,7 +71,7 @@ CARD = (
     r"tarjeta(?: de (?:crédito|débito))?"
 )
 
-CODE = r"code|pin|código|clave"
+CODE = r"(?<!door )(?<!zip )(?<!area )(?<!gate )(?<!postal )(?<!promo )(?<!coupon )(?<!discount )code|pin|código|clave"
 """What is the card's where a card was spoken of before."""
 
 BIRTH = (
