@@ -61,6 +61,9 @@ class CrmSyncSettings(CrmSettings):
     crm_webhook_keys: SecretStr = Field(
         SecretStr(""), description="keys of the webhooks' signatures, base64, apart by commas: any may have signed"
     )
+    crm_keep_days: float = Field(
+        365.0, gt=0, description="of what was done with longer ago only keys are kept: deliveries, drafts, conflicts"
+    )
     crm_batch_size: int = Field(100, ge=1, le=1000, description="records that can wait are written so many at once")
     crm_batch_wait_s: float = Field(30.0, gt=0, description="longest a record that can wait does")
     crm_review_below: float = Field(

@@ -40,7 +40,8 @@ class Rows:
         while True:
             statement = (
                 sa.select(table)
-                .where(*self._mine(), table.c.created_at >= since, table.c.sequence > last)
+                # Of what is stripped nobody knows any more what it should say.
+                .where(*self._mine(), table.c.stripped.is_(False), table.c.created_at >= since, table.c.sequence > last)
                 .order_by(table.c.sequence)
                 .limit(_PAGE)
             )
@@ -60,7 +61,9 @@ class Rows:
     async def _corrections(self) -> dict[str, tuple[NewRecord, DeliveryState]]:
         """Read the last correction of each record, by the id it is corrected by."""
         statement = (
-            sa.select(table.c.record, table.c.state).where(*self._mine(), _corrects != "").order_by(table.c.sequence)
+            sa.select(table.c.record, table.c.state)
+            .where(*self._mine(), table.c.stripped.is_(False), _corrects != "")
+            .order_by(table.c.sequence)
         )
         found: dict[str, tuple[NewRecord, DeliveryState]] = {}
         async with self._engine.connect() as connection:

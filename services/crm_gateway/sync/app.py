@@ -15,7 +15,7 @@ from mesh.database import database, is_away, migrate
 from mesh.engines import installed, load_engine
 from mesh.outbox import Outbox
 from mesh.serving import Runtime
-from services.crm_gateway import metrics
+from services.crm_gateway import metrics, retention
 from services.crm_gateway.adapters import tables
 from services.crm_gateway.adapters.deliveries import Deliveries
 from services.crm_gateway.adapters.leases import Lease
@@ -74,6 +74,9 @@ async def build(settings: CrmSyncSettings, runtime: Runtime) -> None:
         lease = Lease(engine, place, runtime.instance, _LEASE)
         work = _Remote(settings, mapper, outbox, vendor, lease)
         runtime.tasks.create_task(work.dispatcher.run(), name="crm-dispatch")
+    keeping = Lease(engine, "retention", runtime.instance, retention.LEASE)
+    retained = retention.Retention(engine, keeping, timedelta(days=settings.crm_keep_days))
+    runtime.tasks.create_task(retained.run(), name="crm-retention")
     statements = ChangesOnly(Statements(load_rules(settings.crm_conflict_rules), outbox))
     sync_in.start(settings, runtime, vendor, engine=engine, outbox=outbox, statements=statements)
     runtime.tasks.create_task(_consume(settings, work, outbox), name="crm-sync")
