@@ -5,7 +5,9 @@ An object lies at ``TENANT/PATH``. Objects are written once and deleted as a who
 
 import asyncio
 import contextlib
+import fcntl
 import hashlib
+import os
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from obstore import UpdateVersion
 
 _WITHIN_S = 30.0
+_TURN_S = 0.005
+_LOCK = ".lock"
 T = TypeVar("T")
 
 
@@ -66,12 +70,15 @@ class ContentStore:
         store: where objects lie.
         keys: what they are encrypted with.
         within_s: an answer that takes longer does not come.
+        lock: a file by which deleting and encrypting anew take turns, for a folder: it can not be told to write an
+            object only if it is still there, and what was deleted meanwhile would come back. None: the store can.
     """
 
-    def __init__(self, store: ObjectStore, keys: Keys, within_s: float = _WITHIN_S) -> None:
+    def __init__(self, store: ObjectStore, keys: Keys, within_s: float = _WITHIN_S, lock: Path | None = None) -> None:
         self._store = store
         self.keys = keys
         self._within_s = within_s
+        self._lock = lock
 
     def reference(self, path: str, data: bytes, media_type: str) -> Reference:
         """Return what will refer to this content at this path; nothing is written."""
@@ -103,7 +110,8 @@ class ContentStore:
         path = path_of(uri)
         # Some stores say that nothing was there, others do not.
         with contextlib.suppress(ContentMissingError):
-            await self._answered(obstore.delete_async(self._store, f"{checked_tenant(tenant_id)}/{path}"), path)
+            async with self._turn(fcntl.LOCK_SH):
+                await self._answered(obstore.delete_async(self._store, f"{checked_tenant(tenant_id)}/{path}"), path)
 
     async def delete_under(self, tenant_id: str, folder: str) -> int:
         """Delete all that lies below a folder of paths; say how much that was. Again does no harm."""
@@ -132,8 +140,8 @@ class ContentStore:
     async def rewrap(self) -> Rewrapped:
         """Encrypt with the newest key what older keys encrypted, one object after the other.
 
-        Ended in the middle, it goes on where it is called again: objects of the newest key are passed over. Where the
-        store can (S3 can, a folder cannot) an object that was deleted meanwhile stays deleted.
+        Ended in the middle, it goes on where it is called again: objects of the newest key are passed over. An object
+        that is deleted meanwhile stays deleted.
         """
         newest = self.keys.newest.id
         counts = {"rewritten": 0, "already": 0, "unreadable": 0}
@@ -163,6 +171,32 @@ class ContentStore:
         return key_id_of(bytes(begin), found.path)
 
     async def _rewrite(self, found: Stored) -> str:
+        async with self._turn(fcntl.LOCK_EX):
+            return await self._rewritten(found)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, kind: int) -> AsyncIterator[None]:
+        """Wait for one's turn at a folder: a few milliseconds, for each object has its own."""
+        if self._lock is None:
+            yield
+            return
+        try:
+            file = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise _away(error) from error
+        try:
+            async with asyncio.timeout(self._within_s):
+                while True:
+                    if _locked(file, kind):
+                        break
+                    await asyncio.sleep(_TURN_S)
+            yield
+        except TimeoutError as error:
+            raise _away(error) from error
+        finally:
+            os.close(file)
+
+    async def _rewritten(self, found: Stored) -> str:
         where = f"{found.tenant_id}/{found.path}"
         result = await self._answered(obstore.get_async(self._store, where), found.path)
         sealed = await self._answered(_body(result), found.path)
@@ -198,6 +232,14 @@ class ContentStore:
             raise _away(error) from error
 
 
+def _locked(file: int, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 async def _body(result: "obstore.GetResult") -> bytes:
     return bytes(await result.bytes_async())
 
@@ -219,7 +261,8 @@ def open_store(url: str, keys: Keys, default: Path) -> ContentStore:
     try:
         if not url or url.startswith("file://"):
             folder = default if not url else Path(url.removeprefix("file://"))
-            return ContentStore(LocalStore(folder.absolute(), mkdir=True, automatic_cleanup=True), keys)
+            store = LocalStore(folder.absolute(), mkdir=True, automatic_cleanup=True)
+            return ContentStore(store, keys, lock=folder.absolute() / _LOCK)
         return ContentStore(MemoryStore() if url.startswith("memory:") else from_url(url), keys)
     except (BaseError, OSError, ValueError, ContentError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]

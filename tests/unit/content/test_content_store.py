@@ -1,5 +1,6 @@
 """Content at rest: what is written comes back, what is not comes with its reason."""
 
+import asyncio
 import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -168,6 +169,30 @@ async def test_a_rotation_that_was_cut_off_goes_on(store: ContentStore, monkeypa
     again = await store.rewrap()
     assert (again.rewritten, again.already) == (4, 2)
     assert (await store.rewrap()).rewritten == 0
+
+
+async def test_what_is_deleted_while_it_is_encrypted_anew_stays_deleted(
+    keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    rotating, deleting = (open_store("", keys, tmp_path / "content") for _ in range(2))
+    await rotating.put("acme", PATH, TEXT, "application/json")
+    keys.add_new()
+    put, file = obstore.put_async, tmp_path / "content" / "acme" / PATH
+
+    async with asyncio.TaskGroup() as tasks:
+
+        async def deleted_meanwhile(*args, **kwargs):
+            if "mode" not in kwargs:
+                tasks.create_task(deleting.delete("acme", URI))
+                for _ in range(20):
+                    if file.exists():
+                        await asyncio.sleep(0.005)
+            return await put(*args, **kwargs)
+
+        monkeypatch.setattr(obstore, "put_async", deleted_meanwhile)
+        assert (await rotating.rewrap()).rewritten == 1
+    assert not file.exists()
+    assert [found async for found in rotating.stored("acme")] == []
 
 
 async def test_what_cannot_be_read_is_counted_and_left(store: ContentStore, objects: MemoryStore):
