@@ -13,6 +13,8 @@ from mesh.interceptors.auth import check_listen
 
 _VARIABLE = "VOICEMESH_CRM_WEBHOOK_LISTEN"
 _GRACE_S = 5
+_CONNECTIONS = 200
+"""More at once are answered with 503: senders try again, and each body may take a megabyte of memory."""
 _log = logs.get_logger(__name__)
 
 
@@ -42,7 +44,12 @@ def listener(address: str) -> socket.socket:
 async def serve(application: Starlette, sock: socket.socket) -> None:
     """Serve until cancelled; requests in progress then get five seconds."""
     config = uvicorn.Config(
-        application, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_GRACE_S
+        application,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_GRACE_S,
     )
     server = _Server(config)
     _log.info("crm_sync.webhooks", address="{}:{}".format(*sock.getsockname()[:2]))

@@ -6,7 +6,7 @@
 | 400, 401, 403 | a header is missing, unreadable or too long; no signature fits; it was signed too long ago |
 | 404, 405 | no business system of this process; another method than POST |
 | 413, 415, 422 | more than a megabyte; no JSON; not what the business system sends |
-| 503 | the database does not answer: send it again |
+| 503 | the database does not answer, or too many ask at once: send it again |
 """
 
 import time

@@ -7,11 +7,12 @@ there once is the doing of this adapter and of the sync process. All the same wh
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from cachetools import LRUCache
+from cachetools import TTLCache
 
 from mesh.config import ConfigError
 from services.crm_gateway.config import CrmSyncSettings
@@ -23,6 +24,8 @@ from services.crm_gateway.vendors.simulator_changes import change_in, page_of
 
 _CONTACTS = 100_000
 """Contacts whose id there is remembered."""
+_KNOWN_S = 60.0
+"""For so long: other processes hear that a contact was deleted there, and this one may not."""
 _PAGE = 100
 """Records that are searched at once."""
 _TEXT_LIMIT = 200
@@ -36,15 +39,18 @@ class Simulator:
 
     Args:
         system: what is asked, without authentication.
+        now: monotonic seconds.
     """
 
     name = "simulator"
 
-    def __init__(self, system: Asking, client_id: str, secret: str) -> None:
+    def __init__(
+        self, system: Asking, client_id: str, secret: str, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._system = system
         self._credentials = {"client_id": client_id, "client_secret": secret}
         self._token = ""
-        self._contacts: LRUCache[str, str] = LRUCache(_CONTACTS)
+        self._contacts: TTLCache[str, str] = TTLCache(_CONTACTS, _KNOWN_S, timer=now)
 
     async def find(self, record: NewRecord) -> str | None:
         """Search by the record's id, which each ticket carries."""
