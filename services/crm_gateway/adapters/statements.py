@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.bus import new_event_id
 from mesh.outbox import Outbox
-from services.crm_gateway.adapters import contact_rows
+from services.crm_gateway.adapters import contact_rows, sightings
 from services.crm_gateway.adapters.conflict_log import About, ConflictLog
 from services.crm_gateway.adapters.conflict_tables import statements as table
 from services.crm_gateway.adapters.tables import contacts
@@ -66,12 +66,21 @@ class Statements:
             await connection.execute(table.insert(), rows)
 
     async def take(
-        self, connection: AsyncConnection, scope: Scope, contact: Contact, statements: Iterable[Statement]
+        self,
+        connection: AsyncConnection,
+        scope: Scope,
+        contact: Contact,
+        statements: Iterable[Statement],
+        *,
+        instead: bool = False,
     ) -> Contact:
         """Keep what is new of statements, change the contact where its values do, and write conflicts down.
 
         The same contact follows from the same statements in any order, any grouping, however often they come. What a
         contact had before the first statement of a field counts as the source "known".
+
+        Args:
+            instead: whether they stand in for all that their sources said of these fields.
 
         Returns:
             The contact as it is now; as it was given where nothing is new.
@@ -81,13 +90,13 @@ class Statements:
         """
         by_field = _by_field(statements)
         # What is known to what was kept a moment ago is known to what is kept now: that needs no lock.
-        if not by_field or await self._knows(connection, scope.tenant_id, contact.contact_id, by_field):
+        if not by_field or await self._knows(connection, scope.tenant_id, contact.contact_id, by_field, instead):
             return contact
         present = await self.lock(connection, scope.tenant_id, contact.contact_id)
         before: dict[str, Outcome] = {}
         after: dict[str, Outcome] = {}
         for field in await self._fields(connection, scope.tenant_id, present, by_field):
-            retained = retain(self.rules, field.held.keys() | field.new)
+            retained = retain(self.rules, {*_beside(field.held, field.new, instead), *field.new})
             before[field.name] = merge(self.rules, field.held)
             after[field.name] = await self._checked(connection, scope, present, merge(self.rules, retained))
             await self._keep(connection, About(scope, present, field.name), field.held, retained)
@@ -129,12 +138,17 @@ class Statements:
         return contact
 
     async def _knows(
-        self, connection: AsyncConnection, tenant_id: str, contact_id: str, by_field: Mapping[str, list[Statement]]
+        self,
+        connection: AsyncConnection,
+        tenant_id: str,
+        contact_id: str,
+        by_field: Mapping[str, list[Statement]],
+        instead: bool,
     ) -> bool:
         """Whether statements would change nothing of what is kept."""
         held = await _held(connection, tenant_id, contact_id, by_field)
         return all(
-            held[name] and retain(self.rules, [*held[name], *new]) == held[name].keys()
+            held[name] and retain(self.rules, [*_beside(held[name], new, instead), *new]) == held[name].keys()
             for name, new in by_field.items()
         )
 
@@ -182,22 +196,35 @@ class ChangesOnly:
         self, connection: AsyncConnection, scope: Scope, contact: Contact, statements: Iterable[Statement]
     ) -> Contact:
         """Take what is new of it in, as `Statements.take` does."""
-        rows = await _rows(connection, scope.tenant_id, contact.contact_id, None)
-        last: dict[tuple[str, str], Statement] = {}
-        for one in sorted(map(_statement, rows), key=lambda statement: statement.place):
-            last[one.field, one.source] = one
-        new = [one for one in statements if _is_new(one, last.get((one.field, one.source)))]
-        return await self._statements.take(connection, scope, contact, new)
+        amounts = await self._see(connection, scope, contact, list(statements))
+        return await self._statements.take(connection, scope, contact, amounts, instead=True)
 
     async def create(
         self, connection: AsyncConnection, scope: Scope, statements: Iterable[Statement], contact_id: str = ""
     ) -> Contact:
         """Make a contact, as `Statements.create` does."""
-        return await self._statements.create(connection, scope, statements, contact_id)
+        told = list(statements)
+        contact = await self._statements.create(connection, scope, told, contact_id)
+        await self._see(connection, scope, contact, told)
+        return contact
+
+    async def _see(
+        self, connection: AsyncConnection, scope: Scope, contact: Contact, told: Sequence[Statement]
+    ) -> list[Statement]:
+        rows = await _rows(connection, scope.tenant_id, contact.contact_id, None)
+        held = list(map(_statement, rows))
+        amounts: list[Statement] = []
+        for source in sorted({one.source for one in told}):
+            mine = [one for one in held if one.source == source]
+            new = [one for one in told if one.source == source]
+            amounts += await sightings.see(connection, scope, contact.contact_id, mine, new)
+        return amounts
 
 
-def _is_new(said: Statement, before: Statement | None) -> bool:
-    return said.values != (before.values if before is not None else ())
+def _beside(held: Iterable[Statement], new: Iterable[Statement], instead: bool) -> list[Statement]:
+    """Return what stays of what is kept: of sources that say all anew, nothing."""
+    anew = {one.source for one in new} if instead else set()
+    return [one for one in held if one.source not in anew]
 
 
 def _by_field(statements: Iterable[Statement]) -> dict[str, list[Statement]]:

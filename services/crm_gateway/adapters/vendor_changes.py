@@ -58,9 +58,9 @@ class VendorChanges:
     async def _take_contact(self, connection: AsyncConnection, scope: Scope, said: VendorContact) -> bool:
         tenant_id = scope.tenant_id
         link = await vendor_rows.link_of(connection, tenant_id, self.vendor, said.contact_id)
-        if not vendor_rows.is_news(link, said):
-            return False
         before = await vendor_rows.contact_at(connection, tenant_id, link)
+        if not vendor_rows.is_news(link, said):
+            return before is not None and await self._take_late(connection, scope, said, before)
         if before is None:
             before = await vendor_rows.find_contact(connection, tenant_id, self.vendor, said)
         if before is None and said.gone:
@@ -73,21 +73,33 @@ class VendorChanges:
         else:
             contact = await self.statements.take(connection, scope, before, told)
         await vendor_rows.write_link(connection, scope, self.vendor, said, contact)
-        fields = [name for name in _FIELDS if getattr(contact, name) != getattr(before or Contact(""), name)]
+        fields = _changed(before or Contact(""), contact)
         same = link is not None and (link.stage, link.suppressed, link.gone) == (said.stage, said.suppressed, said.gone)
         if fields or not same:
-            event_id = _event_id(scope, self.vendor, said)
-            event = contact_changed(
-                scope,
-                contact,
-                vendor=self.vendor,
-                fields=fields,
-                event_id=event_id,
-                changed_at=said.changed_at,
-                gone=said.gone,
-            )
-            await self.outbox.add(connection, event)
+            await self._tell(connection, scope, said, contact, fields)
         return True
+
+    async def _take_late(self, connection: AsyncConnection, scope: Scope, said: VendorContact, before: Contact) -> bool:
+        """Take in what was said before something newer that came first: it may say since when that is so."""
+        contact = await self.statements.take(connection, scope, before, self._statements(scope, said))
+        fields = _changed(before, contact)
+        if fields:
+            await self._tell(connection, scope, said, contact, fields)
+        return bool(fields)
+
+    async def _tell(
+        self, connection: AsyncConnection, scope: Scope, said: VendorContact, contact: Contact, fields: list[str]
+    ) -> None:
+        event = contact_changed(
+            scope,
+            contact,
+            vendor=self.vendor,
+            fields=fields,
+            event_id=_event_id(scope, self.vendor, said),
+            changed_at=said.changed_at,
+            gone=said.gone,
+        )
+        await self.outbox.add(connection, event)
 
     def _statements(self, scope: Scope, said: VendorContact) -> list[Statement]:
         """Return what is said of a contact's fields; nothing once they are gone there: that is no news of them."""
@@ -127,6 +139,10 @@ class VendorChanges:
                 scope, former, vendor=self.vendor, fields=[], event_id=event_id, changed_at=said.changed_at
             )
             await self.outbox.add(connection, event)
+
+
+def _changed(before: Contact, after: Contact) -> list[str]:
+    return [name for name in _FIELDS if getattr(after, name) != getattr(before, name)]
 
 
 def _event_id(scope: Scope, vendor: str, said: VendorChange) -> str:

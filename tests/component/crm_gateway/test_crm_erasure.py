@@ -126,6 +126,7 @@ async def fill(engine: AsyncEngine, contact_id: str, name: str, number: str) -> 
             state=state,
         )
     await insert(engine, conflict_tables.statements, **of, value=name)
+    await insert(engine, conflict_tables.sightings, **of, value=name)
     await insert(engine, conflict_tables.conflicts, **of, conflict_id=tag, kept={"value": name})
     await insert(engine, conflict_tables.corrections, **of, correction_id=tag, fields={"x": name})
     await insert(
@@ -312,5 +313,5 @@ def test_every_table_that_names_a_contact_is_known_to_erasure():
     named = {table.name for table in tables.metadata.sorted_tables if "contact_id" in table.c}
     assert named == {
         *("crm_contacts", "crm_contact_phones", "crm_contact_emails", "crm_records", "crm_deliveries", "crm_drafts"),
-        *("crm_vendor_contacts", "crm_statements", "crm_conflicts", "crm_corrections"),
+        *("crm_vendor_contacts", "crm_statements", "crm_sightings", "crm_conflicts", "crm_corrections"),
     }

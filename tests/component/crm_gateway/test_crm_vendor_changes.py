@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from services.crm_gateway.adapters import tables
 from services.crm_gateway.adapters.change_intake import ChangeIntake
 from services.crm_gateway.adapters.contacts import ContactStore
 from services.crm_gateway.adapters.cursors import Cursor, SyncStates
-from services.crm_gateway.adapters.statements import Statements
+from services.crm_gateway.adapters.statements import ChangesOnly, Statements
 from services.crm_gateway.adapters.sync_tables import items, links
 from services.crm_gateway.adapters.vendor_changes import VendorChanges
 from services.crm_gateway.conflicts.model import Statement
@@ -140,6 +141,45 @@ async def test_changes_in_any_order_end_in_the_same_state(any_sync: Sync, order:
     assert context.contact is not None
     assert (context.contact.display_name, context.open_items) == ("Sarah Miller", ())
     assert (await any_sync.events()).count("DealClosed") == 1
+
+
+SNAPSHOTS = (
+    ("simulator", later(SARAH, 1)),
+    ("hub", later(SARAH, 2, language="es")),
+    ("simulator", later(SARAH, 3, display_name="Sarah Miller")),
+    ("simulator", later(SARAH, 4, display_name="Sarah Miller", language="fr")),
+    ("simulator", later(SARAH, 5, display_name="Sarah Miller", phones=(PHONE, "+15550000002"))),
+    ("hub", later(SARAH, 6, language="es", emails=("s@example.com",))),
+)
+
+
+async def ended(sync: Sync, order: Sequence[int], count: int) -> Contact:
+    """Take snapshots in as the sync process does, of a contact that was there before; return what it is then."""
+    outbox = Outbox(sync.engine, tables.outbox)
+    scope = replace(SCOPE, tenant_id=f"clinic-{'-'.join(map(str, order))}-{count}")
+    statements = ChangesOnly(Statements(load_rules(None), outbox))
+    intakes = {
+        name: ChangeIntake(VendorChanges(name, outbox, statements), Cursor(sync.engine, scope, name), scope)
+        for name in ("simulator", "hub")
+    }
+    for place in order:
+        name, change = SNAPSHOTS[place]
+        await intakes[name].take_webhook(f"msg_{next(sync.count)}", [change])
+    found = (await sync.store.context(scope.tenant_id, ContactKey("customer_id", "c-1"))).contact
+    assert found is not None
+    return replace(found, contact_id="", version=0, updated_at=None)
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 6])
+async def test_snapshots_of_several_systems_end_in_the_same_contact_in_any_order(sync: Sync, count: int) -> None:
+    places = range(count)
+    expected = await ended(sync, places, count)
+    if count == 3:
+        assert expected.language == "es", "the simulator only repeated what it had said before"
+    every = list(itertools.permutations(places))
+    for order in every if count == 3 else Random(count).sample(every, 12):
+        again = tuple(order) + tuple(order[:2])
+        assert await ended(sync, again, count) == expected, order
 
 
 async def test_changes_of_one_moment_end_in_the_same_state(sync: Sync) -> None:
