@@ -34,6 +34,14 @@ _DRIVERS = {
 _BUSY_TIMEOUT_MS = 10_000
 _SCRUB_TIMEOUT_MS = 1_000
 _IMMEDIATE = "voicemesh_immediate"
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""How long PostgreSQL may be silent - cut off, not slow - until that is an error: 10 to 25 s; the last is in ms."""
 
 
 class DatabaseUrlError(ConfigError):
@@ -101,7 +109,8 @@ async def database(url: str, *, variable: str = "VOICEMESH_DATABASE_URL") -> Asy
     that holds it. Raises :class:`DatabaseUrlError` when it is neither.
 
     SQLite runs in WAL mode (readers never wait for the writer) with ``synchronous=FULL``: a committed row survives
-    a loss of power, not only the end of the process; an outbox would be no promise without it.
+    a loss of power, not only the end of the process; an outbox would be no promise without it. A PostgreSQL server that
+    is cut off without a word is an error within 25 s, unless the URL has libpq's settings for that.
     """
     parsed = _parse(url, variable)
     # Parameters are personal data: they must not reach a log inside an error's text.
@@ -110,7 +119,8 @@ async def database(url: str, *, variable: str = "VOICEMESH_DATABASE_URL") -> Asy
         engine = create_async_engine(parsed, hide_parameters=True)
         _prepare_sqlite(engine.sync_engine, foreign_keys=True)
     else:
-        engine = create_async_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+        patience = {name: value for name, value in _PATIENCE.items() if name not in parsed.query}
+        engine = create_async_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=patience)
     try:
         yield engine
     finally:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -158,7 +158,7 @@ async def _replay(jetstream: JetStreamContext, numbers: list[int], all_of: str, 
                 done.append(letter.number)
 
 
-async def _letters(jetstream: JetStreamContext, number: int) -> AsyncIterator[DeadLetter]:
+async def _letters(jetstream: JetStreamContext, number: int) -> AsyncGenerator[DeadLetter, None]:
     """Those that are there now, from a number on: one that comes back meanwhile is not met twice."""
     try:
         last = (await jetstream.stream_info(STREAM_DEAD)).state.last_seq
