@@ -3,24 +3,14 @@
 from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table, Text
 
 from mesh.database import UtcDateTime
-from services.crm_gateway.adapters.tables import metadata
-
-
-def _scope() -> list[Column[str]]:
-    return [
-        Column("tenant_id", String(64), nullable=False),
-        Column("region", String(32), nullable=False),
-        Column("correlation_id", String(64), nullable=False),
-        Column("language", String(35), nullable=False),
-    ]
-
+from services.crm_gateway.adapters.tables import metadata, scope_columns
 
 # What has to be kept of what each source said of a contact: see `conflicts/merging.py`.
 statements = Table(
     "crm_statements",
     metadata,
     Column("sequence", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
-    *_scope(),
+    *scope_columns(),
     Column("contact_id", String(64), ForeignKey("crm_contacts.contact_id", ondelete="CASCADE"), nullable=False),
     Column("field", String(64), nullable=False),
     Column("source", String(64), nullable=False),
@@ -37,7 +27,7 @@ sightings = Table(
     "crm_sightings",
     metadata,
     Column("sequence", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
-    *_scope(),
+    *scope_columns(),
     Column("contact_id", String(64), ForeignKey("crm_contacts.contact_id", ondelete="CASCADE"), nullable=False),
     Column("field", String(64), nullable=False),
     Column("source", String(64), nullable=False),
@@ -53,7 +43,7 @@ conflicts = Table(
     metadata,
     Column("sequence", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
     Column("conflict_id", String(64), nullable=False, unique=True),
-    *_scope(),
+    *scope_columns(),
     Column("contact_id", String(64), ForeignKey("crm_contacts.contact_id", ondelete="CASCADE"), nullable=False),
     Column("field", String(64), nullable=False),
     Column("state", String(16), nullable=False),

@@ -34,6 +34,7 @@ from services.crm_gateway.storable import ID_LIMIT, storable
 from services.crm_gateway.write_back.events import circuit_changed, write_back_failed
 
 _ERROR_LIMIT = 500
+NONE = Allowance(per_s=0.0, burst=0.0)
 _records = TypeAdapter(NewRecord)
 
 
@@ -43,10 +44,11 @@ class Deliveries:
     Rows are bounded by the disk only: nothing that a call meant may be lost.
 
     Args:
+        allowance: how much is claimed; by default nothing: such a queue is filled and decided on only.
         tenant_id: whose deliveries are claimed; empty: everybody's.
     """
 
-    def __init__(self, outbox: Outbox, vendor: str, allowance: Allowance, *, tenant_id: str = "") -> None:
+    def __init__(self, outbox: Outbox, vendor: str, allowance: Allowance = NONE, *, tenant_id: str = "") -> None:
         self._outbox = outbox
         self._engine = outbox.engine
         self._vendor = vendor

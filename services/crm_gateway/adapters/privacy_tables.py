@@ -3,23 +3,13 @@
 from sqlalchemy import JSON, Column, ForeignKey, Index, String, Table
 
 from mesh.database import UtcDateTime
-from services.crm_gateway.adapters.tables import metadata
-
-
-def _scope() -> list[Column[str]]:
-    return [
-        Column("tenant_id", String(64), nullable=False),
-        Column("region", String(32), nullable=False),
-        Column("correlation_id", String(64), nullable=False),
-        Column("language", String(35), nullable=False),
-    ]
-
+from services.crm_gateway.adapters.tables import metadata, scope_columns
 
 erasures = Table(
     "crm_erasures",
     metadata,
     Column("erasure_id", String(64), primary_key=True),
-    *_scope(),
+    *scope_columns(),
     Column("principal", String(128), nullable=False),
     Column("purpose", String(256), nullable=False),
     # Whom it concerns; NULL once all services are done.
@@ -34,7 +24,7 @@ erasure_progress = Table(
     metadata,
     Column("erasure_id", String(64), ForeignKey("crm_erasures.erasure_id"), primary_key=True),
     Column("service", String(64), primary_key=True),
-    *_scope(),
+    *scope_columns(),
     Column("completed_at", UtcDateTime, nullable=False),
     Column("counts", JSON, nullable=False),
 )

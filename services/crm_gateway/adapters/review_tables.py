@@ -17,17 +17,7 @@ from sqlalchemy import (
 )
 
 from mesh.database import UtcDateTime
-from services.crm_gateway.adapters.tables import metadata
-
-
-def _scope() -> list[Column[str]]:
-    return [
-        Column("tenant_id", String(64), nullable=False),
-        Column("region", String(32), nullable=False),
-        Column("correlation_id", String(64), nullable=False),
-        Column("language", String(35), nullable=False),
-    ]
-
+from services.crm_gateway.adapters.tables import metadata, scope_columns
 
 _SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -36,7 +26,7 @@ drafts = Table(
     "crm_drafts",
     metadata,
     Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
-    *_scope(),
+    *scope_columns(),
     Column("vendor", String(64), nullable=False),
     Column("event_id", String(128), nullable=False),
     Column("record_id", String(64), nullable=False),
@@ -76,7 +66,7 @@ draft_steps = Table(
     metadata,
     Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
     Column("draft", _SEQUENCE, ForeignKey("crm_drafts.sequence"), nullable=False),
-    *_scope(),
+    *scope_columns(),
     Column("version", Integer, nullable=False),
     Column("old_state", String(16), nullable=False),
     Column("new_state", String(16), nullable=False),

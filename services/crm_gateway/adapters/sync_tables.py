@@ -3,23 +3,13 @@
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
 from mesh.database import UtcDateTime
-from services.crm_gateway.adapters.tables import metadata
-
-
-def _scope() -> list[Column[str]]:
-    return [
-        Column("tenant_id", String(64), primary_key=True),
-        Column("region", String(32), nullable=False),
-        Column("correlation_id", String(64), nullable=False),
-        Column("language", String(35), nullable=False),
-    ]
-
+from services.crm_gateway.adapters.tables import metadata, scope_columns
 
 # Which contact a business system's contact is. Erasure empties it by `contact_id`.
 links = Table(
     "crm_vendor_contacts",
     metadata,
-    *_scope(),
+    *scope_columns(key=True),
     Column("vendor", String(64), primary_key=True),
     Column("vendor_contact_id", String(128), primary_key=True),
     # NULL: its contact was gone before anything else was known of it.
@@ -39,7 +29,7 @@ links = Table(
 items = Table(
     "crm_vendor_items",
     metadata,
-    *_scope(),
+    *scope_columns(key=True),
     Column("vendor", String(64), primary_key=True),
     Column("kind", String(64), primary_key=True),
     Column("item_id", String(128), primary_key=True),
@@ -64,7 +54,7 @@ items = Table(
 consents = Table(
     "crm_consents",
     metadata,
-    *_scope(),
+    *scope_columns(key=True),
     # A name of the customer: "customer_id", "phone" or "contact_id", and its value.
     Column("key_kind", String(16), primary_key=True),
     Column("key_value", String(128), primary_key=True),
@@ -81,7 +71,7 @@ consents = Table(
 cursors = Table(
     "crm_sync_cursors",
     metadata,
-    *_scope(),
+    *scope_columns(key=True),
     Column("vendor", String(64), primary_key=True),
     # Empty: from the beginning.
     Column("cursor", Text, nullable=False),
@@ -104,7 +94,7 @@ cursors = Table(
 receipts = Table(
     "crm_webhook_receipts",
     metadata,
-    *_scope(),
+    *scope_columns(key=True),
     Column("vendor", String(64), primary_key=True),
     Column("webhook_id", String(256), primary_key=True),
     Column("received_at", UtcDateTime, nullable=False, index=True),

@@ -23,10 +23,10 @@ from mesh.outbox import outbox_table
 metadata = MetaData()
 
 
-def _scope() -> list[Column[str]]:
-    """What every table holds of the request or event that wrote the row."""
+def scope_columns(*, key: bool = False) -> list[Column[str]]:
+    """What every table holds of the request or event that wrote the row; `key`: the tenant is part of its key."""
     return [
-        Column("tenant_id", String(64), nullable=False),
+        Column("tenant_id", String(64), primary_key=key, nullable=False),
         Column("region", String(32), nullable=False),
         Column("correlation_id", String(64), nullable=False),
         Column("language", String(35), nullable=False),
@@ -37,7 +37,7 @@ contacts = Table(
     "crm_contacts",
     metadata,
     Column("contact_id", String(64), primary_key=True),
-    *_scope(),
+    *scope_columns(),
     Column("customer_id", String(128), nullable=True),
     Column("display_name", String(200), nullable=False),
     Column("version", Integer, nullable=False),
@@ -52,7 +52,7 @@ phones = Table(
     metadata,
     Column("contact_id", String(64), ForeignKey("crm_contacts.contact_id", ondelete="CASCADE"), primary_key=True),
     Column("phone", String(20), primary_key=True),
-    *_scope(),
+    *scope_columns(),
     Column("position", Integer, nullable=False),
     Index("ix_crm_contact_phones_phone", "tenant_id", "phone"),
 )
@@ -62,7 +62,7 @@ emails = Table(
     metadata,
     Column("contact_id", String(64), ForeignKey("crm_contacts.contact_id", ondelete="CASCADE"), primary_key=True),
     Column("email", String(320), primary_key=True),
-    *_scope(),
+    *scope_columns(),
     Column("position", Integer, nullable=False),
     Index("ix_crm_contact_emails_email", "tenant_id", "email"),
 )
@@ -73,7 +73,7 @@ records = Table(
     metadata,
     Column("sequence", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
     Column("record_id", String(64), nullable=False, unique=True),
-    *_scope(),
+    *scope_columns(),
     Column("session_id", String(64), nullable=False),
     Column("turn_id", String(64), nullable=False),
     Column("contact_id", String(64), ForeignKey("crm_contacts.contact_id"), nullable=True),
@@ -102,7 +102,7 @@ deliveries = Table(
     metadata,
     Column("sequence", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
     Column("vendor", String(64), nullable=False),
-    *_scope(),
+    *scope_columns(),
     Column("session_id", String(64), nullable=False),
     Column("event_id", String(128), nullable=False),
     Column("record_id", String(64), nullable=False),

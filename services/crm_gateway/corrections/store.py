@@ -28,11 +28,9 @@ from services.crm_gateway.corrections.model import (
     put_right,
     record_delivery,
 )
-from services.crm_gateway.deliveries import Allowance, DeliveryState
+from services.crm_gateway.deliveries import DeliveryState
 from services.crm_gateway.model import Contact, ContactKey, NewRecord, RecordState, Scope
 
-_NO_ALLOWANCE = Allowance(per_s=0.0, burst=0.0)
-"""Deliveries are queued here, and none made."""
 _HELD = (DeliveryState.WAITING, DeliveryState.WRITTEN, DeliveryState.DEAD)
 """States of deliveries whose business system has, or may have, or will get what they say."""
 _records = TypeAdapter(NewRecord)
@@ -157,7 +155,7 @@ class Corrections:
         return True
 
     def _queue(self, vendor: str) -> Deliveries:
-        return Deliveries(self._outbox, vendor, _NO_ALLOWANCE)
+        return Deliveries(self._outbox, vendor)
 
     async def _first(
         self, connection: AsyncConnection, scope: Scope, correction: Correction, event_id: str, names: Sequence[str]

@@ -14,7 +14,7 @@ from mesh.outbox import Outbox
 from services.crm_gateway.adapters import contact_rows
 from services.crm_gateway.adapters.deliveries import Deliveries
 from services.crm_gateway.adapters.tables import deliveries as table
-from services.crm_gateway.deliveries import Allowance, DeliveryState
+from services.crm_gateway.deliveries import DeliveryState
 from services.crm_gateway.model import NewRecord, Profile, RecordState
 from services.crm_gateway.reconciliation.model import Expected
 
@@ -31,7 +31,7 @@ class Rows:
         self._vendor = vendor
         self._tenant_id = tenant_id
         # Nothing is made here, only queued.
-        self._queue = Deliveries(outbox, vendor, Allowance(per_s=0.0, burst=0.0))
+        self._queue = Deliveries(outbox, vendor)
 
     async def expected(self, since: datetime) -> AsyncIterator[list[Expected]]:
         """Read in pages what was queued since a moment, as corrections have made it. Raises ``SQLAlchemyError``."""

@@ -8,13 +8,9 @@ from mesh.outbox import Outbox
 from services.crm_gateway.adapters.deliveries import Deliveries
 from services.crm_gateway.adapters.ledger import Ledger
 from services.crm_gateway.conflicts.rules import Rules
-from services.crm_gateway.deliveries import Allowance
 from services.crm_gateway.model import Contact
 from services.crm_gateway.review.model import Draft, WrongStateError, as_written
 from services.crm_gateway.vendors.local import LocalCrm
-
-_NO_ALLOWANCE = Allowance(per_s=0.0, burst=0.0)
-"""Drafts are released and rejected here, and no deliveries made."""
 
 
 class Effect(Protocol):
@@ -54,7 +50,7 @@ class QueuedEffect:
     """What is for another business system is delivered by the sync process."""
 
     def __init__(self, outbox: Outbox, vendor: str) -> None:
-        self._queue = Deliveries(outbox, vendor, _NO_ALLOWANCE)
+        self._queue = Deliveries(outbox, vendor)
 
     async def accept(self, connection: AsyncConnection, draft: Draft, contact: Contact | None) -> bool:  # noqa: ARG002
         """Release the delivery."""
