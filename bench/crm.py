@@ -264,13 +264,16 @@ async def _call(mesh: RunningMesh, level: Level) -> None:
 
 
 def voice_figures(down: list[float], well: list[float]) -> dict[str, object]:
-    """Return how long callers wait in each state, and the ratio of the states: medians, and the slowest of twenty."""
+    """Return how long callers wait in each state, and the ratio of the states: medians, and the slowest of twenty.
+
+    `voice_ratio_vendor_down` is that of the medians.
+    """
     figures: dict[str, object] = {"voice_turns_vendor_down": len(down), "voice_turns_vendor_well": len(well)}
     for name, share in (("p50", 0.5), ("p95", 0.95)):
         waits = {"down": percentile(down, share), "well": percentile(well, share)}
         figures |= {f"voice_{name}_ms_vendor_{state}": round(wait, 1) for state, wait in waits.items()}
         figures[f"voice_{name}_ratio_vendor_down"] = round(waits["down"] / waits["well"], 3)
-    return figures
+    return figures | {"voice_ratio_vendor_down": figures["voice_p50_ratio_vendor_down"]}
 
 
 async def measure(console: Console, parts: list[str]) -> dict[str, object]:
