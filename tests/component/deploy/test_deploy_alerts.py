@@ -9,10 +9,14 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 import mesh.bus
+import mesh.content.keys
 import mesh.outbox  # noqa: F401
 import services.crm_gateway.conflicts.metrics
 import services.crm_gateway.metrics
-import services.crm_gateway.review.metrics  # noqa: F401
+import services.crm_gateway.privacy.handlers
+import services.crm_gateway.review.metrics
+import services.dialogue.content.filing
+import services.dialogue.content.recordings  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[3]
 RULES = [
