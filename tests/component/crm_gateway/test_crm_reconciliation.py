@@ -143,10 +143,12 @@ async def test_a_delivery_that_was_lost_is_made_from_its_event(place: Place) -> 
     lost = place.tickets[4]
     place.there.system.edit("tickets", lost["id"], {"deleted": True})
     async with transaction(place.engine) as connection:
-        await connection.execute(tables.deliveries.delete().where(tables.deliveries.c.event_id == "e4"))
+        its = tables.deliveries.c.record_id == lost["external_id"]
+        event_id = (await connection.execute(sa.select(tables.deliveries.c.event_id).where(its))).scalar_one()
+        await connection.execute(tables.deliveries.delete().where(its))
     report = await place.compare(repair=True)
     (difference,) = report.differences
-    assert (difference.finding, difference.event_id, difference.repaired) == (Finding.MISSING, "e4", True)
+    assert (difference.finding, difference.event_id, difference.repaired) == (Finding.MISSING, event_id, True)
     assert difference.note == "its event was taken, and left no delivery"
     async with place.worker():
         await place.settled(6)
