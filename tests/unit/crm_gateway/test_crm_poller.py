@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from services.crm_gateway.model import BusyError
 from services.crm_gateway.sync.breaker import BreakerOptions
@@ -98,13 +99,14 @@ async def test_failures_are_waited_out_longer_and_longer_and_open_the_circuit() 
     assert await poller.step() == 30, "closed again"
 
 
-async def test_what_a_system_answers_is_kept_for_who_runs_it_and_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_what_a_system_answers_is_kept_for_who_runs_it_and_not_logged() -> None:
     world = World([HttpError("it answers 500: no 'Mrs Miller'", 500), CursorError("no '3' of Mrs Miller")])
     world.position = Position("3")
     poller = world.poller()
-    await poller.step()
-    await poller.step()
-    said = "".join(capsys.readouterr())
+    with capture_logs() as logs:
+        await poller.step()
+        await poller.step()
+    said = repr(logs)
     assert world.errors == ["it answers 500: no 'Mrs Miller'"]
     assert "crm_sync.late" in said
     assert "HttpError" in said
