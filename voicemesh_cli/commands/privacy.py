@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json as json_codec
 import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
 
 import grpc
 import typer
@@ -25,7 +23,7 @@ from voicemesh.crm.v1 import privacy_service_pb2 as privacy
 from voicemesh.crm.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 
 from mesh.bus.topology import load_topology
-from voicemesh_cli import endpoints, output, tool
+from voicemesh_cli import endpoints, output, principals, tool
 from voicemesh_cli.commands.crm_options import TenantOption  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
@@ -87,7 +85,7 @@ def _add_erase(group: typer.Typer) -> None:
 
         Exit code 3: all services answered, and none has anything of that contact.
         """
-        who = _who(principal, purpose)
+        who = principals.who(principal, purpose)
         request = privacy.EraseContactRequest(
             context=endpoints.context(tenant=tenant), contact=contact, dry_run=dry_run
         )
@@ -119,7 +117,7 @@ def _add_erase(group: typer.Typer) -> None:
     ) -> None:
         """How far an erasure is."""
         request = privacy.GetErasureRequest(context=endpoints.context(tenant=tenant), erasure_id=erasure)
-        who = _who(principal, "looking after an erasure")
+        who = principals.who(principal, "looking after an erasure")
         with output.command(json) as out:
             address = endpoints.resolve_target(target, "crm")
             found = _ask(address, PrivacyServiceStub, lambda stub: stub.GetErasure(request, metadata=who)).erasure
@@ -216,7 +214,7 @@ def _add_show(group: typer.Typer) -> None:
         json: output.JsonOption = False,
     ) -> None:
         """Show what was said in a call: its redacted transcript."""
-        who, context = _who(principal, purpose), endpoints.context(tenant=tenant)
+        who, context = principals.who(principal, purpose), endpoints.context(tenant=tenant)
         with output.command(json) as out:
             if turn and out_file is None:
                 raise output.InputError("a recording goes into a file: add --out FILE.wav")
@@ -259,7 +257,7 @@ def _add_log(group: typer.Typer) -> None:
         request = content.ListContentAccessesRequest(
             context=endpoints.context(tenant=tenant), session_id=session, principal=by, page_size=limit
         )
-        who = _who(principal, purpose)
+        who = principals.who(principal, purpose)
         with output.command(json) as out:
             address = endpoints.resolve_target(target)
             page = _ask(address, ContentServiceStub, lambda stub: stub.ListContentAccesses(request, metadata=who))
@@ -310,12 +308,6 @@ def _add_rotate(group: typer.Typer) -> None:
                 )
             if done["forgotten"]:
                 out.console.print(f"forgotten: {', '.join(done['forgotten'])}")
-
-
-def _who(principal: str | None, purpose: str) -> tuple[tuple[str, str], ...]:
-    """Who asks and what for, as metadata."""
-    name = principal or os.environ.get("VOICEMESH_PRINCIPAL") or getpass.getuser()
-    return ("voicemesh-principal", name), ("voicemesh-purpose", quote(purpose))
 
 
 def _ask(address: str, service: Callable[[Any], Any], call: Callable[[Any], Awaitable[Any]]) -> Any:
