@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from sqlalchemy.exc import SQLAlchemyError
 from voicemesh.crm.v1 import sync_pb2
 from voicemesh.crm.v1 import sync_service_pb2 as pb
 from voicemesh.crm.v1.sync_service_pb2_grpc import SyncServiceServicer
@@ -11,6 +10,7 @@ from voicemesh.crm.v1.sync_service_pb2_grpc import SyncServiceServicer
 from mesh.durations import to_timestamp
 from mesh.errors import ErrorReason, MeshError
 from services.crm_gateway.adapters.cursors import SyncStates
+from services.crm_gateway.answering import answered
 from services.crm_gateway.sync_in.model import SyncState
 
 
@@ -22,18 +22,12 @@ class SyncServicer(SyncServiceServicer):
 
     async def ListSyncStates(self, request: pb.ListSyncStatesRequest, _: object) -> pb.ListSyncStatesResponse:
         """Say how far each business system's changes have been taken in."""
-        try:
-            states = await self._states.states(request.context.tenant_id)
-        except (SQLAlchemyError, OSError) as error:
-            raise _unavailable() from error
+        states = await answered(self._states.states(request.context.tenant_id))
         return pb.ListSyncStatesResponse(states=map(_state_pb, states))
 
     async def RestartSync(self, request: pb.RestartSyncRequest, _: object) -> pb.RestartSyncResponse:
         """Have a business system's changes read from the beginning again."""
-        try:
-            before = await self._states.restart(request.context.tenant_id, request.vendor)
-        except (SQLAlchemyError, OSError) as error:
-            raise _unavailable() from error
+        before = await answered(self._states.restart(request.context.tenant_id, request.vendor))
         if before is None:
             raise MeshError(
                 ErrorReason.ERROR_REASON_NOT_FOUND,
@@ -41,15 +35,6 @@ class SyncServicer(SyncServiceServicer):
                 metadata={"kind": "sync", "name": request.vendor},
             )
         return pb.RestartSyncResponse(state=_state_pb(before))
-
-
-def _unavailable() -> MeshError:
-    return MeshError(
-        ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
-        "the store does not answer; try again",
-        retry_after_s=1.0,
-        metadata={"dependency": "crm-store"},
-    )
 
 
 def _state_pb(state: SyncState) -> sync_pb2.SyncState:
